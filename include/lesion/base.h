@@ -1,0 +1,152 @@
+/* Lesion: errors, memory, text, seeded random numbers, digests, files.
+ *
+ * Everything here is thread-safe as long as no two threads share one object. Nothing here is collective over MPI.
+ */
+#ifndef LESION_BASE_H
+#define LESION_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define LSN_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define LSN_API __attribute__((visibility("default")))
+#else
+#define LSN_PRINTF(text, first)
+#define LSN_API
+#endif
+
+/* ---- errors -------------------------------------------------------------------------------------------------- */
+
+/* What went wrong, as the program's exit code. */
+typedef enum lsn_code {
+    LSN_OK = 0,          /* complete */
+    LSN_FAILED = 1,      /* I/O, storage, memory or MPI */
+    LSN_USAGE = 2,       /* a command line that means nothing */
+    LSN_INVALID = 3,     /* an invalid study, model or data file */
+    LSN_JOBS_FAILED = 4, /* complete, but some jobs failed */
+    LSN_STOPPED = 75,    /* stopped early: run again to continue */
+} lsn_code;
+
+#define LSN_ERROR_BYTES 1024
+
+/* Owned by the caller. `text` is one message without a final newline: what happened and what to do next. */
+typedef struct lsn_error {
+    lsn_code code;
+    char text[LSN_ERROR_BYTES];
+} lsn_error;
+
+/* Sets *err (which may be NULL) and returns false, so that `return lsn_fail(err, ...)` is one line. */
+LSN_API bool lsn_fail(lsn_error *err, lsn_code code, const char *format, ...) LSN_PRINTF(3, 4);
+
+/* Puts "prefix: " before the text of *err (NULL is accepted) and returns false. */
+LSN_API bool lsn_fail_in(lsn_error *err, const char *format, ...) LSN_PRINTF(2, 3);
+
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+/* A zeroed array of `count` items of `size` bytes, 64-byte aligned; NULL and *err set (LSN_FAILED) where the product
+ * overflows or memory is short. A count of 0 gives a valid pointer. Released with free(). */
+LSN_API void *lsn_array(size_t count, size_t size, lsn_error *err);
+
+/* Makes room for one more item: `*items` holds `count` items of `size` bytes and room for `*room`. On failure *items
+ * stays as it was and *err is set. The array is released with free(). */
+LSN_API bool lsn_grow(void **items, size_t count, size_t *room, size_t size, lsn_error *err);
+
+LSN_API char *lsn_strdup(const char *text, lsn_error *err);
+
+/* ---- text ---------------------------------------------------------------------------------------------------- */
+
+/* A growing string. Zero-initialised is empty. `failed` is set, and stays, when memory was short: check it once, at the
+ * end. `data` is NULL while nothing was added. */
+typedef struct lsn_text {
+    char *data;
+    size_t length, room;
+    bool failed;
+} lsn_text;
+
+LSN_API void lsn_text_add(lsn_text *text, const char *format, ...) LSN_PRINTF(2, 3);
+LSN_API void lsn_text_finish(lsn_text *text);
+
+/* What is wrong with a file that has many things wrong: a list of messages in the order they were found. Zero-
+ * initialised is empty. */
+typedef struct lsn_problems {
+    char **text;
+    size_t count, room;
+} lsn_problems;
+
+/* Adds a message; always returns false. Where memory is short the message is lost, but `count` is at least 1. */
+LSN_API bool lsn_problem(lsn_problems *problems, const char *format, ...) LSN_PRINTF(2, 3);
+LSN_API void lsn_problems_finish(lsn_problems *problems);
+
+/* The one of `known` (ended by NULL) that is nearest to `word` by edit distance, or NULL where none is near enough to
+ * be what was meant (more than a third of the word's length, and more than 2, edits away). */
+LSN_API const char *lsn_nearest(const char *word, const char *const known[]);
+
+/* ---- log ----------------------------------------------------------------------------------------------------- */
+
+/* One line on stderr: "lesion: ...". `lsn_log_quiet(true)` silences it (worker ranks). */
+LSN_API void lsn_log(const char *format, ...) LSN_PRINTF(1, 2);
+LSN_API void lsn_log_quiet(bool quiet);
+
+/* Seconds of a monotonic clock with an arbitrary zero. */
+LSN_API double lsn_now_s(void);
+
+/* ---- seeded random numbers ----------------------------------------------------------------------------------- */
+
+/* xoshiro256** (Blackman & Vigna, 2021), seeded through splitmix64: the same numbers on every machine. */
+typedef struct lsn_random {
+    uint64_t state[4];
+} lsn_random;
+
+/* Two streams with different `stream` are independent for the same seed. */
+LSN_API void lsn_random_init(lsn_random *random, uint64_t seed, uint64_t stream);
+LSN_API uint64_t lsn_random_next(lsn_random *random);
+/* Uniform in 0 .. below-1, without bias (Lemire, 2019). below > 0. */
+LSN_API uint64_t lsn_random_below(lsn_random *random, uint64_t below);
+/* Moves a uniform random choice of `take` of the `count` items to the front of `items`, in random order (partial
+ * Fisher-Yates). take <= count. */
+LSN_API void lsn_random_choose(lsn_random *random, int32_t *items, size_t count, size_t take);
+
+/* ---- digests ------------------------------------------------------------------------------------------------- */
+
+#define LSN_DIGEST_BYTES 32
+#define LSN_HEX_BYTES (2 * LSN_DIGEST_BYTES + 1)
+
+/* A SHA-256. */
+typedef struct lsn_digest {
+    unsigned char bytes[LSN_DIGEST_BYTES];
+} lsn_digest;
+
+typedef struct lsn_hasher lsn_hasher;
+
+LSN_API lsn_hasher *lsn_hasher_create(lsn_error *err);
+LSN_API void lsn_hasher_add(lsn_hasher *hasher, const void *data, size_t bytes);
+/* Adds a label and a value so that no two different sequences of calls give the same bytes. */
+LSN_API void lsn_hasher_text(lsn_hasher *hasher, const char *label, const char *value);
+LSN_API void lsn_hasher_number(lsn_hasher *hasher, const char *label, int64_t value);
+/* The digest of all that was added; the hasher is empty again afterwards. False (LSN_FAILED) if any step failed. */
+LSN_API bool lsn_hasher_take(lsn_hasher *hasher, lsn_digest *digest, lsn_error *err);
+LSN_API void lsn_hasher_destroy(lsn_hasher *hasher);
+
+/* `hex` has room for LSN_HEX_BYTES. */
+LSN_API void lsn_digest_hex(const lsn_digest *digest, char *hex);
+
+/* ---- files --------------------------------------------------------------------------------------------------- */
+
+/* A whole file, mapped read-only. An empty file has data == NULL and bytes == 0. */
+typedef struct lsn_file {
+    const unsigned char *data;
+    size_t bytes;
+} lsn_file;
+
+/* LSN_INVALID with the path and the reason where it cannot be read. */
+LSN_API bool lsn_file_map(lsn_file *file, const char *path, lsn_error *err);
+LSN_API void lsn_file_unmap(lsn_file *file);
+
+/* The path of `name` as seen from the folder of `beside` (a file), or `name` itself where it is absolute. To be freed.
+ */
+LSN_API char *lsn_path_beside(const char *beside, const char *name, lsn_error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* Lesion: the masked forward pass.
+ *
+ * An engine evaluates a set of ablations on a block of images. Activations are channels last: [N][H][W][C]. The logits
+ * of an (ablation, image) pair do not depend, to the bit, on the other ablations or images of the block, nor on the
+ * order they are given in. An engine belongs to one thread at a time. Nothing here is collective over MPI.
+ */
+#ifndef LESION_ENGINE_H
+#define LESION_ENGINE_H
+
+#include "lesion/base.h"
+#include "lesion/model.h"
+
+typedef enum lsn_method {
+    LSN_METHOD_REFERENCE, /* plain loops: slow, easy to check */
+    LSN_METHOD_BLAS,      /* OpenBLAS */
+    LSN_N_METHODS
+} lsn_method;
+
+LSN_API const char *lsn_method_name(lsn_method method); /* "reference", "blas" */
+LSN_API lsn_method lsn_method_find(const char *name);   /* LSN_N_METHODS if there is none */
+
+typedef struct lsn_engine lsn_engine;
+
+typedef struct lsn_engine_options {
+    lsn_method method;
+    size_t memory_bytes; /* for activations and workspace; 0: no limit */
+} lsn_engine_options;
+
+/* Prepares the weights of `model` (its input must be set; it must outlive the engine). */
+LSN_API lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err);
+LSN_API void lsn_engine_destroy(lsn_engine *engine);
+
+/* The channels' means for LSN_MEAN, [lsn_model_filters(model)], all layers one after another; copied. */
+LSN_API bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_error *err);
+
+/* Asked between pieces of work: true means stop now. */
+typedef bool lsn_stop(void *context);
+
+/* Evaluates `n_ablations` ablations on images[N][H][W][C].
+ *   baseline[N][classes]               logits with nothing removed
+ *   logits[n_ablations][N][classes]    logits of each ablation, in the given order
+ *   seconds[n_ablations]               time spent on each (NULL: not wanted); the shared baseline is not in it
+ * LSN_INVALID where a LSN_MEAN ablation is asked for and no means were set; LSN_STOPPED where `stop` (NULL: never) said
+ * so: the results are then incomplete and must not be used. */
+LSN_API bool lsn_engine_run(lsn_engine *engine, const float *images, int n, const lsn_ablation *const *ablations,
+                            int n_ablations, float *baseline, float *logits, double *seconds, lsn_stop *stop,
+                            void *context, lsn_error *err);
+
+/* Adds to sums[lsn_model_filters(model)] each channel's mean post-ReLU activation over the positions of each image, in
+ * exact units of LSN_FIXED (see lesion/stats.h: the order of addition does not matter). */
+LSN_API bool lsn_engine_add_means(lsn_engine *engine, const float *images, int n, int64_t *sums, lsn_stop *stop,
+                                  void *context, lsn_error *err);
+
+#endif

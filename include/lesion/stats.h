@@ -1,0 +1,67 @@
+/* Lesion: metrics and statistics. Pure functions, thread-safe.
+ *
+ * Sums of losses are kept as whole numbers of 2^-30 nats (LSN_FIXED), so that they are exact and do not depend on the
+ * order of addition: results are then the same to the bit however the work was split.
+ */
+#ifndef LESION_STATS_H
+#define LESION_STATS_H
+
+#include "lesion/base.h"
+
+#define LSN_FIXED 1073741824.0  /* 2^30 units to 1 */
+#define LSN_FIXED_LIMIT 65536.0 /* a single value is clamped to +- this before it is converted (NaN: to +limit) */
+
+/* `value` in units of 1 / LSN_FIXED, rounded to nearest. */
+LSN_API int64_t lsn_fixed(double value);
+
+/* ---- one image ----------------------------------------------------------------------------------------------- */
+
+typedef struct lsn_verdict {
+    int32_t prediction; /* the class of the greatest logit; the lowest index among equals. -1 where a logit is NaN */
+    int32_t rank;       /* of the true class, from 0: classes with a greater logit, or an equal one and a lower index.
+                         * `classes` where a logit is NaN */
+    double loss;        /* cross entropy, nats */
+} lsn_verdict;
+
+/* logits[classes], 0 <= label < classes. */
+LSN_API lsn_verdict lsn_judge(const float *logits, int classes, int label);
+
+/* sum p log(p / q) in nats, p the softmax of `baseline`, q that of `ablated`; at least 0. */
+LSN_API double lsn_kl(const float *baseline, const float *ablated, int classes);
+
+/* ---- many images --------------------------------------------------------------------------------------------- */
+
+/* What one ablation did to a set of images. Tallies of disjoint sets add up, exactly. */
+typedef struct lsn_tally {
+    int64_t images;
+    int64_t top1, top5;   /* images whose true class ranks first, or among the first five */
+    int64_t lost, gained; /* right -> wrong and wrong -> right, against the baseline (top-1) */
+    int64_t loss, kl;     /* sums, in units of 1 / LSN_FIXED nats */
+    double seconds;       /* spent computing */
+} lsn_tally;
+
+/* Adds one image. class_right[label] is raised where the ablated network is right; NULL: not counted. */
+LSN_API void lsn_tally_image(lsn_tally *tally, const float *baseline, const float *ablated, int classes, int label,
+                             int32_t *class_right);
+/* *sum += *part. */
+LSN_API void lsn_tally_add(lsn_tally *sum, const lsn_tally *part);
+
+/* ---- statistics ---------------------------------------------------------------------------------------------- */
+
+typedef struct lsn_interval {
+    double low, high;
+} lsn_interval;
+
+/* Wilson's 95 % interval for k of n, z = 1.959964 (Wilson 1927). n > 0. */
+LSN_API lsn_interval lsn_wilson(int64_t k, int64_t n);
+
+/* McNemar's test on paired outcomes, b right -> wrong, c wrong -> right: exact p = min(1, 2 P[Bin(b+c, 1/2) <= min]),
+ * mid-p = p - P[Bin = min], 1 - P[Bin = b] / 2 where b = c; 1 where b + c = 0 (Fagerland et al. 2013). */
+LSN_API double lsn_mcnemar_exact(int64_t b, int64_t c);
+LSN_API double lsn_mcnemar_mid(int64_t b, int64_t c);
+
+/* Benjamini-Hochberg: q[i] = min over j with p(j) >= p(i) of min(1, m p(j) / rank(j)) (Benjamini & Hochberg 1995). A
+ * NaN p has q NaN and is not counted in m. LSN_FAILED where memory is short. */
+LSN_API bool lsn_benjamini_hochberg(const double *p, size_t count, double *q, lsn_error *err);
+
+#endif

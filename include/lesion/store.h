@@ -1,0 +1,102 @@
+/* Lesion: the result database. SQLite, one writer (rank 0), any number of readers.
+ *
+ * The images of a study are cut into blocks; the result of one evaluation on one block is a part. Parts are added
+ * inside a transaction that lsn_store_commit ends; when the last part of an evaluation arrives, the parts are summed,
+ * the evaluation's row is completed and the parts are dropped, in that same transaction. So whatever was committed is
+ * never computed again, and nothing is counted twice. A store belongs to one thread; nothing here is collective over
+ * MPI.
+ */
+#ifndef LESION_STORE_H
+#define LESION_STORE_H
+
+#include "lesion/base.h"
+#include "lesion/stats.h"
+#include "lesion/study.h"
+
+#define LSN_SCHEMA_VERSION 1 /* PRAGMA user_version */
+
+typedef struct lsn_store lsn_store;
+
+/* Opens the database of `plan` for writing, creating it (and its folder) where there is none, with `block_images`
+ * images to a block; an existing one keeps its own block size and its own results. New experiments are added to those
+ * it has. LSN_INVALID, with the difference, where the file is no Lesion database, is of another schema version, belongs
+ * to another study name, other weights or other images, or holds jobs that the study no longer asks for; LSN_FAILED
+ * where it cannot be read or written. `fresh`: an existing file is first renamed to "<path>.old" (replacing an older
+ * one of that name). The plan must outlive the store. */
+LSN_API lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh,
+                                  lsn_error *err);
+/* Commits nothing: what was not committed is rolled back. NULL is accepted. */
+LSN_API void lsn_store_close(lsn_store *store);
+
+LSN_API int32_t lsn_store_block_images(const lsn_store *store);
+LSN_API int32_t lsn_store_blocks(const lsn_store *store); /* blocks of the plan's images */
+/* Whether that part is committed or added. Evaluations are indices into the plan's. */
+LSN_API bool lsn_store_has(const lsn_store *store, int32_t evaluation, int32_t block);
+/* Whether all of the evaluation's parts are. */
+LSN_API bool lsn_store_complete(const lsn_store *store, int32_t evaluation);
+
+/* Adds a part; one that is there already is left as it is. `class_right[classes]` may be NULL where the plan does not
+ * measure per class. */
+LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_tally *tally,
+                           const int32_t *class_right, lsn_error *err);
+/* Marks an evaluation as failed for the reason given. */
+LSN_API bool lsn_store_fail(lsn_store *store, int32_t evaluation, const char *reason, lsn_error *err);
+/* Marks pending evaluations as running; part of the next commit. */
+LSN_API bool lsn_store_running(lsn_store *store, const int32_t *evaluations, int32_t count, lsn_error *err);
+/* Makes all that was added durable. */
+LSN_API bool lsn_store_commit(lsn_store *store, lsn_error *err);
+
+/* The channels' means over the calibration images, kept for the record; means[lsn_model_filters]. */
+LSN_API bool lsn_store_set_means(lsn_store *store, const float *means, lsn_error *err);
+
+/* ---- runs ---------------------------------------------------------------------------------------------------- */
+
+/* One invocation of `lesion run`, as it is recorded. Strings may be NULL. */
+typedef struct lsn_run_record {
+    const char *version;   /* of Lesion */
+    const char *libraries; /* versions of MPI, BLAS, SQLite, ... in words */
+    const char *command;   /* the command line */
+    const char *hosts;     /* "n1*4,n2*4" */
+    const char *slurm_job; /* SLURM_JOB_ID */
+    const char *method;    /* of the engine */
+    int32_t ranks;
+} lsn_run_record;
+
+/* Records that a run began, or how it ended: `how` is "complete", "stopped", "failed"; NULL only tells that it is still
+ * alive (status can then say when it died). Committed at once. */
+LSN_API bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err);
+LSN_API bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err);
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+typedef enum lsn_cell_kind { LSN_CELL_NULL, LSN_CELL_INTEGER, LSN_CELL_REAL, LSN_CELL_TEXT } lsn_cell_kind;
+
+typedef struct lsn_cell {
+    lsn_cell_kind kind;
+    int64_t integer;  /* INTEGER */
+    double real;      /* REAL, and INTEGER converted */
+    const char *text; /* any kind as text; "" for NULL. Valid as long as the table */
+} lsn_cell;
+
+/* The answer to one query. */
+typedef struct lsn_table {
+    int columns;
+    int64_t rows;
+    char **names;    /* [columns] */
+    lsn_cell *cells; /* [rows][columns] */
+} lsn_table;
+
+typedef struct lsn_reader lsn_reader;
+
+/* Opens a Lesion database for reading; never disturbs a writer. LSN_INVALID where it is none, or of another schema
+ * version; LSN_FAILED where it cannot be read. */
+LSN_API lsn_reader *lsn_reader_open(const char *path, lsn_error *err);
+LSN_API void lsn_reader_close(lsn_reader *reader);
+/* Runs one SELECT; its parameters ?1, ?2, ... are bound to the `n_parameters` texts. The caller finishes the table,
+ * also after a failure. */
+LSN_API bool lsn_reader_query(lsn_reader *reader, lsn_table *table, const char *sql, const char *const *parameters,
+                              int n_parameters, lsn_error *err);
+LSN_API const lsn_cell *lsn_table_cell(const lsn_table *table, int64_t row, int column);
+LSN_API void lsn_table_finish(lsn_table *table);
+
+#endif

@@ -1,0 +1,85 @@
+/* Lesion: a study file, read, validated and expanded into jobs.
+ *
+ * Two words are kept apart. A *job* is a row of the results: what an experiment asked for, with its fraction and seed.
+ * An *evaluation* is what is computed: one ablation over all images. Jobs that ask for the same ablation share one.
+ * Every rank expands the same study into the same evaluations in the same order, so that a message only needs indices.
+ */
+#ifndef LESION_STUDY_H
+#define LESION_STUDY_H
+
+#include "lesion/base.h"
+#include "lesion/data.h"
+#include "lesion/model.h"
+
+#define LSN_KEY_BYTES 33 /* 32 hexadecimal digits and the final zero */
+
+/* What is computed. */
+typedef struct lsn_evaluation {
+    lsn_ablation ablation;
+    char key[LSN_KEY_BYTES]; /* the first 128 bits of a SHA-256 over weights, images, preprocessing, mask and mode (and
+                              * the calibration images where the mode needs them) */
+} lsn_evaluation;
+
+/* What an experiment asked for. */
+typedef struct lsn_job {
+    int32_t experiment; /* index into the plan's experiments */
+    int32_t evaluation; /* index into the plan's evaluations */
+    double fraction;    /* of the layer's filters, as written in the study; NaN where none was */
+    int64_t seed;       /* of the random choice of filters; -1 where there is none */
+} lsn_job;
+
+typedef struct lsn_experiment {
+    char *name;
+    int32_t first_job, n_jobs; /* its jobs stand together */
+    int line;                  /* in the study file; 0 for the baseline */
+} lsn_experiment;
+
+/* What a study asks to be measured beyond top1, top5, loss and kl. */
+typedef struct lsn_metrics {
+    bool per_class;
+} lsn_metrics;
+
+/* A study with all it refers to: loaded, checked, expanded. */
+typedef struct lsn_plan {
+    char *name;       /* `study:` */
+    char *path;       /* of the study file */
+    char *text;       /* the file's text as it was read; overrides are in `overrides` */
+    char *overrides;  /* "k=v" lines; empty where there are none */
+    lsn_model *model; /* its input set to the data's size */
+    lsn_data *data;
+    lsn_sample images;        /* evaluated */
+    lsn_sample calibration;   /* empty where the study has none */
+    lsn_digest images_digest; /* pixels, labels and preprocessing of `images` */
+    lsn_digest calibration_digest;
+    char *preprocess; /* in words, for the record: "pad 2, mean 0.286, std 0.353" */
+    lsn_metrics metrics;
+    lsn_experiment *experiments; /* [0] is "baseline" */
+    int32_t n_experiments;
+    lsn_job *jobs; /* [0] is the baseline's */
+    int32_t n_jobs;
+    lsn_evaluation *evaluations; /* [0] is the baseline, of an empty mask */
+    int32_t n_evaluations;
+    struct lsn_plan_storage *storage;
+} lsn_plan;
+
+/* Reads the study at `path`, with "key.path=value" overrides (`--set`), and everything it refers to. NULL with every
+ * mistake found in `problems`, each as "file:line:column: what, and what would be right", or, where it is no mistake of
+ * the study (memory), in *err with problems->count == 0. The caller owns the plan. */
+LSN_API lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides,
+                                  lsn_problems *problems, lsn_error *err);
+LSN_API void lsn_plan_destroy(lsn_plan *plan);
+
+/* Whether any evaluation needs the channels' mean activations over the calibration images. */
+LSN_API bool lsn_plan_needs_means(const lsn_plan *plan);
+
+/* A mask as JSON, {"conv3_1":[0,5]}, and its layers' names, "conv3_1,conv4_1"; appended to `text`. */
+LSN_API void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text);
+LSN_API void lsn_mask_layers(const lsn_model *model, const lsn_mask *mask, lsn_text *text);
+/* Filters of all the mask's layers together. */
+LSN_API int lsn_mask_filters(const lsn_mask *mask);
+
+/* Parses "0,5,8..15" into `filters` (ascending, no repeats, each below `limit`); for `eval --ablate`. *filters is to be
+ * freed. LSN_USAGE on anything else. */
+LSN_API bool lsn_filter_list_parse(const char *text, int limit, int32_t **filters, int32_t *count, lsn_error *err);
+
+#endif

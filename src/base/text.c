@@ -1,0 +1,112 @@
+#include "lesion/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool make_room(lsn_text *text, size_t more)
+{
+    if (text->length + more < text->room)
+        return true;
+    size_t room = text->room + text->room / 2 + more + 64;
+    char *data = realloc(text->data, room);
+    if (data == NULL) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->room = room;
+    return true;
+}
+
+static void add_v(lsn_text *text, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    if (length < 0)
+        text->failed = true;
+    else if (!text->failed && make_room(text, (size_t)length)) {
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+void lsn_text_add(lsn_text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_v(text, format, args);
+    va_end(args);
+}
+
+void lsn_text_finish(lsn_text *text)
+{
+    free(text->data);
+    *text = (lsn_text){0};
+}
+
+bool lsn_problem(lsn_problems *problems, const char *format, ...)
+{
+    static char lost[] = "out of memory: the message was lost";
+    lsn_text text = {0};
+    va_list args;
+    va_start(args, format);
+    add_v(&text, format, args);
+    va_end(args);
+    if (text.failed || !lsn_grow((void **)&problems->text, problems->count, &problems->room, sizeof(char *), NULL)) {
+        lsn_text_finish(&text);
+        fprintf(stderr, "lesion: %s\n", lost);
+        problems->count += problems->count == 0 && problems->room > 0 && (problems->text[0] = strdup(lost)) != NULL;
+        return false;
+    }
+    problems->text[problems->count++] = text.data;
+    return false;
+}
+
+void lsn_problems_finish(lsn_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        free(problems->text[i]);
+    free(problems->text);
+    *problems = (lsn_problems){0};
+}
+
+enum { LONGEST_WORD = 64 };
+
+/* Levenshtein's distance; words longer than LONGEST_WORD are too far from everything. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b), row[LONGEST_WORD + 1];
+    if (n > LONGEST_WORD || m > LONGEST_WORD)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            row[j] = change < shift ? change : shift;
+        }
+    }
+    return row[m];
+}
+
+const char *lsn_nearest(const char *word, const char *const known[])
+{
+    const char *nearest = NULL;
+    size_t limit = strlen(word) / 3, best;
+    best = (limit > 2 ? limit : 2) + 1;
+    for (; *known != NULL; known++) {
+        size_t distance = edit_distance(word, *known);
+        if (distance < best) {
+            best = distance;
+            nearest = *known;
+        }
+    }
+    return nearest;
+}
