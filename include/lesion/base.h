@@ -1,4 +1,4 @@
-/* Lesion: errors, memory, text, seeded random numbers, digests, files.
+/* Lesion: errors, memory, text, exact sums, seeded random numbers, digests, files.
  *
  * Everything here is thread-safe as long as no two threads share one object. Nothing here is collective over MPI.
  */
@@ -92,6 +92,17 @@ LSN_API void lsn_log_quiet(bool quiet);
 
 /* Seconds of a monotonic clock with an arbitrary zero. */
 LSN_API double lsn_now_s(void);
+
+/* ---- exact sums ---------------------------------------------------------------------------------------------- */
+
+/* Sums over images are kept as whole numbers of 2^-30, so that they are exact and do not depend on the order of
+ * addition: results are then the same to the bit however the work was split. */
+#define LSN_FIXED 1073741824.0  /* 2^30 units to 1 */
+#define LSN_FIXED_LIMIT 65536.0 /* a single value is clamped to +- this before it is converted (NaN: to +limit) */
+
+/* `value` in units of 1 / LSN_FIXED, rounded to nearest (halves away from zero). 2^16 values at the limit add up
+ * without overflow. */
+LSN_API int64_t lsn_fixed(double value);
 
 /* ---- seeded random numbers ----------------------------------------------------------------------------------- */
 

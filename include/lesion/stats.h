@@ -1,18 +1,12 @@
 /* Lesion: metrics and statistics. Pure functions, thread-safe.
  *
- * Sums of losses are kept as whole numbers of 2^-30 nats (LSN_FIXED), so that they are exact and do not depend on the
+ * Sums of losses are kept as whole numbers of 2^-30 nats (lsn_fixed, lesion/base.h), so that they are exact and do not depend on the
  * order of addition: results are then the same to the bit however the work was split.
  */
 #ifndef LESION_STATS_H
 #define LESION_STATS_H
 
 #include "lesion/base.h"
-
-#define LSN_FIXED 1073741824.0  /* 2^30 units to 1 */
-#define LSN_FIXED_LIMIT 65536.0 /* a single value is clamped to +- this before it is converted (NaN: to +limit) */
-
-/* `value` in units of 1 / LSN_FIXED, rounded to nearest. */
-LSN_API int64_t lsn_fixed(double value);
 
 /* ---- one image ----------------------------------------------------------------------------------------------- */
 
