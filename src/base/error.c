@@ -24,7 +24,7 @@ bool lsn_fail_in(lsn_error *err, const char *format, ...)
         vsnprintf(text, sizeof text, format, args);
         va_end(args);
         size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, ": %s", err->text);
+        snprintf(text + used, sizeof text - used, ": %.*s", (int)(sizeof text - used), err->text);
         memcpy(err->text, text, sizeof text);
     }
     return false;

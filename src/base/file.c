@@ -10,7 +10,7 @@
 bool lsn_file_map(lsn_file *file, const char *path, lsn_error *err)
 {
     *file = (lsn_file){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
     if (fd < 0)
         return lsn_fail(err, LSN_INVALID, "%s: cannot be opened: %s", path, strerror(errno));
     struct stat status;

@@ -28,12 +28,13 @@ bool lsn_grow(void **items, size_t count, size_t *room, size_t size, lsn_error *
         return true;
     size_t wanted = *room < 8 ? 8 : *room + *room / 2;
     size_t bytes;
-    void *grown = NULL;
+    void *old, *grown = NULL;
+    memcpy(&old, items, sizeof old); /* the pointer may be of another type: never read as a void * */
     if (!__builtin_mul_overflow(wanted, size, &bytes))
-        grown = realloc(*items, bytes);
+        grown = realloc(old, bytes);
     if (grown == NULL)
         return lsn_fail(err, LSN_FAILED, "out of memory: %zu items of %zu bytes could not be had", wanted, size);
-    *items = grown;
+    memcpy(items, &grown, sizeof grown);
     *room = wanted;
     return true;
 }

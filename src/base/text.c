@@ -47,29 +47,38 @@ void lsn_text_finish(lsn_text *text)
     *text = (lsn_text){0};
 }
 
+/* Stands in for the list where there was no memory for a first message. */
+static char lost[] = "out of memory: the message was lost";
+static char *lost_list[] = {lost};
+
 bool lsn_problem(lsn_problems *problems, const char *format, ...)
 {
-    static char lost[] = "out of memory: the message was lost";
     lsn_text text = {0};
     va_list args;
     va_start(args, format);
     add_v(&text, format, args);
     va_end(args);
-    if (text.failed || !lsn_grow((void **)&problems->text, problems->count, &problems->room, sizeof(char *), NULL)) {
-        lsn_text_finish(&text);
-        fprintf(stderr, "lesion: %s\n", lost);
-        problems->count += problems->count == 0 && problems->room > 0 && (problems->text[0] = strdup(lost)) != NULL;
+    bool kept = !text.failed && problems->text != lost_list &&
+                lsn_grow((void **)&problems->text, problems->count, &problems->room, sizeof(char *), NULL);
+    if (kept) {
+        problems->text[problems->count++] = text.data;
         return false;
     }
-    problems->text[problems->count++] = text.data;
+    lsn_text_finish(&text);
+    if (problems->count == 0) {
+        free(problems->text);
+        *problems = (lsn_problems){.text = lost_list, .count = 1};
+    }
     return false;
 }
 
 void lsn_problems_finish(lsn_problems *problems)
 {
-    for (size_t i = 0; i < problems->count; i++)
-        free(problems->text[i]);
-    free(problems->text);
+    if (problems->text != lost_list) {
+        for (size_t i = 0; i < problems->count; i++)
+            free(problems->text[i]);
+        free(problems->text);
+    }
     *problems = (lsn_problems){0};
 }
 
