@@ -1,0 +1,17 @@
+/* From a tensor's bytes to floats. Private to the model room. */
+#ifndef LESION_MODEL_CONVERT_H
+#define LESION_MODEL_CONVERT_H
+
+#include "model/safetensors.h"
+
+/* Whether the bytes are floats already, fit to be read where they are. */
+bool lsn_tensor_is_float(const lsn_tensor *tensor);
+
+/* Writes the tensor's `count` elements, of type F32, F16 or BF16, to `out`. */
+void lsn_tensor_convert(const lsn_tensor *tensor, float *out);
+
+/* LSN_INVALID with the tensor's name and the element's indices where one of its `values` is infinite or not a number.
+ */
+bool lsn_tensor_check_finite(const lsn_tensor *tensor, const float *values, const char *path, lsn_error *err);
+
+#endif

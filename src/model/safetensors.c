@@ -1,0 +1,245 @@
+/* The container: 8 bytes length of the header (little-endian), the header (JSON), the data. */
+#include "model/safetensors.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LENGTH_BYTES = 8, LARGEST_HEADER = 100000000 };
+
+static const lsn_dtype dtypes[] = {
+    {"F32", 4, true},  {"F16", 2, true},  {"BF16", 2, true},  {"F64", 8, false},     {"I64", 8, false},
+    {"U64", 8, false}, {"I32", 4, false}, {"U32", 4, false},  {"I16", 2, false},     {"U16", 2, false},
+    {"I8", 1, false},  {"U8", 1, false},  {"BOOL", 1, false}, {"F8_E4M3", 1, false}, {"F8_E5M2", 1, false},
+};
+
+static const lsn_dtype *find_dtype(const char *name)
+{
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+        if (strcmp(dtypes[i].name, name) == 0)
+            return &dtypes[i];
+    return NULL;
+}
+
+const char *lsn_tensor_shape(const lsn_tensor *tensor, char *text)
+{
+    size_t used = (size_t)snprintf(text, LSN_SHAPE_BYTES, "[");
+    for (int i = 0; i < tensor->rank; i++)
+        used +=
+            (size_t)snprintf(text + used, LSN_SHAPE_BYTES - used, "%s%" PRId64, i == 0 ? "" : ", ", tensor->shape[i]);
+    snprintf(text + used, LSN_SHAPE_BYTES - used, "]");
+    return text;
+}
+
+/* ---- one tensor ---------------------------------------------------------------------------------------------- */
+
+/* A name goes into messages and terminals: it must be short and printable. */
+static bool read_name(lsn_tensor *tensor, const char *name, const char *path, lsn_error *err)
+{
+    size_t length = strlen(name);
+    if (length == 0 || length >= sizeof tensor->name)
+        return lsn_fail(err, LSN_INVALID, "%s: a tensor's name has %zu bytes; expected 1 to %zu", path, length,
+                        sizeof tensor->name - 1);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+            return lsn_fail(err, LSN_INVALID, "%s: a tensor's name has a control character at byte %zu", path, i);
+    memcpy(tensor->name, name, length + 1);
+    return true;
+}
+
+static bool read_dtype(lsn_tensor *tensor, const json_t *value, const char *path, lsn_error *err)
+{
+    if (!json_is_string(value))
+        return lsn_fail(err, LSN_INVALID, "%s: tensor %s has no dtype: write the file again", path, tensor->name);
+    tensor->dtype = find_dtype(json_string_value(value));
+    if (tensor->dtype == NULL)
+        return lsn_fail(err, LSN_INVALID, "%s: tensor %s has an unknown dtype: convert it to F32, F16 or BF16", path,
+                        tensor->name);
+    return true;
+}
+
+static bool read_shape(lsn_tensor *tensor, const json_t *value, const char *path, lsn_error *err)
+{
+    if (!json_is_array(value) || json_array_size(value) > LSN_TENSOR_MAX_RANK)
+        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its shape is not a list of at most %d sizes", path,
+                        tensor->name, LSN_TENSOR_MAX_RANK);
+    tensor->rank = (int)json_array_size(value);
+    tensor->count = 1;
+    for (int i = 0; i < tensor->rank; i++) {
+        const json_t *size = json_array_get(value, (size_t)i);
+        if (!json_is_integer(size) || json_integer_value(size) < 0)
+            return lsn_fail(err, LSN_INVALID, "%s: tensor %s: size %d of its shape is not a whole number >= 0", path,
+                            tensor->name, i);
+        tensor->shape[i] = json_integer_value(size);
+        if (__builtin_mul_overflow(tensor->count, tensor->shape[i], &tensor->count))
+            return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its shape has more elements than can be addressed", path,
+                            tensor->name);
+    }
+    return true;
+}
+
+/* Sets tensor->data. The data section has `size` bytes at `data`. */
+static bool read_place(lsn_tensor *tensor, const json_t *value, const unsigned char *data, size_t size,
+                       const char *path, lsn_error *err)
+{
+    const json_t *from = json_array_get(value, 0), *to = json_array_get(value, 1);
+    if (!json_is_array(value) || json_array_size(value) != 2 || !json_is_integer(from) || !json_is_integer(to))
+        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its data_offsets are not two whole numbers", path,
+                        tensor->name);
+    json_int_t begin = json_integer_value(from), end = json_integer_value(to);
+    if (begin < 0 || begin > end)
+        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its data_offsets [%" PRId64 ", %" PRId64 "] are no range",
+                        path, tensor->name, (int64_t)begin, (int64_t)end);
+    if ((uint64_t)end > size)
+        return lsn_fail(err, LSN_INVALID,
+                        "%s: tensor %s ends at byte %" PRId64 " of the data, but the file has %zu: %" PRIu64
+                        " bytes are missing; copy or download the file again",
+                        path, tensor->name, (int64_t)end, size, (uint64_t)end - size);
+    size_t bytes;
+    char shape[LSN_SHAPE_BYTES];
+    if (__builtin_mul_overflow(tensor->count, tensor->dtype->bytes, &bytes) || bytes != (size_t)(end - begin))
+        return lsn_fail(
+            err, LSN_INVALID,
+            "%s: tensor %s: shape %s of %s does not fill its data_offsets, %" PRId64 " bytes: write the file again",
+            path, tensor->name, lsn_tensor_shape(tensor, shape), tensor->dtype->name, (int64_t)(end - begin));
+    tensor->data = data + begin;
+    return true;
+}
+
+/* ---- the header ---------------------------------------------------------------------------------------------- */
+
+static bool check_metadata(const json_t *metadata, const char *path, lsn_error *err)
+{
+    const char *key;
+    json_t *value;
+    bool ok = json_is_object(metadata);
+    json_object_foreach((json_t *)(uintptr_t)metadata, key, value) ok = ok && json_is_string(value);
+    return ok || lsn_fail(err, LSN_INVALID, "%s: __metadata__ is not an object of strings: write the file again", path);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const lsn_tensor *one = *(const lsn_tensor *const *)a, *two = *(const lsn_tensor *const *)b;
+    if (one->data != two->data)
+        return one->data < two->data ? -1 : 1;
+    return (one->count > two->count) - (one->count < two->count); /* an empty tensor goes before its neighbour */
+}
+
+/* The tensors must lie one after another and fill the data, as the format demands. */
+static bool check_places(const lsn_safetensors *file, const unsigned char *data, lsn_error *err)
+{
+    const lsn_tensor **sorted = lsn_array(file->count, sizeof *sorted, err);
+    if (sorted == NULL)
+        return false;
+    for (size_t i = 0; i < file->count; i++)
+        sorted[i] = &file->tensors[i];
+    qsort(sorted, file->count, sizeof *sorted, by_place);
+    const unsigned char *at = data, *end = file->file.data + file->file.bytes;
+    bool ok = true;
+    for (size_t i = 0; ok && i < file->count; i++) {
+        const lsn_tensor *tensor = sorted[i];
+        if (tensor->data < at)
+            ok = lsn_fail(err, LSN_INVALID, "%s: tensors %s and %s overlap: write the file again", file->path,
+                          sorted[i - 1]->name, tensor->name);
+        else if (tensor->data > at)
+            ok = lsn_fail(err, LSN_INVALID, "%s: %zu bytes before tensor %s belong to no tensor: write the file again",
+                          file->path, (size_t)(tensor->data - at), tensor->name);
+        at = tensor->data + tensor->count * tensor->dtype->bytes;
+    }
+    if (ok && at != end)
+        ok = lsn_fail(err, LSN_INVALID, "%s: %zu bytes at its end belong to no tensor: write the file again",
+                      file->path, (size_t)(end - at));
+    free(sorted);
+    return ok;
+}
+
+static bool read_tensors(lsn_safetensors *file, const json_t *header, const unsigned char *data, lsn_error *err)
+{
+    size_t size = (size_t)(file->file.data + file->file.bytes - data);
+    file->tensors = lsn_array(json_object_size(header), sizeof *file->tensors, err);
+    if (file->tensors == NULL)
+        return false;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)header, key, value)
+    {
+        if (strcmp(key, "__metadata__") == 0) {
+            if (!check_metadata(value, file->path, err))
+                return false;
+            continue;
+        }
+        lsn_tensor *tensor = &file->tensors[file->count];
+        if (!read_name(tensor, key, file->path, err))
+            return false;
+        if (!json_is_object(value))
+            return lsn_fail(err, LSN_INVALID, "%s: tensor %s is not described by an object", file->path, tensor->name);
+        if (!read_dtype(tensor, json_object_get(value, "dtype"), file->path, err) ||
+            !read_shape(tensor, json_object_get(value, "shape"), file->path, err) ||
+            !read_place(tensor, json_object_get(value, "data_offsets"), data, size, file->path, err))
+            return false;
+        file->count++;
+    }
+    return check_places(file, data, err);
+}
+
+static json_t *parse_header(const char *text, size_t bytes, const char *path, lsn_error *err)
+{
+    json_error_t problem;
+    json_t *header = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);
+    if (header == NULL) {
+        enum json_error_code code = json_error_code(&problem);
+        if (code == json_error_out_of_memory)
+            lsn_fail(err, LSN_FAILED, "%s: out of memory: its header of %zu bytes could not be read", path, bytes);
+        else
+            lsn_fail(err, LSN_INVALID, "%s: its header is not valid JSON: %s before byte %d; write the file again",
+                     path, code == json_error_duplicate_key ? "a name stands twice" : "a syntax error",
+                     problem.position);
+    } else if (!json_is_object(header)) {
+        lsn_fail(err, LSN_INVALID, "%s: its header is not a JSON object: write the file again", path);
+        json_decref(header);
+        header = NULL;
+    }
+    return header;
+}
+
+static bool read_header(lsn_safetensors *file, lsn_error *err)
+{
+    const char *remedy = "weights are read from safetensors files: convert others with safetensors.torch.save_file";
+    if (file->file.bytes < LENGTH_BYTES)
+        return lsn_fail(err, LSN_INVALID, "%s: has %zu bytes, too few for a safetensors file; %s", file->path,
+                        file->file.bytes, remedy);
+    uint64_t bytes = 0;
+    for (int i = 0; i < LENGTH_BYTES; i++)
+        bytes |= (uint64_t)file->file.data[i] << (8 * i);
+    const unsigned char *text = file->file.data + LENGTH_BYTES;
+    if (bytes > LARGEST_HEADER || bytes > file->file.bytes - LENGTH_BYTES)
+        return lsn_fail(err, LSN_INVALID,
+                        "%s: is cut short or no safetensors file: it promises a header of %" PRIu64
+                        " bytes, and has %zu in all; %s",
+                        file->path, bytes, file->file.bytes, remedy);
+    if (bytes == 0 || text[0] != '{')
+        return lsn_fail(err, LSN_INVALID, "%s: is no safetensors file: its header does not begin with {; %s",
+                        file->path, remedy);
+    json_t *header = parse_header((const char *)text, (size_t)bytes, file->path, err);
+    bool ok = header != NULL && read_tensors(file, header, text + bytes, err);
+    json_decref(header);
+    return ok;
+}
+
+bool lsn_safetensors_open(lsn_safetensors *file, const char *path, lsn_error *err)
+{
+    *file = (lsn_safetensors){.path = path};
+    if (lsn_file_map(&file->file, path, err) && read_header(file, err))
+        return true;
+    lsn_safetensors_close(file);
+    return false;
+}
+
+void lsn_safetensors_close(lsn_safetensors *file)
+{
+    free(file->tensors);
+    lsn_file_unmap(&file->file);
+    *file = (lsn_safetensors){0};
+}

@@ -1,0 +1,84 @@
+#include "lesion/model.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The smallest side that leaves a map at the end: it is halved, rounding down, by every pooling. */
+static int64_t smallest_side(const lsn_model *model)
+{
+    int64_t side = 1;
+    for (int i = 0; i < model->n_conv; i++)
+        if (model->layers[i].pool && side <= INT32_MAX)
+            side *= 2;
+    return side;
+}
+
+/* The convolution after which a side becomes empty. */
+static const char *emptied_after(const lsn_model *model, int side)
+{
+    int i = 0;
+    for (; i < model->n_conv - 1; i++) {
+        side = model->layers[i].pool ? side / 2 : side;
+        if (side < 1)
+            break;
+    }
+    return model->layers[i].name;
+}
+
+bool lsn_model_set_input(lsn_model *model, int h, int w, int channels, lsn_error *err)
+{
+    if (channels != model->input_channels)
+        return lsn_fail(err, LSN_INVALID, "%s: the network takes images of %d channels, but the data's have %d",
+                        model->path, model->input_channels, channels);
+    int64_t least = smallest_side(model);
+    int side = h < w ? h : w;
+    if (side < least)
+        return lsn_fail(err, LSN_INVALID,
+                        "%s: images of %d x %d are too small: the map is empty after %s; at least %lld x %lld is "
+                        "needed (resize or pad the images)",
+                        model->path, h, w, emptied_after(model, side), (long long)least, (long long)least);
+    model->input_h = h;
+    model->input_w = w;
+    for (int i = 0; i < model->n_layers; i++) {
+        lsn_layer *layer = &model->layers[i];
+        bool conv = layer->kind == LSN_CONV;
+        layer->h = conv ? h : 1;
+        layer->w = conv ? w : 1;
+        layer->out_h = h = layer->pool ? layer->h / 2 : layer->h;
+        layer->out_w = w = layer->pool ? layer->w / 2 : layer->w;
+    }
+    return true;
+}
+
+double lsn_layer_madds(const lsn_layer *layer)
+{
+    assert(layer->h > 0 && layer->w > 0);
+    return (double)layer->filters * layer->channels * layer->kernel * layer->kernel * layer->h * layer->w;
+}
+
+int64_t lsn_layer_parameters(const lsn_layer *layer)
+{
+    return layer->filters * ((int64_t)layer->channels * layer->kernel * layer->kernel + 1);
+}
+
+int lsn_model_find(const lsn_model *model, const char *name)
+{
+    for (int i = 0; i < model->n_layers; i++)
+        if (strcmp(model->layers[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+int lsn_model_filter_offset(const lsn_model *model, int layer)
+{
+    assert(layer >= 0 && layer < model->n_layers);
+    int offset = 0;
+    for (int i = 0; i < layer; i++)
+        offset += model->layers[i].filters;
+    return offset;
+}
+
+int lsn_model_filters(const lsn_model *model)
+{
+    return lsn_model_filter_offset(model, model->n_layers - 1);
+}
