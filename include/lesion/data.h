@@ -37,7 +37,9 @@ typedef struct lsn_data_spec {
 
 typedef struct lsn_data lsn_data;
 
-/* Opens and checks everything but the pixels' values: LSN_INVALID names the file and what is wrong with it. */
+/* Opens and checks everything but the pixels' values: LSN_INVALID names the file and what is wrong with it. Images have
+ * sides of 1 to 32768 and at most LSN_MAX_CHANNELS channels; labels are 0 .. 65535. `spec` and what it points to are
+ * not needed afterwards. The caller owns the data. */
 LSN_API lsn_data *lsn_data_open(const lsn_data_spec *spec, lsn_error *err);
 LSN_API void lsn_data_destroy(lsn_data *data);
 
@@ -51,7 +53,8 @@ LSN_API int lsn_data_classes(const lsn_data *data);
 /* The class's name, or NULL where no names were given. Valid as long as the data. */
 LSN_API const char *lsn_data_class_name(const lsn_data *data, int class_index);
 
-/* Writes the preprocessed images `which[0 .. n-1]` to out[n][H][W][C]. */
+/* Writes the preprocessed images `which[0 .. n-1]` to out[n][H][W][C], each value computed in float as written above.
+ * LSN_INVALID, naming the image, where a float32 pixel is not finite. */
 LSN_API bool lsn_data_load(const lsn_data *data, const int32_t *which, int n, float *out, lsn_error *err);
 
 /* ---- which images -------------------------------------------------------------------------------------------- */
@@ -71,12 +74,20 @@ typedef struct lsn_sample {
 } lsn_sample;
 
 /* Chooses images, none of them in `without` (NULL: no exclusion); the same on every machine for the same seed.
- * LSN_INVALID where there are fewer images (or fewer of some class: it is named) than asked for. */
+ * LSN_INVALID where there are fewer images (or fewer of some class: it is named) than asked for; *sample is then empty.
+ * COUNT: lsn_random_choose with stream 0 over the allowed images, ascending. PER_CLASS: the same within each class in
+ * turn, with stream class + 1. FIRST: the lowest. What was chosen is sorted. */
 LSN_API bool lsn_data_take(const lsn_data *data, const lsn_take *take, const lsn_sample *without, lsn_sample *sample,
                            lsn_error *err);
 LSN_API void lsn_sample_finish(lsn_sample *sample);
 
-/* The digest of all that the network will see of these images: pixels, labels, preprocessing. */
+/* The digest of all that the network will see of these images: pixels, labels, preprocessing. It does not depend on
+ * file names, file format or compression, nor on the images that are not in the sample. */
 LSN_API bool lsn_data_digest(const lsn_data *data, const lsn_sample *sample, lsn_digest *digest, lsn_error *err);
+
+/* ---- arrays for other programs ------------------------------------------------------------------------------- */
+
+/* Writes values[rows][columns] as a NumPy file of float32; LSN_FAILED where that cannot be done whole. */
+LSN_API bool lsn_npy_write(const char *path, const float *values, int64_t rows, int64_t columns, lsn_error *err);
 
 #endif

@@ -26,9 +26,9 @@ typedef struct lsn_layer {
     /* Set by lsn_model_set_input: the map's size (output size before pooling = input size; 1x1 if fully connected)
      * and what the next layer sees (after pooling). */
     int h, w, out_h, out_w;
-    const float
-        *weights;      /* [F][C][K][K] as in the file; the first fully connected layer's C runs over [C][grid][grid] */
-    const float *bias; /* [F] */
+    /* [F][C][K][K] as in the file; the first fully connected layer's C runs over [C][grid][grid]. All finite. */
+    const float *weights;
+    const float *bias;                  /* [F] */
     char *weights_tensor, *bias_tensor; /* their names in the file */
 } lsn_layer;
 
@@ -45,8 +45,12 @@ typedef struct lsn_model {
     struct lsn_model_storage *storage;
 } lsn_model;
 
-/* Reads a safetensors file (F32, F16, BF16). NULL and *err (LSN_INVALID, with the tensor's name) on anything that is
- * not a whole, consistent network of the family; LSN_FAILED where memory is short. The caller owns the model. */
+/* Reads a safetensors file (F32, F16, BF16; F32 stays mapped, so the file must not be overwritten while the model
+ * lives, only replaced). Poolings follow from the numbers of the modules: features.N and the next convolution are 2
+ * apart (ReLU between) or 3 (and pooling); the last convolution is always pooled. Names are VGG's where there are five
+ * poolings. NULL and *err (LSN_INVALID, with the tensor's name) on anything that is not a whole, consistent network of
+ * the family, batch normalisation included (it must be folded first); LSN_FAILED where memory is short. The caller
+ * owns the model. */
 LSN_API lsn_model *lsn_model_load(const char *path, lsn_error *err);
 LSN_API void lsn_model_destroy(lsn_model *model);
 
