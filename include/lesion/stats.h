@@ -1,7 +1,7 @@
 /* Lesion: metrics and statistics. Pure functions, thread-safe.
  *
- * Sums of losses are kept as whole numbers of 2^-30 nats (lsn_fixed, lesion/base.h), so that they are exact and do not depend on the
- * order of addition: results are then the same to the bit however the work was split.
+ * Sums of losses are kept as whole numbers of 2^-30 nats (lsn_fixed, lesion/base.h), so that they are exact and do not
+ * depend on the order of addition: results are then the same to the bit however the work was split.
  */
 #ifndef LESION_STATS_H
 #define LESION_STATS_H
@@ -14,18 +14,21 @@ typedef struct lsn_verdict {
     int32_t prediction; /* the class of the greatest logit; the lowest index among equals. -1 where a logit is NaN */
     int32_t rank;       /* of the true class, from 0: classes with a greater logit, or an equal one and a lower index.
                          * `classes` where a logit is NaN */
-    double loss;        /* cross entropy, nats */
+    double loss;        /* cross entropy, nats: 0 .. infinity, NaN where a logit is NaN */
 } lsn_verdict;
 
-/* logits[classes], 0 <= label < classes. */
+/* logits[classes], 0 <= label < classes. Infinite logits are taken as limits: where the greatest is infinite, all that
+ * equal it share the probability evenly and the others have none. */
 LSN_API lsn_verdict lsn_judge(const float *logits, int classes, int label);
 
-/* sum p log(p / q) in nats, p the softmax of `baseline`, q that of `ablated`; at least 0. */
+/* sum p log(p / q) in nats, p the softmax of `baseline`, q that of `ablated`; at least 0. Infinite where q = 0 < p
+ * for some class, NaN where a logit is NaN. */
 LSN_API double lsn_kl(const float *baseline, const float *ablated, int classes);
 
 /* ---- many images --------------------------------------------------------------------------------------------- */
 
-/* What one ablation did to a set of images. Tallies of disjoint sets add up, exactly. */
+/* What one ablation did to a set of images. Tallies of disjoint sets add up, exactly (sums of loss beyond int64, 8.6e9
+ * nats, stay at its end). A prediction of -1 is wrong, and not among the first five. */
 typedef struct lsn_tally {
     int64_t images;
     int64_t top1, top5;   /* images whose true class ranks first, or among the first five */

@@ -1,0 +1,16 @@
+/* Shared by the files of this room. */
+#ifndef LESION_STATS_INTERNAL_H
+#define LESION_STATS_INTERNAL_H
+
+/* A softmax, ready for log p[c] = softmax_log(&s, logits[c]). Infinite logits are taken as limits: where the greatest
+ * is infinite, all that equal it share the probability evenly and the others have none. */
+typedef struct softmax {
+    double greatest;
+    double log_sum; /* of exp(logit - greatest) over the classes: 0 .. log(classes) */
+} softmax;
+
+/* logits[classes], none of them NaN. */
+softmax softmax_of(const float *logits, int classes);
+double softmax_log(const softmax *s, double logit);
+
+#endif
