@@ -140,7 +140,7 @@ def write_safetensors(path, tensors, metadata):
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     p = argparse.ArgumentParser(description='Train the embedded network on Fashion-MNIST.')
-    p.add_argument('--epochs', type=int, default=16)
+    p.add_argument('--epochs', type=int, default=20)
     p.add_argument('--batch', type=int, default=128)
     p.add_argument('--lr', type=float, default=0.1, help='peak of the one-cycle schedule')
     p.add_argument('--seed', type=int, default=1)

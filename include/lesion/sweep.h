@@ -1,0 +1,67 @@
+/* Lesion: a sweep over the ranks of an MPI job, or in one process alone.
+ *
+ * Rank 0 coordinates: it hands out units, stores results and sleeps in between; the other ranks compute. A process that
+ * no launcher started, or a launcher with one rank, does both.
+ */
+#ifndef LESION_SWEEP_H
+#define LESION_SWEEP_H
+
+#include "lesion/base.h"
+#include "lesion/engine.h"
+#include "lesion/study.h"
+
+/* The processes that work together. */
+typedef struct lsn_ranks {
+    int rank, size;
+    int on_node;   /* ranks on this rank's node */
+    bool launched; /* by an MPI launcher; otherwise MPI is never touched */
+} lsn_ranks;
+
+/* Starts MPI where a launcher started this process. Collective over all ranks. LSN_FAILED where a launcher and this
+ * MPI library do not know each other (many processes, each of which would believe that it is alone). */
+LSN_API bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err);
+/* Collective. */
+LSN_API void lsn_ranks_end(lsn_ranks *ranks);
+/* Whether `ok` holds on every rank. Collective. */
+LSN_API bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok);
+/* Whether every rank's plan is rank 0's: LSN_INVALID, with this rank's host, on those where it is not. Collective. */
+LSN_API bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error *err);
+/* "MPI 3.1, Open MPI v4.1.4"; "none" where MPI is not in use. */
+LSN_API const char *lsn_ranks_library(const lsn_ranks *ranks);
+
+/* Makes USR1 finish what is in hand and stop; TERM and INT stop at once. To be called before lsn_ranks_begin. */
+LSN_API void lsn_sweep_catch_signals(void);
+
+typedef struct lsn_sweep_progress {
+    int64_t jobs_done, jobs;  /* of the whole study */
+    int64_t job_images;       /* images evaluated for some job, since this run began */
+    double elapsed_s, left_s; /* left_s < 0: not known yet */
+    double share;             /* of the whole study's work, 0 .. 1 */
+    int workers;
+} lsn_sweep_progress;
+
+typedef struct lsn_sweep_options {
+    const char *database;
+    bool fresh;
+    size_t memory_bytes; /* for each rank; 0: an equal share of what the node has free */
+    double deadline_s;   /* from now: nothing is begun that is not expected to end by then; 0: none */
+    lsn_method method;
+    const char *command;                                                 /* the command line, for the record */
+    void (*progress)(void *context, const lsn_sweep_progress *progress); /* rank 0, about ten times a second */
+    void *context;
+} lsn_sweep_options;
+
+/* Runs what the database lacks of the plan. Collective; rank 0's return value counts, the others return LSN_OK or their
+ * own failure. LSN_OK: complete. LSN_STOPPED: a signal or the deadline came first, everything computed is stored.
+ * LSN_JOBS_FAILED: complete, but some jobs failed. Else *err says what happened. */
+LSN_API lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
+                               lsn_error *err);
+
+/* Images to a block for this plan's network: enough work to a block to be worth a message, few enough that a unit is
+ * short. */
+LSN_API int32_t lsn_sweep_block_images(const lsn_plan *plan);
+
+/* Memory that a rank may use by default, bytes: four fifths of what the node has free, divided by its ranks. */
+LSN_API size_t lsn_sweep_default_memory(int ranks_on_node);
+
+#endif

@@ -1,0 +1,59 @@
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SET_HELP "  --set KEY=VALUE   replace a value of the study, as in --set data.take.count=100 (repeatable)\n"
+#define HELP_HELP "  -h, --help        print this\n"
+
+static const struct {
+    const char *command, *text;
+} texts[] = {
+    {"run", "usage: lesion run STUDY [OPTION]...\n"
+            "       mpirun -n RANKS lesion run STUDY [OPTION]...\n\n"
+            "Runs a study, or continues it where its database holds a part. Under mpirun or srun\n"
+            "rank 0 coordinates and the other ranks compute, so RANKS is the number of cores plus\n"
+            "one; alone, one process does both.\n\n"
+            "  --db FILE         the database; default: results/<study>.db\n" SET_HELP
+            "  --deadline T      begin nothing that would not end within T (90s, 5m, 1h30m)\n"
+            "  --memory SIZE     memory for each rank (500M, 2G); default: an equal share of\n"
+            "                    what the node has free\n"
+            "  --method NAME     blas (default) or reference (plain loops, to check against)\n"
+            "  --fresh           begin anew; an existing database is kept as FILE.old\n"
+            "  --quiet           no progress and no tables, only messages\n" HELP_HELP "\n"
+            "USR1 finishes the units in hand and stops; INT and TERM stop at once. Either way what\n"
+            "is stored stays, and the same command continues.\n\n"
+            "Exit codes: 0 complete, 1 failed (I/O, storage, MPI), 2 usage, 3 invalid study, model or\n"
+            "data, 4 complete but some jobs failed, 75 stopped early.\n"},
+    {"plan", "usage: lesion plan STUDY [OPTION]...\n\n"
+             "Counts the jobs of a study and the work they need, and estimates the time by a\n"
+             "measurement of about a second on this machine. Nothing is run or stored.\n\n"
+             "  --ranks N,...     numbers of worker ranks to estimate for; default: 1,2,4,...,64\n"
+             "  --jobs            list the jobs instead, one a line\n" SET_HELP HELP_HELP},
+    {"eval", "usage: lesion eval STUDY [OPTION]...\n\n"
+             "Evaluates one ablation (none given: the intact network) on the study's images and\n"
+             "prints its metrics. Nothing is stored.\n\n"
+             "  --ablate LAYER:LIST   remove these filters, as in conv3_1:0,5,8..15 or conv3_1:all\n"
+             "                        (repeatable)\n"
+             "  --mode MODE           zero (default) or mean\n"
+             "  --logits FILE.npy     write the logits, [images][classes] float32, in the study's order\n"
+             "  --method NAME         blas (default) or reference\n"
+             "  --memory SIZE         memory to use (500M, 2G)\n"
+             "  --set KEY=VALUE       replace a value of the study (repeatable)\n"
+             "  -h, --help            print this\n"},
+    {"status", "usage: lesion status DB\n\n"
+               "Prints how far the study in a database is, by experiment, and what it has found so\n"
+               "far. May be used while the study runs.\n\n" HELP_HELP},
+    {"inspect", "usage: lesion inspect WEIGHTS|STUDY [OPTION]...\n\n"
+                "Prints the layer table of a network, or (for a file that ends in .yaml or .yml) the\n"
+                "network and the images of a study.\n\n"
+                "  --input HxW       the images' size, for a weights file; default: the size for which\n"
+                "                    the network's average pooling changes nothing\n" SET_HELP HELP_HELP},
+};
+
+void lsn_help(const char *command)
+{
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(command, texts[i].command) == 0)
+            fputs(texts[i].text, stdout);
+}

@@ -1,0 +1,81 @@
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", "run a study, or continue it", lsn_command_run},
+    {"plan", "count a study's jobs and estimate its time", lsn_command_plan},
+    {"eval", "evaluate one ablation on a study's images", lsn_command_eval},
+    {"status", "see how far a study is, and what it found", lsn_command_status},
+    {"inspect", "look at a network's layers or a study's images", lsn_command_inspect},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_overview(FILE *out)
+{
+    fprintf(out, "lesion: what does a trained network lose when a part of it is removed?\n\n"
+                 "usage: lesion COMMAND [OPTION]... ARGUMENT...\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n'lesion COMMAND --help' tells the rest.\n");
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[N_COMMANDS + 1] = {NULL};
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *nearest = lsn_nearest(word, names);
+    if (nearest != NULL)
+        lsn_log("'%s' is no command: did you mean 'lesion %s'?", word, nearest);
+    else
+        lsn_log("'%s' is no command: see 'lesion --help'", word);
+    return LSN_USAGE;
+}
+
+/* Of many ranks that were started with the same mistake one is enough to say so. */
+static bool speaks_for_all(void)
+{
+    static const char *const ranks[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
+        if (getenv(ranks[i]) != NULL)
+            return atoi(getenv(ranks[i])) == 0;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    static char name[] = "lesion";
+    lsn_log_quiet(!speaks_for_all());
+    if (argc < 2) {
+        print_overview(stderr);
+        return LSN_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("lesion " LESION_VERSION);
+        return LSN_OK;
+    }
+    bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
+    if (help && argc == 2) {
+        print_overview(stdout);
+        return LSN_OK;
+    }
+    const char *word = help ? argv[2] : argv[1];
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(word, commands[i].name) != 0)
+            continue;
+        if (help) {
+            lsn_help(word);
+            return LSN_OK;
+        }
+        argv[1] = name;
+        return commands[i].run(argc - 1, argv + 1);
+    }
+    return unknown_command(word);
+}

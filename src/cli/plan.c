@@ -1,0 +1,189 @@
+#include "cli/cli.h"
+
+#include "lesion/report.h"
+#include "lesion/sweep.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+typedef struct plan_options {
+    const char *study;
+    lsn_overrides overrides;
+    int *ranks;
+    int n_ranks;
+    bool jobs;
+} plan_options;
+
+enum { OPT_RANKS = 256, OPT_JOBS, OPT_SET };
+
+static const struct option plan_option_table[] = {
+    {"ranks", required_argument, NULL, OPT_RANKS},
+    {"jobs", no_argument, NULL, OPT_JOBS},
+    {"set", required_argument, NULL, OPT_SET},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static bool take_option(plan_options *options, int option, lsn_error *err)
+{
+    if (option == OPT_SET)
+        return lsn_override_add(&options->overrides, optarg, err);
+    if (option == OPT_JOBS) {
+        options->jobs = true;
+        return true;
+    }
+    free(options->ranks);
+    return lsn_parse_counts(optarg, &options->ranks, &options->n_ranks, err) || lsn_fail_in(err, "--ranks");
+}
+
+static int read_options(plan_options *options, int argc, char **argv)
+{
+    for (int option; (option = lsn_next_option(argc, argv, plan_option_table, "plan")) != -1;) {
+        lsn_error err = {0};
+        if (option == 'h')
+            return -1;
+        if (option == '?')
+            return LSN_USAGE;
+        if (!take_option(options, option, &err))
+            return lsn_exit_with(&err);
+    }
+    if (!lsn_have_arguments(argc, 1, "plan", "one study file"))
+        return LSN_USAGE;
+    options->study = argv[optind];
+    return LSN_OK;
+}
+
+/* ---- the jobs, one a line ------------------------------------------------------------------------------------ */
+
+static void list_jobs(const lsn_plan *plan)
+{
+    puts("job\texperiment\tlayers\tn_filters\tfraction\tmode\tseed");
+    for (int32_t j = 0; j < plan->n_jobs; j++) {
+        const lsn_job *job = &plan->jobs[j];
+        const lsn_evaluation *evaluation = &plan->evaluations[job->evaluation];
+        lsn_text layers = {0};
+        lsn_mask_layers(plan->model, &evaluation->ablation.mask, &layers);
+        printf("%s\t%s\t%s\t%d\t", evaluation->key, plan->experiments[job->experiment].name,
+               layers.data == NULL ? "" : layers.data, lsn_mask_filters(&evaluation->ablation.mask));
+        if (!isnan(job->fraction))
+            printf("%g", job->fraction);
+        printf("\t%s\t", lsn_mode_name(evaluation->ablation.mode));
+        if (job->seed >= 0)
+            printf("%lld", (long long)job->seed);
+        putchar('\n');
+        lsn_text_finish(&layers);
+    }
+}
+
+/* ---- counts -------------------------------------------------------------------------------------------------- */
+
+static void print_experiments(const lsn_plan *plan)
+{
+    char number[LSN_NUMBER_BYTES];
+    printf("%-24s  %12s\n", "experiment", "jobs");
+    for (int32_t x = 0; x < plan->n_experiments; x++)
+        printf("%-24s  %12s\n", plan->experiments[x].name, lsn_count_text(plan->experiments[x].n_jobs, number));
+    printf("%-24s  %12s\n", "all jobs", lsn_count_text(plan->n_jobs, number));
+    printf("%-24s  %12s\n", "different ablations", lsn_count_text(plan->n_evaluations, number));
+    printf("%-24s  %12s\n", "images", lsn_count_text(plan->images.count, number));
+    if (plan->calibration.count > 0)
+        printf("%-24s  %12s\n", "calibration images", lsn_count_text(plan->calibration.count, number));
+}
+
+typedef struct work {
+    double whole;  /* multiply-adds if every job ran the whole network */
+    double needed; /* after equal masks and layers before the mask are computed once */
+} work;
+
+static work count_work(const lsn_plan *plan)
+{
+    lsn_ablation nothing = {.mask = {0}};
+    work w = {.whole = lsn_engine_madds(plan->model, &nothing) * plan->n_jobs * plan->images.count};
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        w.needed += lsn_engine_madds(plan->model, &plan->evaluations[e].ablation) * plan->images.count;
+    return w;
+}
+
+/* ---- speed --------------------------------------------------------------------------------------------------- */
+
+static const double TRIAL_S = 1;
+
+/* Multiply-adds a second of this machine's one core on this network, by running it for about TRIAL_S. */
+static bool measure_speed(const lsn_plan *plan, double *madds_s, lsn_error *err)
+{
+    const lsn_model *model = plan->model;
+    const lsn_ablation nothing = {.mask = {0}};
+    lsn_engine_options options = {.method = LSN_METHOD_BLAS, .memory_bytes = lsn_sweep_default_memory(1)};
+    int32_t block = lsn_sweep_block_images(plan), rounds = 0;
+    block = block > 32 ? 32 : block;
+    size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
+    float *images = lsn_array((size_t)block, pixels * sizeof(float), err);
+    float *logits = images == NULL ? NULL : lsn_array((size_t)block, (size_t)model->classes * sizeof(float), err);
+    lsn_engine *engine = logits == NULL ? NULL : lsn_engine_create(model, &options, err);
+    bool ok = engine != NULL && lsn_data_load(plan->data, plan->images.images, block, images, err);
+    double began = 0, seconds = 0;
+    /* The first round warms up and is not counted. */
+    for (; ok && seconds < TRIAL_S; rounds++) {
+        ok = lsn_engine_run(engine, images, block, NULL, 0, logits, NULL, NULL, NULL, NULL, err);
+        if (rounds == 0)
+            began = lsn_now_s();
+        seconds = rounds == 0 ? 0 : lsn_now_s() - began;
+    }
+    if (ok)
+        *madds_s = lsn_engine_madds(model, &nothing) * block * (rounds - 1) / seconds;
+    lsn_engine_destroy(engine);
+    free(logits);
+    free(images);
+    return ok;
+}
+
+static void print_times(const plan_options *options, double seconds)
+{
+    static int usual[] = {1, 2, 4, 8, 16, 32, 64};
+    const int *ranks = options->ranks != NULL ? options->ranks : usual;
+    int count = options->ranks != NULL ? options->n_ranks : (int)(sizeof usual / sizeof *usual);
+    char text[LSN_NUMBER_BYTES];
+    printf("\n%-24s  %12s\n", "worker ranks", "time");
+    for (int i = 0; i < count; i++)
+        printf("%-24d  %12s\n", ranks[i], lsn_duration_text(seconds / ranks[i], text));
+    puts("(at the speed of one core of this machine, measured just now, all cores alike)");
+}
+
+static int print_plan(const lsn_plan *plan, const plan_options *options)
+{
+    lsn_error err = {0};
+    char text[LSN_NUMBER_BYTES];
+    double speed = 0;
+    print_experiments(plan);
+    work w = count_work(plan);
+    printf("%-24s  %11s multiply-adds\n", "work", lsn_quantity_text(w.needed, text));
+    printf("%-24s  %11.1f %% of running the whole network for every job\n", "work saved",
+           w.whole > 0 ? 100 * (1 - w.needed / w.whole) : 0);
+    if (!measure_speed(plan, &speed, &err))
+        return lsn_exit_with(&err);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("%-24s  %10sB (measured here)\n", "memory of a rank",
+           lsn_quantity_text((double)usage.ru_maxrss * 1024, text));
+    print_times(options, w.needed / speed);
+    return LSN_OK;
+}
+
+int lsn_command_plan(int argc, char **argv)
+{
+    plan_options options = {0};
+    int code = read_options(&options, argc, argv);
+    if (code == LSN_OK) {
+        lsn_plan *plan = lsn_read_plan(options.study, &options.overrides, &code);
+        if (plan != NULL && options.jobs)
+            list_jobs(plan);
+        else if (plan != NULL)
+            code = print_plan(plan, &options);
+        lsn_plan_destroy(plan);
+    }
+    lsn_overrides_finish(&options.overrides);
+    free(options.ranks);
+    return code < 0 ? LSN_OK : code;
+}

@@ -1,0 +1,190 @@
+#include "cli/cli.h"
+#include "cli/progress.h"
+
+#include "lesion/report.h"
+#include "lesion/sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct run_options {
+    const char *study, *database;
+    lsn_overrides overrides;
+    lsn_sweep_options sweep;
+    bool quiet;
+} run_options;
+
+enum { OPT_DB = 256, OPT_SET, OPT_DEADLINE, OPT_MEMORY, OPT_METHOD, OPT_FRESH, OPT_QUIET };
+
+static const struct option run_option_table[] = {
+    {"db", required_argument, NULL, OPT_DB},
+    {"set", required_argument, NULL, OPT_SET},
+    {"deadline", required_argument, NULL, OPT_DEADLINE},
+    {"memory", required_argument, NULL, OPT_MEMORY},
+    {"method", required_argument, NULL, OPT_METHOD},
+    {"fresh", no_argument, NULL, OPT_FRESH},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static bool take_option(run_options *options, int option, lsn_error *err)
+{
+    switch (option) {
+    case OPT_DB:
+        options->database = optarg;
+        return true;
+    case OPT_SET:
+        return lsn_override_add(&options->overrides, optarg, err);
+    case OPT_DEADLINE:
+        return lsn_parse_duration(optarg, &options->sweep.deadline_s, err) || lsn_fail_in(err, "--deadline");
+    case OPT_MEMORY:
+        return lsn_parse_size(optarg, &options->sweep.memory_bytes, err) || lsn_fail_in(err, "--memory");
+    case OPT_METHOD:
+        return lsn_parse_method(optarg, &options->sweep.method, err);
+    case OPT_FRESH:
+        options->sweep.fresh = true;
+        return true;
+    default:
+        options->quiet = true;
+        return true;
+    }
+}
+
+/* LSN_OK: go on. -1: help was printed. */
+static int read_options(run_options *options, int argc, char **argv)
+{
+    for (int option; (option = lsn_next_option(argc, argv, run_option_table, "run")) != -1;) {
+        lsn_error err = {0};
+        if (option == 'h')
+            return -1;
+        if (option == '?')
+            return LSN_USAGE;
+        if (!take_option(options, option, &err))
+            return lsn_exit_with(&err);
+    }
+    if (!lsn_have_arguments(argc, 1, "run", "one study file"))
+        return LSN_USAGE;
+    options->study = argv[optind];
+    return LSN_OK;
+}
+
+static char *command_line(int argc, char **argv)
+{
+    lsn_text text = {0};
+    lsn_text_add(&text, "lesion run");
+    for (int i = 1; i < argc; i++)
+        lsn_text_add(&text, " %s", argv[i]);
+    return text.data;
+}
+
+/* ---- one run ------------------------------------------------------------------------------------------------- */
+
+/* Reads the study on every rank; NULL on all of them where it fails on any, with the exit code in *code. */
+static lsn_plan *read_study(const run_options *options, const lsn_ranks *ranks, int *code)
+{
+    lsn_error err = {0};
+    lsn_log_quiet(ranks->rank != 0);
+    lsn_plan *plan = lsn_read_plan(options->study, &options->overrides, code);
+    bool all = lsn_ranks_agree(ranks, plan != NULL);
+    if (!all && plan != NULL) {
+        *code = LSN_INVALID;
+        lsn_log("another rank could not read the study: are its files on every node?");
+    }
+    if (all) {
+        all = lsn_ranks_same_plan(ranks, plan, &err);
+        if (!all) {
+            lsn_log_quiet(false);
+            *code = lsn_exit_with(&err);
+        }
+        all = lsn_ranks_agree(ranks, all);
+        if (!all && *code == LSN_OK)
+            *code = LSN_INVALID;
+    }
+    if (!all) {
+        lsn_plan_destroy(plan);
+        plan = NULL;
+    }
+    return plan;
+}
+
+static void announce(const lsn_plan *plan, const lsn_ranks *ranks, const char *database)
+{
+    char jobs[LSN_NUMBER_BYTES], evaluations[LSN_NUMBER_BYTES], images[LSN_NUMBER_BYTES];
+    int workers = ranks->size > 1 ? ranks->size - 1 : 1;
+    lsn_log("%s: %s jobs (%s different ablations) on %s images, %d worker%s -> %s", plan->name,
+            lsn_count_text(plan->n_jobs, jobs), lsn_count_text(plan->n_evaluations, evaluations),
+            lsn_count_text(plan->images.count, images), workers, workers == 1 ? "" : "s", database);
+}
+
+/* Rank 0's last words: the findings, and what to do next. */
+static void conclude(const lsn_sweep_options *sweep, bool quiet, lsn_code code, double seconds, const lsn_error *err)
+{
+    char took[LSN_NUMBER_BYTES];
+    lsn_error failure = {0};
+    if (!quiet && (code == LSN_OK || code == LSN_STOPPED || code == LSN_JOBS_FAILED) &&
+        !lsn_report_findings(sweep->database, stdout, &failure))
+        lsn_log("%s", failure.text);
+    fflush(stdout);
+    lsn_duration_text(seconds, took);
+    if (code == LSN_OK)
+        lsn_log("complete after %s: %s", took, sweep->database);
+    else if (code == LSN_STOPPED)
+        lsn_log("stopped early after %s; what is done is in %s. Run the same command again to continue", took,
+                sweep->database);
+    else if (code == LSN_JOBS_FAILED)
+        lsn_log("complete after %s, but some jobs failed: 'lesion status %s' names them", took, sweep->database);
+    else
+        lsn_log("%s", err->text);
+}
+
+static int run_plan(const lsn_plan *plan, const lsn_ranks *ranks, run_options *options)
+{
+    lsn_error err = {0};
+    lsn_text database = {0};
+    lsn_progress progress;
+    lsn_text_add(&database, "results/%s.db", plan->name);
+    options->sweep.database = options->database != NULL ? options->database : database.data;
+    lsn_progress_init(&progress);
+    if (!options->quiet) {
+        options->sweep.progress = lsn_progress_show;
+        options->sweep.context = &progress;
+    }
+    double began = lsn_now_s();
+    announce(plan, ranks, options->sweep.database);
+    lsn_code code = lsn_sweep_run(plan, ranks, &options->sweep, &err);
+    lsn_progress_end(&progress);
+    if (ranks->rank == 0)
+        conclude(&options->sweep, options->quiet, code, lsn_now_s() - began, &err);
+    else if (code != LSN_OK && code != LSN_STOPPED && err.text[0] != '\0') {
+        lsn_log_quiet(false);
+        lsn_log("rank %d: %s", ranks->rank, err.text);
+    }
+    lsn_text_finish(&database);
+    return code;
+}
+
+int lsn_command_run(int argc, char **argv)
+{
+    run_options options = {.sweep = {.method = LSN_METHOD_BLAS}};
+    char *command = command_line(argc, argv);
+    int code = read_options(&options, argc, argv);
+    options.sweep.command = command;
+    if (code == LSN_OK) {
+        lsn_error err = {0};
+        lsn_ranks ranks;
+        lsn_sweep_catch_signals();
+        if (!lsn_ranks_begin(&ranks, &err))
+            code = lsn_exit_with(&err);
+        else {
+            lsn_plan *plan = read_study(&options, &ranks, &code);
+            if (plan != NULL)
+                code = run_plan(plan, &ranks, &options);
+            lsn_plan_destroy(plan);
+        }
+        lsn_ranks_end(&ranks);
+    }
+    lsn_overrides_finish(&options.overrides);
+    free(command);
+    return code < 0 ? LSN_OK : code;
+}

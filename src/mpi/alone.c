@@ -1,0 +1,69 @@
+#include "mpi/mpi_internal.h"
+
+#include <stdlib.h>
+
+struct lsn_alone {
+    const lsn_plan *plan;
+    lsn_compute *compute;
+    const lsn_unit *unit; /* to be computed; NULL: none */
+    lsn_message result;
+};
+
+lsn_alone *lsn_alone_create(const lsn_plan *plan, lsn_compute *compute, lsn_error *err)
+{
+    lsn_alone *alone = lsn_array(1, sizeof *alone, err);
+    if (alone != NULL)
+        *alone = (lsn_alone){.plan = plan, .compute = compute};
+    return alone;
+}
+
+void lsn_alone_destroy(lsn_alone *alone)
+{
+    if (alone == NULL)
+        return;
+    free(alone->result.bytes);
+    free(alone);
+}
+
+static bool give(void *context, const lsn_unit *unit, lsn_error *err)
+{
+    (void)err;
+    ((lsn_alone *)context)->unit = unit;
+    return true;
+}
+
+static bool leave_asked(void *context)
+{
+    (void)context;
+    return lsn_signals_asked() == LSN_LEAVE;
+}
+
+static bool take(void *context, lsn_result *result, bool *got, lsn_error *err)
+{
+    lsn_alone *alone = context;
+    const lsn_unit *unit = alone->unit;
+    const int32_t classes = alone->plan->metrics.per_class ? alone->plan->model->classes : 0;
+    *got = false;
+    if (unit == NULL)
+        return true;
+    alone->unit = NULL;
+    if (!lsn_wire_begin_result(&alone->result, unit->id, unit->count, classes, result, err))
+        return false;
+    double began = lsn_now_s();
+    lsn_error failure = {0};
+    if (!lsn_compute_unit(alone->compute, unit->block, unit->evaluations, unit->count, result->tallies,
+                          result->class_right, leave_asked, NULL, &failure)) {
+        if (failure.code == LSN_STOPPED)
+            return true;
+        *err = failure;
+        return false;
+    }
+    result->seconds = lsn_now_s() - began;
+    *got = true;
+    return true;
+}
+
+lsn_crew lsn_alone_crew(lsn_alone *alone)
+{
+    return (lsn_crew){.workers = 1, .held = 1, .context = alone, .give = give, .take = take};
+}

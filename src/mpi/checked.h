@@ -1,0 +1,19 @@
+/* Every MPI call that can fail goes through here; by default MPI ends the program itself, so this is the second line.
+ */
+#ifndef LESION_MPI_CHECKED_H
+#define LESION_MPI_CHECKED_H
+
+#include "lesion/base.h"
+
+#include <mpi.h>
+
+bool lsn_mpi_failed(const char *call, int code, lsn_error *err);
+
+#define LSN_MPI(call)                                        \
+    do {                                                     \
+        int lsn_mpi_code = (call);                           \
+        if (lsn_mpi_code != MPI_SUCCESS)                     \
+            return lsn_mpi_failed(#call, lsn_mpi_code, err); \
+    } while (0)
+
+#endif

@@ -1,0 +1,141 @@
+#include "mpi/mpi_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct lsn_compute {
+    const lsn_plan *plan;
+    lsn_engine *engine;
+    int32_t block_images;
+    int32_t block;                  /* whose images are loaded; -1: none */
+    int32_t n;                      /* images in it */
+    float *images;                  /* [block_images][H][W][C] */
+    float *logits;                  /* [1 + room][block_images][classes]: the baseline's, then the ablations' */
+    const lsn_ablation **ablations; /* [room] */
+    double *seconds;                /* [room] */
+    int32_t room;                   /* ablations evaluated in one pass of the engine */
+};
+
+enum { LOGITS_BYTES = 64 << 20, LONGEST_PASS = 1024 };
+
+/* Ablations in one pass: bounded, so that logits stay within LOGITS_BYTES. */
+static int32_t pass_room(const lsn_plan *plan, int32_t block_images)
+{
+    size_t one = (size_t)block_images * (size_t)plan->model->classes * sizeof(float);
+    size_t room = LOGITS_BYTES / one;
+    return room < 16 ? 16 : room > LONGEST_PASS ? LONGEST_PASS : (int32_t)room;
+}
+
+lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, lsn_method method, size_t memory_bytes,
+                                lsn_error *err)
+{
+    const lsn_model *model = plan->model;
+    lsn_compute *c = lsn_array(1, sizeof *c, err);
+    if (c == NULL)
+        return NULL;
+    c->plan = plan;
+    c->block = -1;
+    c->block_images = block_images;
+    c->room = pass_room(plan, block_images);
+    size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
+    size_t logits = (size_t)block_images * (size_t)model->classes;
+    c->images = lsn_array((size_t)block_images, pixels * sizeof(float), err);
+    c->logits = c->images == NULL ? NULL : lsn_array((size_t)c->room + 1, logits * sizeof(float), err);
+    c->ablations = c->logits == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->ablations, err);
+    c->seconds = c->ablations == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->seconds, err);
+    lsn_engine_options options = {.method = method, .memory_bytes = memory_bytes};
+    c->engine = c->seconds == NULL ? NULL : lsn_engine_create(model, &options, err);
+    if (c->engine == NULL) {
+        lsn_compute_destroy(c);
+        return NULL;
+    }
+    return c;
+}
+
+void lsn_compute_destroy(lsn_compute *c)
+{
+    if (c == NULL)
+        return;
+    lsn_engine_destroy(c->engine);
+    free(c->seconds);
+    free(c->ablations);
+    free(c->logits);
+    free(c->images);
+    free(c);
+}
+
+/* Loads the images of a block, unless they are there already. */
+static bool load_block(lsn_compute *c, int32_t block, lsn_error *err)
+{
+    if (c->block == block)
+        return true;
+    int32_t first = block * c->block_images, left = c->plan->images.count - first;
+    c->block = -1;
+    c->n = left < c->block_images ? left : c->block_images;
+    if (!lsn_data_load(c->plan->data, c->plan->images.images + first, c->n, c->images, err))
+        return false;
+    c->block = block;
+    return true;
+}
+
+/* One pass of the engine over at most `room` evaluations. */
+static bool evaluate(lsn_compute *c, const int32_t *evaluations, int32_t count, lsn_tally *tallies,
+                     int32_t *class_right, lsn_stop *stop, void *context, lsn_error *err)
+{
+    const int classes = c->plan->model->classes;
+    const size_t one = (size_t)c->n * (size_t)classes; /* logits of one ablation */
+    float *baseline = c->logits, *ablated = c->logits + one;
+    for (int32_t i = 0; i < count; i++)
+        c->ablations[i] = &c->plan->evaluations[evaluations[i]].ablation;
+    if (!lsn_engine_run(c->engine, c->images, c->n, c->ablations, count, baseline, ablated, c->seconds, stop, context,
+                        err))
+        return false;
+    const int32_t *images = c->plan->images.images + (size_t)c->block * (size_t)c->block_images;
+    for (int32_t i = 0; i < count; i++) {
+        tallies[i] = (lsn_tally){.seconds = c->seconds[i]};
+        int32_t *right = class_right == NULL ? NULL : class_right + (size_t)i * (size_t)classes;
+        if (right != NULL)
+            memset(right, 0, (size_t)classes * sizeof *right);
+        for (int32_t k = 0; k < c->n; k++)
+            lsn_tally_image(&tallies[i], baseline + (size_t)k * (size_t)classes,
+                            ablated + (size_t)i * one + (size_t)k * (size_t)classes, classes,
+                            lsn_data_label(c->plan->data, images[k]), right);
+    }
+    return true;
+}
+
+bool lsn_compute_unit(lsn_compute *c, int32_t block, const int32_t *evaluations, int32_t count, lsn_tally *tallies,
+                      int32_t *class_right, lsn_stop *stop, void *context, lsn_error *err)
+{
+    if (!load_block(c, block, err))
+        return false;
+    if (!c->plan->metrics.per_class)
+        class_right = NULL;
+    for (int32_t done = 0; done < count; done += c->room) {
+        int32_t now = count - done < c->room ? count - done : c->room;
+        int32_t *right = class_right == NULL ? NULL : class_right + (size_t)done * (size_t)c->plan->model->classes;
+        if (!evaluate(c, evaluations + done, now, tallies + done, right, stop, context, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- means over the calibration images ----------------------------------------------------------------------- */
+
+bool lsn_compute_add_means(lsn_compute *c, int32_t first, int32_t end, int64_t *sums, lsn_stop *stop, void *context,
+                           lsn_error *err)
+{
+    c->block = -1; /* the images' place is used for calibration images */
+    for (int32_t at = first; at < end; at += c->block_images) {
+        int32_t n = end - at < c->block_images ? end - at : c->block_images;
+        if (!lsn_data_load(c->plan->data, c->plan->calibration.images + at, n, c->images, err) ||
+            !lsn_engine_add_means(c->engine, c->images, n, sums, stop, context, err))
+            return false;
+    }
+    return true;
+}
+
+bool lsn_compute_set_means(lsn_compute *c, const float *means, lsn_error *err)
+{
+    return lsn_engine_set_means(c->engine, means, err);
+}

@@ -1,0 +1,122 @@
+/* Shared by the files of this room. */
+#ifndef LESION_MPI_INTERNAL_H
+#define LESION_MPI_INTERNAL_H
+
+#include "lesion/sched.h"
+#include "lesion/stats.h"
+#include "lesion/store.h"
+#include "lesion/sweep.h"
+
+/* ---- waiting (wait.c) ---------------------------------------------------------------------------------------- */
+
+/* A rank that waits must not burn the core of one that computes: it yields, then naps, then sleeps. */
+typedef struct lsn_wait {
+    int idle;
+} lsn_wait;
+
+/* Nothing came: wait a little, longer each time. */
+void lsn_wait_step(lsn_wait *wait);
+/* Something came: be quick again. */
+void lsn_wait_reset(lsn_wait *wait);
+
+/* ---- signals (signals.c) ------------------------------------------------------------------------------------- */
+
+typedef enum lsn_asked { LSN_GO_ON, LSN_DRAIN, LSN_LEAVE } lsn_asked;
+
+/* What signals have asked for so far. */
+lsn_asked lsn_signals_asked(void);
+
+/* ---- computing (compute.c) ----------------------------------------------------------------------------------- */
+
+/* What a rank needs to compute units: the engine, and the block of images it last used. */
+typedef struct lsn_compute lsn_compute;
+
+lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, lsn_method method, size_t memory_bytes,
+                                lsn_error *err);
+void lsn_compute_destroy(lsn_compute *compute);
+
+/* Evaluates the plan's evaluations[count] on a block: tallies[count], and class_right[count][classes] where the plan
+ * measures per class (else ignored). Both are overwritten. */
+bool lsn_compute_unit(lsn_compute *compute, int32_t block, const int32_t *evaluations, int32_t count,
+                      lsn_tally *tallies, int32_t *class_right, lsn_stop *stop, void *context, lsn_error *err);
+
+/* Adds the channels' means over the calibration images first .. end-1 to sums[lsn_model_filters], exactly. */
+bool lsn_compute_add_means(lsn_compute *compute, int32_t first, int32_t end, int64_t *sums, lsn_stop *stop,
+                           void *context, lsn_error *err);
+bool lsn_compute_set_means(lsn_compute *compute, const float *means, lsn_error *err);
+
+/* The channels' means over the calibration images, each rank that computes its share of them: means[lsn_model_filters]
+ * on every rank. `compute` is NULL on a rank that does not compute. Collective. */
+bool lsn_means_find(lsn_compute *compute, const lsn_plan *plan, const lsn_ranks *ranks, float *means, lsn_error *err);
+
+/* ---- the wire (wire.c) --------------------------------------------------------------------------------------- */
+
+enum { LSN_TAG_UNIT = 1, LSN_TAG_LEAVE, LSN_TAG_RESULT, LSN_TAG_ERROR };
+
+/* A unit: rank 0 to worker. `bytes` is owned by the caller and released with free(). */
+typedef struct lsn_message {
+    void *bytes;
+    size_t size, room;
+} lsn_message;
+
+typedef struct lsn_unit_message {
+    int32_t unit, block, count;
+    const int32_t *evaluations; /* [count], inside the message */
+} lsn_unit_message;
+
+/* A unit's result: worker to rank 0. The arrays lie inside the message, which `result_layout` has sized. */
+typedef struct lsn_result {
+    int32_t worker;               /* from 0; not on the wire */
+    int32_t unit, count, classes; /* classes: 0 where nothing is counted per class */
+    double seconds;
+    lsn_tally *tallies;   /* [count] */
+    int32_t *class_right; /* [count][classes] */
+} lsn_result;
+
+bool lsn_message_reserve(lsn_message *message, size_t size, lsn_error *err);
+bool lsn_wire_put_unit(lsn_message *message, const lsn_unit *unit, lsn_error *err);
+/* False (LSN_FAILED) where the bytes are no whole message: nothing outside them is read. */
+bool lsn_wire_get_unit(const lsn_message *message, lsn_unit_message *unit, lsn_error *err);
+/* Makes a message for a result of `count` evaluations and points *result into it; the caller fills the arrays, then
+ * seals it. */
+bool lsn_wire_begin_result(lsn_message *message, int32_t unit, int32_t count, int32_t classes, lsn_result *result,
+                           lsn_error *err);
+void lsn_wire_seal_result(lsn_message *message, const lsn_result *result);
+bool lsn_wire_get_result(const lsn_message *message, lsn_result *result, lsn_error *err);
+
+/* ---- where units are computed (alone.c, workers.c) ----------------------------------------------------------- */
+
+/* How the coordinator reaches those who compute. */
+typedef struct lsn_crew {
+    int32_t workers;
+    int32_t held; /* units a worker may hold */
+    void *context;
+    /* Hands a unit to unit->worker; does not wait. */
+    bool (*give)(void *context, const lsn_unit *unit, lsn_error *err);
+    /* A result, if there is one: *got says so. The result is valid until the next call. May compute (alone). */
+    bool (*take)(void *context, lsn_result *result, bool *got, lsn_error *err);
+} lsn_crew;
+
+/* This process computes. */
+typedef struct lsn_alone lsn_alone;
+lsn_alone *lsn_alone_create(const lsn_plan *plan, lsn_compute *compute, lsn_error *err);
+void lsn_alone_destroy(lsn_alone *alone);
+lsn_crew lsn_alone_crew(lsn_alone *alone);
+
+/* Ranks 1 .. size-1 compute. */
+typedef struct lsn_workers lsn_workers;
+lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err);
+/* Tells all to leave, at once, and releases what is here. */
+void lsn_workers_destroy(lsn_workers *workers);
+lsn_crew lsn_workers_crew(lsn_workers *workers);
+
+/* What a worker rank does until it is told to leave. */
+bool lsn_worker_loop(const lsn_plan *plan, lsn_compute *compute, lsn_error *err);
+
+/* ---- the coordinator (coordinator.c) ------------------------------------------------------------------------- */
+
+/* Rank 0's loop: events to the scheduler, its actions to the crew, results to the store. */
+lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *crew, const lsn_sweep_options *options,
+                        lsn_error *err);
+
+#endif

@@ -1,0 +1,118 @@
+#include "mpi/mpi_internal.h"
+
+#include "mpi/checked.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Set by the launchers for each process they start: Open MPI's mpirun, PMIx (srun --mpi=pmix), PMI (MPICH, srun). */
+static const char *const launcher_variables[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_FD"};
+
+static bool was_launched(void)
+{
+    for (size_t i = 0; i < sizeof launcher_variables / sizeof *launcher_variables; i++)
+        if (getenv(launcher_variables[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* Processes that the launcher says it started, 1 where it says nothing. */
+static int launched_processes(void)
+{
+    static const char *const counts[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        const char *value = getenv(counts[i]);
+        /* mpirun reaches other nodes by a step of one daemon a node: that step's tasks are not ranks. */
+        if (value != NULL && !(i == 2 && getenv("OMPI_COMM_WORLD_SIZE") != NULL))
+            return atoi(value) > 1 ? atoi(value) : 1;
+    }
+    return 1;
+}
+
+static bool refuse_singletons(const lsn_ranks *ranks, lsn_error *err)
+{
+    int processes = launched_processes();
+    if (ranks->size > 1 || processes == 1)
+        return true;
+    return lsn_fail(err, LSN_FAILED,
+                    "the launcher started %d processes, but each believes that it is alone: the launcher and this "
+                    "program's MPI library do not know each other. Start it with that library's mpirun, or with srun "
+                    "--mpi=pmix (Open MPI) or srun --mpi=pmi2 (MPICH)",
+                    processes);
+}
+
+bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err)
+{
+    *ranks = (lsn_ranks){.rank = 0, .size = 1, .on_node = 1};
+    if (!was_launched())
+        return refuse_singletons(ranks, err);
+    LSN_MPI(MPI_Init(NULL, NULL));
+    ranks->launched = true;
+    LSN_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &ranks->rank));
+    LSN_MPI(MPI_Comm_size(MPI_COMM_WORLD, &ranks->size));
+    MPI_Comm node;
+    LSN_MPI(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, ranks->rank, MPI_INFO_NULL, &node));
+    LSN_MPI(MPI_Comm_size(node, &ranks->on_node));
+    LSN_MPI(MPI_Comm_free(&node));
+    return refuse_singletons(ranks, err);
+}
+
+void lsn_ranks_end(lsn_ranks *ranks)
+{
+    if (ranks->launched)
+        MPI_Finalize();
+    ranks->launched = false;
+}
+
+bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok)
+{
+    if (!ranks->launched)
+        return ok;
+    int mine = ok, all = 0;
+    return MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD) == MPI_SUCCESS && all;
+}
+
+/* The digest of all that the ranks must have in common: their evaluations, whose keys cover weights and images. */
+static bool plan_digest(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
+{
+    lsn_hasher *hasher = lsn_hasher_create(err);
+    if (hasher == NULL)
+        return false;
+    lsn_hasher_number(hasher, "per_class", plan->metrics.per_class);
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        lsn_hasher_add(hasher, plan->evaluations[e].key, LSN_KEY_BYTES);
+    bool ok = lsn_hasher_take(hasher, digest, err);
+    lsn_hasher_destroy(hasher);
+    return ok;
+}
+
+bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error *err)
+{
+    if (!ranks->launched)
+        return true;
+    lsn_digest mine = {0}, first = {0};
+    bool ok = plan_digest(plan, &mine, err);
+    first = mine;
+    LSN_MPI(MPI_Bcast(&first, sizeof first, MPI_BYTE, 0, MPI_COMM_WORLD));
+    if (ok && memcmp(&mine, &first, sizeof mine) != 0) {
+        char host[256] = "";
+        gethostname(host, sizeof host - 1);
+        ok = lsn_fail(err, LSN_INVALID,
+                      "rank %d on %s reads another study, weights or images than rank 0: are the files the same on "
+                      "every node?",
+                      ranks->rank, host);
+    }
+    return ok;
+}
+
+const char *lsn_ranks_library(const lsn_ranks *ranks)
+{
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length = 0;
+    if (!ranks->launched || MPI_Get_library_version(text, &length) != MPI_SUCCESS)
+        return "none";
+    text[strcspn(text, ",\n")] = '\0';
+    return text;
+}

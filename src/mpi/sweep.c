@@ -1,0 +1,195 @@
+#include "mpi/checked.h"
+#include "mpi/mpi_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef LESION_VERSION
+#error "LESION_VERSION is set by the build"
+#endif
+
+static const double BLOCK_MADDS = 64e9; /* work of the intact network on one block */
+enum { LEAST_BLOCK = 8, GREATEST_BLOCK = 256 };
+
+int32_t lsn_sweep_block_images(const lsn_plan *plan)
+{
+    lsn_ablation nothing = {.mask = {0}};
+    double images = BLOCK_MADDS / lsn_engine_madds(plan->model, &nothing);
+    int32_t block = images > GREATEST_BLOCK ? GREATEST_BLOCK : images < LEAST_BLOCK ? LEAST_BLOCK : (int32_t)images;
+    return block < plan->images.count ? block : plan->images.count;
+}
+
+size_t lsn_sweep_default_memory(int ranks_on_node)
+{
+    size_t free_kib = 0;
+    char line[256];
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "MemAvailable: %zu kB", &free_kib) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    if (free_kib == 0)
+        free_kib = (size_t)1 << 20;
+    return free_kib * 1024 / 5 * 4 / (size_t)(ranks_on_node > 0 ? ranks_on_node : 1);
+}
+
+/* ---- the record of this run ---------------------------------------------------------------------------------- */
+
+enum { HOST_BYTES = 64 };
+
+/* "n1*4,n2*4" on rank 0. Collective. */
+static bool list_hosts(const lsn_ranks *ranks, lsn_text *hosts, lsn_error *err)
+{
+    char mine[HOST_BYTES] = "";
+    gethostname(mine, sizeof mine - 1);
+    char *all = lsn_array((size_t)ranks->size, HOST_BYTES, err);
+    if (all == NULL)
+        return false;
+    memcpy(all, mine, sizeof mine);
+    bool ok = true;
+    if (ranks->launched)
+        ok = MPI_Gather(mine, HOST_BYTES, MPI_CHAR, all, HOST_BYTES, MPI_CHAR, 0, MPI_COMM_WORLD) == MPI_SUCCESS;
+    for (int i = 0; ok && i < ranks->size;) {
+        int same = 1;
+        while (i + same < ranks->size && strcmp(all + i * HOST_BYTES, all + (i + same) * HOST_BYTES) == 0)
+            same++;
+        lsn_text_add(hosts, "%s%s*%d", i == 0 ? "" : ",", all + i * HOST_BYTES, same);
+        i += same;
+    }
+    free(all);
+    return ok || lsn_fail(err, LSN_FAILED, "MPI failed to gather the hosts' names");
+}
+
+static bool record_begin(lsn_store *store, const lsn_ranks *ranks, const lsn_sweep_options *options, const char *hosts,
+                         lsn_error *err)
+{
+    lsn_text libraries = {0};
+    lsn_text_add(&libraries, "MPI: %s; BLAS: %s; SQLite %s", lsn_ranks_library(ranks), lsn_engine_library(),
+                 lsn_store_library());
+    lsn_run_record record = {
+        .version = LESION_VERSION,
+        .libraries = libraries.failed ? NULL : libraries.data,
+        .command = options->command,
+        .hosts = hosts,
+        .slurm_job = getenv("SLURM_JOB_ID"),
+        .method = lsn_method_name(options->method),
+        .ranks = ranks->size,
+    };
+    bool ok = lsn_store_run_begin(store, &record, err);
+    lsn_text_finish(&libraries);
+    return ok;
+}
+
+/* ---- the sweep ----------------------------------------------------------------------------------------------- */
+
+/* What rank 0 knows of the database and tells the others. */
+typedef struct opening {
+    int32_t ok, code, block_images, anything_to_do;
+} opening;
+
+static bool anything_to_do(const lsn_plan *plan, const lsn_store *store)
+{
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        if (!lsn_store_complete(store, e))
+            return true;
+    return false;
+}
+
+/* Rank 0 opens the database; all learn how that went. Collective. */
+static bool open_store(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
+                       lsn_store **store, opening *opened, lsn_error *err)
+{
+    *opened = (opening){0};
+    if (ranks->rank == 0) {
+        *store = lsn_store_open(options->database, plan, lsn_sweep_block_images(plan), options->fresh, err);
+        opened->ok = *store != NULL;
+        opened->code = opened->ok ? LSN_OK : (int32_t)err->code;
+        opened->block_images = opened->ok ? lsn_store_block_images(*store) : 0;
+        opened->anything_to_do = opened->ok && anything_to_do(plan, *store);
+    }
+    if (ranks->launched)
+        LSN_MPI(MPI_Bcast(opened, sizeof *opened, MPI_BYTE, 0, MPI_COMM_WORLD));
+    if (!opened->ok && ranks->rank != 0)
+        lsn_fail(err, (lsn_code)opened->code, "rank 0 could not open the database");
+    return opened->ok;
+}
+
+/* The means, where the plan needs them; rank 0 keeps them for the record. Collective. */
+static bool prepare_means(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
+                          lsn_error *err)
+{
+    if (!lsn_plan_needs_means(plan))
+        return true;
+    float *means = lsn_array((size_t)lsn_model_filters(plan->model), sizeof *means, err);
+    bool ok = lsn_ranks_agree(ranks, means != NULL) && lsn_means_find(compute, plan, ranks, means, err) &&
+              (compute == NULL || lsn_compute_set_means(compute, means, err)) &&
+              (store == NULL || lsn_store_set_means(store, means, err));
+    free(means);
+    return ok;
+}
+
+static lsn_code coordinate(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
+                           const lsn_sweep_options *options, lsn_error *err)
+{
+    lsn_code code = LSN_FAILED;
+    if (ranks->size == 1) {
+        lsn_alone *alone = lsn_alone_create(plan, compute, err);
+        if (alone != NULL) {
+            lsn_crew crew = lsn_alone_crew(alone);
+            code = lsn_coordinate(plan, store, &crew, options, err);
+        }
+        lsn_alone_destroy(alone);
+    } else {
+        lsn_workers *workers = lsn_workers_create(ranks, err);
+        if (workers != NULL) {
+            lsn_crew crew = lsn_workers_crew(workers);
+            code = lsn_coordinate(plan, store, &crew, options, err);
+        }
+        lsn_workers_destroy(workers);
+    }
+    return code;
+}
+
+/* Everything after the database is open and there is something to do. Collective. */
+static lsn_code sweep(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options, lsn_store *store,
+                      int32_t block_images, lsn_error *err)
+{
+    const bool computes = ranks->size == 1 || ranks->rank > 0, first = ranks->rank == 0;
+    size_t memory = options->memory_bytes > 0 ? options->memory_bytes : lsn_sweep_default_memory(ranks->on_node);
+    lsn_compute *compute = computes ? lsn_compute_create(plan, block_images, options->method, memory, err) : NULL;
+    lsn_text hosts = {0};
+    bool mine = compute != NULL || !computes;
+    bool ok = lsn_ranks_agree(ranks, mine);
+    if (!ok && mine)
+        lsn_fail(err, LSN_FAILED, "a worker rank could not begin; it says why above");
+    ok = ok && list_hosts(ranks, &hosts, err);
+    ok = lsn_ranks_agree(ranks, ok && (!first || record_begin(store, ranks, options, hosts.data, err)));
+    ok = ok && lsn_ranks_agree(ranks, prepare_means(plan, ranks, compute, store, err));
+    lsn_code code = err->code;
+    if (ok)
+        code = first                                 ? coordinate(plan, ranks, compute, store, options, err)
+               : lsn_worker_loop(plan, compute, err) ? LSN_OK
+                                                     : err->code;
+    else if (first && store != NULL)
+        lsn_store_run_note(store, err->code == LSN_STOPPED ? "stopped" : "failed", &(lsn_error){0});
+    lsn_text_finish(&hosts);
+    lsn_compute_destroy(compute);
+    return code;
+}
+
+lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options, lsn_error *err)
+{
+    lsn_store *store = NULL;
+    opening opened;
+    *err = (lsn_error){0};
+    lsn_code code = LSN_OK;
+    if (!open_store(plan, ranks, options, &store, &opened, err))
+        code = err->code;
+    else if (opened.anything_to_do)
+        code = sweep(plan, ranks, options, store, opened.block_images, err);
+    lsn_store_close(store);
+    return code;
+}
