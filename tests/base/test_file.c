@@ -1,0 +1,103 @@
+#include <stdbool.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lesion/base.h"
+#include "scratch.h"
+
+static void a_file_is_mapped_whole(void **state)
+{
+    (void)state;
+    char text[10000];
+    memset(text, 'q', sizeof text);
+    text[9999] = 'z';
+    lsn_file file;
+    lsn_error err;
+    assert_true(lsn_file_map(&file, scratch_write("some", text, sizeof text), &err));
+    assert_int_equal(file.bytes, sizeof text);
+    assert_memory_equal(file.data, text, sizeof text);
+    lsn_file_unmap(&file);
+    assert_null(file.data);
+    lsn_file_unmap(&file); /* again: nothing to do */
+}
+
+static void an_empty_file_has_no_data(void **state)
+{
+    (void)state;
+    lsn_file file;
+    assert_true(lsn_file_map(&file, scratch_write("empty", "", 0), NULL));
+    assert_null(file.data);
+    assert_int_equal(file.bytes, 0);
+    lsn_file_unmap(&file);
+}
+
+static void refused(const char *path, const char *reason)
+{
+    lsn_file file = {.bytes = 1};
+    lsn_error err = {0};
+    assert_false(lsn_file_map(&file, path, &err));
+    assert_int_equal(err.code, LSN_INVALID);
+    assert_non_null(strstr(err.text, path));
+    assert_non_null(strstr(err.text, reason));
+    assert_null(file.data);
+    assert_int_equal(file.bytes, 0);
+}
+
+static void what_is_no_file_is_refused(void **state)
+{
+    (void)state;
+    refused(scratch_path("missing"), "No such file");
+    refused(scratch_folder, "is not a file");
+    refused("/dev/null", "is not a file");
+    const char *pipe = scratch_path("pipe"); /* nobody writes to it: it must not be waited for */
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    refused(pipe, "is not a file");
+}
+
+static void an_unreadable_file_is_refused(void **state)
+{
+    (void)state;
+    const char *path = scratch_write("secret", "x", 1);
+    assert_int_equal(chmod(path, 0), 0);
+    if (geteuid() == 0)
+        print_message("not checked: the superuser may read everything\n");
+    else
+        refused(path, "Permission denied");
+}
+
+static void paths_are_seen_from_the_file_beside(void **state)
+{
+    (void)state;
+    static const char *const known[][3] = {
+        {"study.yaml", "vgg.safetensors", "vgg.safetensors"},
+        {"configs/study.yaml", "vgg.safetensors", "configs/vgg.safetensors"},
+        {"configs/study.yaml", "../models/a", "configs/../models/a"},
+        {"/a/b/study.yaml", "c", "/a/b/c"},
+        {"/study.yaml", "c", "/c"},
+        {"/a/b/study.yaml", "/c/d", "/c/d"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        char *path = lsn_path_beside(known[i][0], known[i][1], NULL);
+        assert_string_equal(path, known[i][2]);
+        free(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_is_mapped_whole),
+        cmocka_unit_test(an_empty_file_has_no_data),
+        cmocka_unit_test(what_is_no_file_is_refused),
+        cmocka_unit_test(an_unreadable_file_is_refused),
+        cmocka_unit_test(paths_are_seen_from_the_file_beside),
+    };
+    return cmocka_run_group_tests(tests, scratch_open, scratch_close);
+}
