@@ -1,26 +1,47 @@
 #include "lesion/data.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, PREAMBLE = 10 }; /* bytes: magic, version, header length */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are little-endian and written as they are");
+
+/* Format 1.0: the header is filled with spaces and a newline so that the items begin at byte 128. */
+enum { START = 128, PREFIX = 10 };
+
+static void compose_header(char *header, int64_t rows, int64_t columns)
+{
+    memset(header, ' ', START);
+    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    header[8] = START - PREFIX;
+    header[9] = 0;
+    int length =
+        snprintf(header + PREFIX, START - PREFIX,
+                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%" PRId64 ", %" PRId64 "), }", rows, columns);
+    header[PREFIX + length] = ' '; /* over the final zero */
+    header[START - 1] = '\n';
+}
 
 bool lsn_npy_write(const char *path, const float *values, int64_t rows, int64_t columns, lsn_error *err)
 {
-    char header[256];
-    int length = snprintf(header, sizeof header, "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %lld), }",
-                          (long long)rows, (long long)columns);
-    int pad = (ALIGNMENT - (PREAMBLE + length + 1) % ALIGNMENT) % ALIGNMENT;
-    length += snprintf(header + length, sizeof header - (size_t)length, "%*s\n", pad, "");
-    const unsigned char preamble[PREAMBLE] = {
-        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(length & 255), (unsigned char)(length >> 8)};
-    FILE *file = fopen(path, "wbe");
+    size_t count;
+    if (rows < 0 || columns < 0 || __builtin_mul_overflow(rows, columns, &count))
+        return lsn_fail(err, LSN_FAILED, "%s: an array of %" PRId64 " x %" PRId64 " items cannot be written", path,
+                        rows, columns);
+    char header[START];
+    compose_header(header, rows, columns);
+    errno = 0;
+    FILE *file = fopen(path, "wb");
     if (file == NULL)
         return lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-    size_t count = (size_t)rows * (size_t)columns;
-    bool ok = fwrite(preamble, sizeof preamble, 1, file) == 1 && fwrite(header, (size_t)length, 1, file) == 1 &&
-              fwrite(values, sizeof *values, count, file) == count;
-    ok = fclose(file) == 0 && ok;
-    return ok || lsn_fail(err, LSN_FAILED, "%s: cannot be written whole: %s", path, strerror(errno));
+    bool ok = fwrite(header, 1, sizeof header, file) == sizeof header;
+    ok = ok && fwrite(values, sizeof *values, count, file) == count;
+    int reason = ok ? 0 : errno;
+    if (fclose(file) != 0 && ok) {
+        ok = false;
+        reason = errno;
+    }
+    return ok || lsn_fail(err, LSN_FAILED, "%s: could not be written whole (%s): make room and write it again", path,
+                          strerror(reason));
 }
