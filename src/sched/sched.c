@@ -9,8 +9,10 @@
 #include <string.h>
 
 enum {
-    FIRST_UNIT = 8, /* evaluations in a unit while no speed is known */
-    END_SHARE = 3,  /* towards the end a unit is 1/END_SHARE of an equal share of what is left */
+    FIRST_UNIT = 8,          /* evaluations in a unit while no speed is known */
+    END_SHARE = 3,           /* towards the end a unit is 1/END_SHARE of an equal share of what is left */
+    LEAST_PASSES = 8,        /* least cost of a unit, in passes of the intact network ... */
+    LEAST_PASSES_AT_END = 2, /* ... and towards the end */
 };
 
 struct lsn_sched {
@@ -107,15 +109,22 @@ void lsn_sched_destroy(lsn_sched *sched)
 
 /* ---- cutting units ------------------------------------------------------------------------------------------- */
 
-/* Cost that a unit may have now; 0 while no speed is known. */
+static double greater(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* Cost that a unit may have now; 0 while no speed is known. Never so little that the intact network's pass, which every
+ * unit needs, is most of it. */
 static double unit_cost_wanted(const lsn_sched *sched)
 {
     if (!(sched->seconds > 0))
         return 0;
+    double pass = sched->work.unit_cost;
     double speed = sched->unit_cost_done / sched->seconds;
     double share = (sched->cost - sched->cost_assigned) / (END_SHARE * sched->work.n_workers);
-    double whole = speed * sched->work.unit_s;
-    return share < whole ? share : whole;
+    double whole = greater(speed * sched->work.unit_s, LEAST_PASSES * pass);
+    return share < whole ? greater(share, LEAST_PASSES_AT_END * pass) : whole;
 }
 
 /* Begins the next group of evaluations: as many as make a unit of the cost wanted, at least one. */

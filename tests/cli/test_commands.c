@@ -1,0 +1,223 @@
+/* The other commands, their options, and what a user is told after a mistake. */
+#include "shell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void help_and_version(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION --version"), 0);
+    assert_said("lesion ");
+    assert_int_equal(shell("$LESION --help"), 0);
+    static const char *const commands[] = {"run", "plan", "eval", "status", "inspect"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        assert_int_equal(shell("$LESION --help"), 0);
+        assert_said(commands[i]);
+        assert_int_equal(shell("$LESION %s --help", commands[i]), 0);
+        assert_said("usage: lesion");
+        assert_int_equal(shell("$LESION help %s", commands[i]), 0);
+        assert_said("usage: lesion");
+        assert_int_equal(shell("$LESION %s", commands[i]), 2);
+        assert_said("--help");
+    }
+}
+
+static void usage_mistakes_end_with_2(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command, *said;
+    } cases[] = {
+        {"$LESION", "usage"},
+        {"$LESION rnu study.yaml", "did you mean 'lesion run'"},
+        {"$LESION run study.yaml --deadlin 5", "did you mean --deadline"},
+        {"$LESION run study.yaml --deadline", "--deadline needs a value"},
+        {"$LESION run study.yaml --deadline soon", "'soon' is no length of time"},
+        {"$LESION run study.yaml --memory much", "'much' is no amount of memory"},
+        {"$LESION run study.yaml --method fast", "blas or reference"},
+        {"$LESION run study.yaml --set data", "KEY=VALUE"},
+        {"$LESION run study.yaml other.yaml", "one study file"},
+        {"$LESION plan study.yaml --ranks 1,x", "whole numbers"},
+        {"$LESION eval study.yaml --ablate conv9_9:1", "no layer 'conv9_9'"},
+        {"$LESION eval study.yaml --ablate fc8:1", "logits"},
+        {"$LESION eval study.yaml --ablate conv1_1", "LAYER:LIST"},
+        {"$LESION eval study.yaml --ablate conv1_1:9", "conv1_1"},
+        {"$LESION eval study.yaml --ablate conv1_1:0 --ablate conv1_1:1", "twice"},
+        {"$LESION eval study.yaml --mode none", "zero or mean"},
+        {"$LESION inspect net.safetensors --input 32", "HEIGHTxWIDTH"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int code = shell("%s", cases[i].command);
+        if (code != 2)
+            fail_msg("%s: exit code %d:\n%s", cases[i].command, code, shell_output);
+        assert_said(cases[i].said);
+    }
+}
+
+static void five_mistakes_get_five_messages(void **state)
+{
+    (void)state;
+    write_file("five.yaml", "study: five\n"
+                            "model: {weights: net.safetensors}\n"
+                            "data:\n"
+                            "  format: idx\n"
+                            "  images: images.idx\n"
+                            "  labels: labels.idx\n"
+                            "  preproces: {pad: 2}\n"
+                            "  take: {count: 1000}\n"
+                            "ablate:\n"
+                            "  - name: one\n"
+                            "    layers: conv6*\n"
+                            "    filters: each\n"
+                            "  - name: two\n"
+                            "    layers: conv1_1\n"
+                            "    filters: [0, 7]\n"
+                            "  - name: three\n"
+                            "    layers: conv*\n"
+                            "    filters: {lowest: l3, fraction: 0.5}\n");
+    assert_int_equal(shell("$LESION run five.yaml"), 3);
+    assert_said("five.yaml:7:3: ");
+    assert_said("preprocess");
+    assert_said("five.yaml:8:");
+    assert_said("five.yaml:11:13: ");
+    assert_said("five.yaml:15:");
+    assert_said("five.yaml:18:");
+    assert_said("5 mistakes in five.yaml");
+    assert_int_equal(shell("test -e results/five.db"), 1);
+}
+
+static void bad_files_end_with_3(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION run nowhere.yaml"), 3);
+    assert_said("nowhere.yaml");
+    assert_int_equal(shell("head -c 3000 net.safetensors > short.safetensors; $LESION run study.yaml --set "
+                           "model.weights=short.safetensors"),
+                     3);
+    assert_said("short.safetensors");
+    assert_int_equal(shell("{ printf '\\377\\377\\377\\377\\377\\377\\377\\377'; cat net.safetensors; } > "
+                           "hostile.safetensors; $LESION inspect hostile.safetensors"),
+                     3);
+    assert_said("hostile.safetensors");
+    assert_int_equal(shell("$LESION run study.yaml --set data.labels=images.idx"), 3);
+    assert_said("images.idx");
+    assert_int_equal(shell("head -c 500 images.idx > short.idx; $LESION run study.yaml --set data.images=short.idx"),
+                     3);
+    assert_said("short.idx");
+    assert_int_equal(shell("head -c 40 labels.idx > few.idx; $LESION run study.yaml --set data.labels=few.idx"), 3);
+    assert_said("few.idx");
+    /* Labels 0..4 for a network of four classes. */
+    assert_int_equal(shell("{ head -c 67 labels.idx; printf '\\004'; } > five.idx; $LESION run study.yaml --set "
+                           "data.labels=five.idx"),
+                     3);
+    assert_said("4");
+    assert_int_equal(shell("$LESION status study.yaml"), 3);
+    assert_said("study.yaml");
+    assert_int_equal(shell("$LESION status nowhere.db"), 1);
+    assert_said("nowhere.db");
+}
+
+static void plan_counts_jobs(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION plan study.yaml --ranks 1,7"), 0);
+    assert_said("every");
+    assert_said("56");
+    assert_said("84");
+    assert_said("work saved");
+    assert_int_equal(shell("$LESION plan study.yaml --jobs | wc -l"), 0);
+    assert_string_equal(shell_output, "85\n");
+    assert_int_equal(shell("test -e results/tiny.db"), 1);
+}
+
+static void plan_and_database_have_the_same_keys(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION plan study.yaml --jobs | tail -n +2 | cut -f1 > plan.txt && $LESION run study.yaml "
+                           "--quiet --db keys.db && sqlite3 keys.db 'SELECT job FROM job_result' > keys.txt && cmp "
+                           "plan.txt keys.txt"),
+                     0);
+}
+
+static void eval_agrees_with_run(void **state)
+{
+    (void)state;
+    char mine[256];
+    assert_int_equal(shell("$LESION run study.yaml --quiet --db eval.db"), 0);
+    static const char *const modes[] = {"zero", "mean"};
+    for (int i = 0; i < 2; i++) {
+        const char *row = ask("eval.db", i == 0 ? "SELECT printf('%.6f %.6f %d', loss, kl, lost) FROM job_result WHERE "
+                                                  "layers = 'conv2_1' AND filters LIKE '%[3]%' AND mode = 'zero'"
+                                                : "SELECT printf('%.6f %.6f %d', loss, kl, lost) FROM job_result WHERE "
+                                                  "layers = 'conv2_1' AND filters LIKE '%[3]%' AND mode = 'mean'");
+        strcpy(mine, row);
+        assert_int_equal(shell("$LESION eval study.yaml --ablate conv2_1:3 --mode %s --logits logits.npy | awk "
+                               "'$1 == \"loss\" { l = $2 } $1 == \"kl\" { k = $2 } $1 == \"lost\" { print l, k, $2 }'",
+                               modes[i]),
+                         0);
+        shell_output[strcspn(shell_output, "\n")] = '\0';
+        assert_string_equal(shell_output, mine);
+    }
+    /* 40 images of 4 logits behind a header of 128 bytes */
+    assert_int_equal(shell("wc -c < logits.npy"), 0);
+    assert_string_equal(shell_output, "768\n");
+}
+
+static void eval_without_a_mask_is_the_baseline(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION eval study.yaml"), 0);
+    assert_said("baseline");
+    assert_not_said("lost");
+    assert_int_equal(shell("$LESION eval study.yaml --ablate fc6:all --ablate conv5_1:all"), 0);
+    assert_said("\"conv5_1\":[0,1,2,3,4,5,6,7]");
+}
+
+static void inspect_shows_layers_and_images(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION inspect net.safetensors"), 0);
+    assert_said("conv5_1");
+    assert_said("fc8");
+    assert_said("classifier.6.weight");
+    assert_said("32 x 32");
+    assert_int_equal(shell("$LESION inspect net.safetensors --input 64x48"), 0);
+    assert_said("64 x 48");
+    assert_int_equal(shell("$LESION inspect study.yaml"), 0);
+    assert_said("40 of 60");
+    assert_said("pad 2");
+    assert_int_equal(
+        shell("sha256sum net.safetensors | cut -d' ' -f1 > sum.txt; $LESION inspect net.safetensors | grep "
+              "-q \"$(cat sum.txt)\""),
+        0);
+}
+
+static void status_tells_how_far_a_study_is(void **state)
+{
+    (void)state;
+    shell("rm -f status.db*");
+    const char *long_study = "--set study=status --set ablate.chance.filters='{random: {count: 2, seeds: 0..20000}}'";
+    assert_int_equal(shell("$LESION run study.yaml --quiet --db status.db %s --deadline 1s", long_study), 75);
+    assert_int_equal(shell("$LESION status status.db"), 0);
+    assert_said("every");
+    assert_said("chance");
+    assert_said("stopped");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_and_version),
+        cmocka_unit_test(usage_mistakes_end_with_2),
+        cmocka_unit_test(five_mistakes_get_five_messages),
+        cmocka_unit_test(bad_files_end_with_3),
+        cmocka_unit_test(plan_counts_jobs),
+        cmocka_unit_test(plan_and_database_have_the_same_keys),
+        cmocka_unit_test(eval_agrees_with_run),
+        cmocka_unit_test(eval_without_a_mask_is_the_baseline),
+        cmocka_unit_test(inspect_shows_layers_and_images),
+        cmocka_unit_test(status_tells_how_far_a_study_is),
+    };
+    return cmocka_run_group_tests(tests, shell_begin, shell_end);
+}

@@ -1,0 +1,206 @@
+/* lesion run in one process: results, continuing, stopping, refusing. */
+#include "shell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything a study measured, but for times. */
+#define TABLES                                                                                                      \
+    "SELECT job, experiment, layers, filters, fraction, mode, seed, images, top1, top5, loss, kl, d_top1, d_loss, " \
+    "lost, gained, p, q, top1_low, top1_high, status FROM job_result; SELECT * FROM class_result ORDER BY job, class;"
+
+static void dump(const char *database, const char *file)
+{
+    assert_int_equal(shell("sqlite3 -readonly %s '%s' > %s", database, TABLES, file), 0);
+}
+
+static void a_study_runs_to_its_end(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION run study.yaml"), 0);
+    assert_said("complete");
+    assert_said("Baseline");
+    assert_said("results/tiny.db");
+    /* 28 filters x 2 modes, 6 layers x 2 fractions, 3 layers x 5 seeds, the baseline */
+    assert_string_equal(ask("results/tiny.db", "SELECT count(*), sum(status = 'done') FROM job_result"), "84|84");
+    assert_string_equal(ask("results/tiny.db", "SELECT images, d_top1, lost, gained FROM job_result WHERE experiment "
+                                               "= 'baseline'"),
+                        "40|0.0|0|0");
+    assert_string_equal(ask("results/tiny.db", "SELECT how FROM run"), "complete");
+    assert_string_equal(ask("results/tiny.db", "PRAGMA integrity_check"), "ok");
+    assert_string_equal(ask("results/tiny.db", "PRAGMA foreign_key_check"), "");
+}
+
+static void a_complete_study_computes_nothing_again(void **state)
+{
+    (void)state;
+    dump("results/tiny.db", "before.txt");
+    assert_int_equal(shell("$LESION run study.yaml"), 0);
+    dump("results/tiny.db", "after.txt");
+    assert_int_equal(shell("cmp before.txt after.txt"), 0);
+    assert_string_equal(ask("results/tiny.db", "SELECT count(*) FROM run"), "1");
+}
+
+static void both_methods_agree(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION run study.yaml --quiet --method reference --db reference.db"), 0);
+    const char *difference = ask("results/tiny.db", "ATTACH 'reference.db' AS r; SELECT count(*), max(abs(a.loss - "
+                                                    "b.loss)) < 1e-5 FROM main.job_result a JOIN r.job_result b "
+                                                    "USING (job, experiment, fraction, seed)");
+    (void)difference;
+    assert_string_equal(ask("results/tiny.db", "ATTACH 'reference.db' AS r; SELECT max(abs(a.loss - b.loss)) < 1e-5 "
+                                               "FROM main.job_result a JOIN r.job_result b USING (job)"),
+                        "1");
+}
+
+static void a_stopped_run_continues_to_the_same_tables(void **state)
+{
+    (void)state;
+    dump("results/tiny.db", "whole.txt");
+    shell("rm -f stop.db*");
+    /* More jobs than end in the time before the signal, then the study as it is. */
+    int code = shell("$LESION run study.yaml --db stop.db --quiet --method reference & pid=$!; sleep 0.15; "
+                     "kill -USR1 $pid; wait $pid");
+    if (code != 75 && code != 0)
+        fail_msg("exit code %d:\n%s", code, shell_output);
+    assert_int_equal(shell("$LESION run study.yaml --db stop.db --quiet --method reference"), 0);
+    assert_int_equal(shell("$LESION run study.yaml --db through.db --quiet --method reference"), 0);
+    dump("stop.db", "stop.txt");
+    dump("through.db", "through.txt");
+    assert_int_equal(shell("cmp stop.txt through.txt"), 0);
+}
+
+/* A study that takes some seconds, for signals to arrive in its middle. */
+static const char long_study[] = "--set ablate.chance.filters='{random: {count: 2, seeds: 0..20000}}'";
+
+static void signals_stop_with_75(void **state)
+{
+    (void)state;
+    static const char *const signals[] = {"USR1", "TERM", "INT"};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        shell("rm -f long.db*");
+        int code = shell("$LESION run study.yaml --db long.db --set study=long %s & pid=$!; sleep 1.5; kill -%s $pid; "
+                         "wait $pid",
+                         long_study, signals[i]);
+        if (code != 75)
+            fail_msg("%s: exit code %d:\n%s", signals[i], code, shell_output);
+        assert_said("Run the same command again to continue");
+        assert_string_equal(ask("long.db", "SELECT how FROM run"), "stopped");
+        assert_string_equal(ask("long.db", "SELECT sum(status = 'done') > 0 AND sum(status <> 'done') > 0 AND "
+                                           "sum(status = 'failed') = 0 FROM job_result"),
+                            "1");
+    }
+}
+
+static void a_deadline_stops_with_75(void **state)
+{
+    (void)state;
+    shell("rm -f long.db*");
+    assert_int_equal(shell("$LESION run study.yaml --db long.db --set study=long %s --deadline 1s", long_study), 75);
+}
+
+static void a_killed_run_loses_nothing_it_committed(void **state)
+{
+    (void)state;
+    shell("rm -f kill.db* straight.db*");
+    const char *set = "--set study=kill --set ablate.chance.filters='{random: {count: 2, seeds: 0..400}}'";
+    shell("$LESION run study.yaml --quiet --db kill.db %s & pid=$!; sleep 1.2; kill -9 $pid; wait $pid", set);
+    assert_int_equal(shell("$LESION run study.yaml --quiet --db kill.db %s", set), 0);
+    assert_int_equal(shell("$LESION run study.yaml --quiet --db straight.db %s", set), 0);
+    dump("kill.db", "kill.txt");
+    dump("straight.db", "straight.txt");
+    assert_int_equal(shell("cmp kill.txt straight.txt"), 0);
+}
+
+static void another_studys_database_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION run study.yaml --set study=other --db results/tiny.db"), 3);
+    assert_said("results/tiny.db");
+    assert_said("tiny");
+    assert_said("other");
+    assert_int_equal(shell("$LESION run study.yaml --set data.take.seed=4"), 3);
+    assert_said("images");
+    assert_string_equal(ask("results/tiny.db", "SELECT count(*) FROM job_result"), "84");
+}
+
+static void new_experiments_are_added(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("cp results/tiny.db more.db"), 0);
+    assert_int_equal(shell("{ sed '/^metrics/d' study.yaml; printf '  - {name: whole, layers: conv*, filters: all}\\n"
+                           "metrics: [per_class]\\n'; } > more.yaml && $LESION run more.yaml --db more.db"),
+                     0);
+    assert_string_equal(ask("more.db", "SELECT count(*), sum(status = 'done') FROM job_result"), "89|89");
+    assert_int_equal(shell("$LESION run study.yaml --db more.db"), 3);
+    assert_said("whole");
+}
+
+static void fresh_keeps_the_old_one(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("cp results/tiny.db fresh.db && $LESION run study.yaml --db fresh.db --fresh"), 0);
+    assert_string_equal(ask("fresh.db.old", "SELECT count(*) FROM job_result"), "84");
+    assert_string_equal(ask("fresh.db", "SELECT count(*) FROM job_result"), "84");
+}
+
+static void bad_databases_are_named(void **state)
+{
+    (void)state;
+    write_file("no.db", "this is no database, but a text of some length that somebody gave the wrong name\n");
+    assert_int_equal(shell("$LESION run study.yaml --db no.db"), 3);
+    assert_said("no.db");
+    assert_int_equal(shell("$LESION run study.yaml --db study.yaml/x.db"), 1);
+    assert_said("study.yaml/x.db");
+    assert_int_equal(shell("$LESION run study.yaml --db /proc/lesion.db"), 1);
+    assert_said("/proc/lesion.db");
+}
+
+static void a_full_disk_stops_with_1_and_keeps_what_was_stored(void **state)
+{
+    (void)state;
+    shell("rm -f full.db*");
+    /* A limit on the size of files stands for a disk that fills up in the middle of the run. */
+    int code =
+        shell("( trap '' XFSZ; ulimit -f 600; $LESION run study.yaml --db full.db --set study=full %s )", long_study);
+    if (code != 1)
+        fail_msg("exit code %d:\n%s", code, shell_output);
+    assert_said("full.db");
+    if (shell("test -s full.db") == 0)
+        assert_string_equal(ask("full.db", "PRAGMA integrity_check"), "ok");
+}
+
+static void a_file_without_permission_stops_with_1(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("cp results/tiny.db locked.db && chmod 444 locked.db"), 0);
+    if (shell("[ \"$(id -u)\" = 0 ] && ! command -v setpriv") == 0)
+        skip();
+    int code = shell("chmod 777 . && { if [ \"$(id -u)\" = 0 ]; then as='setpriv --reuid=65534 --regid=65534 "
+                     "--clear-groups'; fi; $as $LESION run study.yaml --db locked.db --set "
+                     "ablate.chance.filters.random.seeds=0..9; }");
+    if (code != 1)
+        fail_msg("exit code %d:\n%s", code, shell_output);
+    assert_said("locked.db");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_study_runs_to_its_end),
+        cmocka_unit_test(a_complete_study_computes_nothing_again),
+        cmocka_unit_test(both_methods_agree),
+        cmocka_unit_test(a_stopped_run_continues_to_the_same_tables),
+        cmocka_unit_test(signals_stop_with_75),
+        cmocka_unit_test(a_deadline_stops_with_75),
+        cmocka_unit_test(a_killed_run_loses_nothing_it_committed),
+        cmocka_unit_test(another_studys_database_is_refused),
+        cmocka_unit_test(new_experiments_are_added),
+        cmocka_unit_test(fresh_keeps_the_old_one),
+        cmocka_unit_test(bad_databases_are_named),
+        cmocka_unit_test(a_full_disk_stops_with_1_and_keeps_what_was_stored),
+        cmocka_unit_test(a_file_without_permission_stops_with_1),
+    };
+    return cmocka_run_group_tests(tests, shell_begin, shell_end);
+}
