@@ -1,0 +1,44 @@
+/* Checks that the model tests share; to be included after cmocka.h. */
+#ifndef LESION_TESTS_MODEL_CHECK_H
+#define LESION_TESTS_MODEL_CHECK_H
+
+#include <string.h>
+
+#include "lesion/model.h"
+#include "network_file.h"
+
+/* The file must not load, for the reason that the texts tell. */
+static inline void refused(const char *path, const char *text, const char *also)
+{
+    lsn_error err = {0};
+    lsn_model *model = lsn_model_load(path, &err);
+    if (model != NULL || strstr(err.text, text) == NULL || strstr(err.text, also) == NULL)
+        print_error("expected \"%s\" and \"%s\" in: %s\n", text, also, model == NULL ? err.text : "(it loaded)");
+    assert_null(model);
+    assert_int_equal(err.code, LSN_INVALID);
+    assert_non_null(strstr(err.text, path));
+    assert_non_null(strstr(err.text, text));
+    assert_non_null(strstr(err.text, also));
+    assert_true(strlen(err.text) < LSN_ERROR_BYTES - 1);
+    assert_null(strchr(err.text, '\n'));
+    assert_null(lsn_model_load(path, NULL));
+}
+
+/* The file must load. */
+static inline lsn_model *loaded(const char *path)
+{
+    lsn_error err = {0};
+    lsn_model *model = lsn_model_load(path, &err);
+    if (model == NULL)
+        print_error("%s\n", err.text);
+    assert_non_null(model);
+    return model;
+}
+
+/* Two blocks of two convolutions, grid 2, two fully connected layers. */
+static inline void small_network(network_file *network, const char *dtype)
+{
+    network_init(network, dtype, 3, (const int[]){4, 5, 0, 6, 7, -1}, 2, (const int[]){9, 10, -1});
+}
+
+#endif
