@@ -30,8 +30,9 @@ typedef struct lsn_job {
 
 typedef struct lsn_experiment {
     char *name;
-    int32_t first_job, n_jobs; /* its jobs stand together */
-    int line;                  /* in the study file; 0 for the baseline */
+    int32_t first_job, n_jobs; /* its jobs stand together: by layer in the network's order, then score, fraction (or
+                                * count), seed, filter and, innermost, mode, each in the study's order */
+    int line;                  /* in the study file; 0 for the baseline, and where an override gave it */
 } lsn_experiment;
 
 /* What a study asks to be measured beyond top1, top5, loss and kl. */

@@ -1,0 +1,130 @@
+/* Layers of an experiment: names, patterns, ranges. The logits are never among them. */
+#include "study/spec.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LONGEST_PATTERN = 256 }; /* bytes: fnmatch takes time for long ones */
+
+typedef struct resolver {
+    const lsn_model *model;
+    lsn_mistakes *mistakes;
+    bool taken[LSN_MAX_LAYERS];
+} resolver;
+
+static int n_ablatable(const lsn_model *model)
+{
+    return model->n_layers - 1;
+}
+
+/* "conv1_1, conv1_2, ..., fc7": all of them, or where they are many the first and the last. */
+static const char *list_layers(const lsn_model *model, char *text, size_t bytes)
+{
+    const int most = 24, count = n_ablatable(model);
+    size_t used = 0;
+    for (int i = 0; i < count && used < bytes; i++) {
+        bool left_out = count > most && i >= most - 1 && i < count - 1;
+        if (!left_out)
+            used += (size_t)snprintf(text + used, bytes - used, "%s%s", i == 0 ? "" : ", ", model->layers[i].name);
+        else if (i == most - 1)
+            used += (size_t)snprintf(text + used, bytes - used, ", ...");
+    }
+    return text;
+}
+
+static bool refuse_logits(const resolver *of, const lsn_node *at)
+{
+    const lsn_layer *layers = of->model->layers;
+    int last = n_ablatable(of->model);
+    return lsn_mistake_at(
+        of->mistakes, at,
+        "layer %s gives the logits: to remove one of its outputs is to remove a class, not a feature; "
+        "take layers from %s to %s",
+        layers[last].name, layers[0].name, layers[last - 1].name);
+}
+
+static bool refuse_unknown(const resolver *of, const lsn_node *at, const char *name, const char *what)
+{
+    const char *names[LSN_MAX_LAYERS + 1] = {NULL};
+    char shown[LSN_SHOWN_BYTES], all[512], hint[64] = "";
+    for (int i = 0; i < n_ablatable(of->model); i++)
+        names[i] = of->model->layers[i].name;
+    const char *nearest = lsn_nearest(name, names);
+    if (nearest != NULL)
+        snprintf(hint, sizeof hint, "did you mean \"%s\"? ", nearest);
+    return lsn_mistake_at(of->mistakes, at, "%s %s; %sthe network's layers are %s", what, lsn_shown(name, shown), hint,
+                          list_layers(of->model, all, sizeof all));
+}
+
+/* A layer by its exact name; -1, and a mistake, where it cannot be taken. */
+static int find_layer(const resolver *of, const lsn_node *at, const char *name)
+{
+    int layer = lsn_model_find(of->model, name);
+    if (layer < 0)
+        refuse_unknown(of, at, name, "the network has no layer");
+    else if (of->model->layers[layer].logits)
+        refuse_logits(of, at);
+    else
+        return layer;
+    return -1;
+}
+
+static bool take_range(resolver *of, const lsn_node *at, const char *dots)
+{
+    char first[LONGEST_PATTERN + 1];
+    snprintf(first, sizeof first, "%.*s", (int)(dots - at->text), at->text);
+    int low = find_layer(of, at, first), high = find_layer(of, at, dots + 2);
+    if (low < 0 || high < 0)
+        return false;
+    if (low > high)
+        return lsn_mistake_at(of->mistakes, at, "range %s is reversed: %s comes before %s in the network; write %s..%s",
+                              at->text, dots + 2, first, dots + 2, first);
+    for (int i = low; i <= high; i++)
+        of->taken[i] = true;
+    return true;
+}
+
+static bool take_pattern(resolver *of, const lsn_node *at)
+{
+    bool found = false;
+    for (int i = 0; i < n_ablatable(of->model); i++)
+        if (fnmatch(at->text, of->model->layers[i].name, FNM_NOESCAPE) == 0)
+            found = of->taken[i] = true;
+    if (found)
+        return true;
+    if (fnmatch(at->text, of->model->layers[n_ablatable(of->model)].name, FNM_NOESCAPE) == 0)
+        return refuse_logits(of, at);
+    return refuse_unknown(of, at, at->text, "no layer matches");
+}
+
+static bool take_layers(resolver *of, const lsn_node *at)
+{
+    char shown[LSN_SHOWN_BYTES];
+    if (strlen(at->text) > LONGEST_PATTERN)
+        return lsn_mistake_at(of->mistakes, at, "layer %s is longer than %d bytes; no layer's name is",
+                              lsn_shown(at->text, shown), LONGEST_PATTERN);
+    const char *dots = strstr(at->text, "..");
+    if (dots != NULL)
+        return take_range(of, at, dots);
+    if (strpbrk(at->text, "*?[") != NULL)
+        return take_pattern(of, at);
+    int layer = find_layer(of, at, at->text);
+    if (layer >= 0)
+        of->taken[layer] = true;
+    return layer >= 0;
+}
+
+bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_model *model, lsn_mistakes *mistakes)
+{
+    resolver of = {.model = model, .mistakes = mistakes};
+    const lsn_node *layers = experiment->layers;
+    bool ok = true;
+    for (int i = 0; i < (layers->kind == LSN_LIST ? layers->count : 1); i++)
+        ok = take_layers(&of, lsn_node_item(layers, i)) && ok;
+    experiment->n_resolved = 0;
+    for (int i = 0; i < n_ablatable(model); i++)
+        if (of.taken[i])
+            experiment->resolved[experiment->n_resolved++] = i;
+    return ok;
+}

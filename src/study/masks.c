@@ -1,0 +1,29 @@
+/* Masks in words. */
+#include "lesion/study.h"
+
+void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text)
+{
+    lsn_text_add(text, "{");
+    for (int32_t p = 0; p < mask->count; p++) {
+        const lsn_mask_part *part = &mask->parts[p];
+        lsn_text_add(text, "%s\"%s\":[", p == 0 ? "" : ",", model->layers[part->layer].name);
+        for (int32_t i = 0; i < part->count; i++)
+            lsn_text_add(text, "%s%d", i == 0 ? "" : ",", part->filters[i]);
+        lsn_text_add(text, "]");
+    }
+    lsn_text_add(text, "}");
+}
+
+void lsn_mask_layers(const lsn_model *model, const lsn_mask *mask, lsn_text *text)
+{
+    for (int32_t p = 0; p < mask->count; p++)
+        lsn_text_add(text, "%s%s", p == 0 ? "" : ",", model->layers[mask->parts[p].layer].name);
+}
+
+int lsn_mask_filters(const lsn_mask *mask)
+{
+    int filters = 0;
+    for (int32_t p = 0; p < mask->count; p++)
+        filters += mask->parts[p].count;
+    return filters;
+}

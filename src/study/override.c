@@ -1,0 +1,136 @@
+/* --set key.path=value. */
+#include "study/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct setting {
+    lsn_node here; /* where its mistakes are */
+    lsn_arena *arena;
+    lsn_mistakes *mistakes;
+} setting;
+
+static const char *experiment_name(const lsn_node *item)
+{
+    const lsn_node *name = item->kind == LSN_MAP ? lsn_node_get(item, "name") : NULL;
+    return name != NULL && name->kind == LSN_SCALAR ? name->text : "";
+}
+
+/* Names may contain dots: the longest that begins the path is meant. -1 where none does. */
+static int find_experiment(const lsn_node *list, const char *path, size_t *length)
+{
+    int found = -1;
+    *length = 0;
+    for (int i = 0; i < list->count; i++) {
+        const char *name = experiment_name(list->items[i]);
+        size_t n = strlen(name);
+        if (n > *length && strncmp(path, name, n) == 0 && (path[n] == '.' || path[n] == '\0')) {
+            found = i;
+            *length = n;
+        }
+    }
+    return found;
+}
+
+static int find_index(const lsn_node *list, const char *path, size_t length)
+{
+    if (length == 0 || length > 6 || strspn(path, "0123456789") != length)
+        return -1;
+    int index = atoi(path); /* ends at the dot */
+    return index < list->count ? index : -1;
+}
+
+static bool fail_in_list(const setting *set, const lsn_node *list, const char *step)
+{
+    char shown[LSN_SHOWN_BYTES];
+    const char **names = lsn_arena_array(set->arena, (size_t)list->count + 1, sizeof *names, &set->mistakes->failure);
+    if (names == NULL)
+        return false;
+    for (int i = 0; i < list->count; i++)
+        names[i] = experiment_name(list->items[i]);
+    const char *nearest = lsn_nearest(step, names);
+    if (nearest != NULL && nearest[0] != '\0')
+        return lsn_mistake_at(set->mistakes, &set->here, "no element %s in this list; did you mean \"%s\"?",
+                              lsn_shown(step, shown), nearest);
+    return lsn_mistake_at(set->mistakes, &set->here,
+                          "no element %s in this list of %d; give an index from 0, or an experiment's name",
+                          lsn_shown(step, shown), list->count);
+}
+
+/* One step down: the place of the value, made where it is missing. *length is the step's in the path. */
+static lsn_node **step_down(const setting *set, lsn_node *parent, const char *path, size_t *length)
+{
+    *length = strcspn(path, ".");
+    char *step = lsn_arena_text(set->arena, path, *length, &set->mistakes->failure);
+    if (step == NULL)
+        return NULL;
+    if (parent->kind == LSN_LIST) {
+        size_t name_length;
+        int i = find_experiment(parent, path, &name_length);
+        if (i >= 0)
+            *length = name_length;
+        else
+            i = find_index(parent, path, *length);
+        if (i < 0)
+            fail_in_list(set, parent, step);
+        return i < 0 ? NULL : &parent->items[i];
+    }
+    int i = lsn_node_find(parent, step);
+    if (i < 0) {
+        lsn_node *key = lsn_node_create(set->arena, LSN_SCALAR, &set->here, &set->mistakes->failure);
+        if (key == NULL || !lsn_node_append(set->arena, parent, key, NULL, &set->mistakes->failure))
+            return NULL;
+        key->text = step;
+        i = parent->count - 1;
+    }
+    return &parent->items[i];
+}
+
+/* Sets `value` at the path below *root. What stands in the way and has no keys (`take: all`) is replaced by a map. */
+static bool set_value(const setting *set, lsn_node **root, const char *path, lsn_node *value)
+{
+    lsn_node **slot = root;
+    for (;;) {
+        if (*slot == NULL || (*slot)->kind == LSN_SCALAR)
+            *slot = lsn_node_create(set->arena, LSN_MAP, &set->here, &set->mistakes->failure);
+        size_t length = 0;
+        slot = *slot == NULL ? NULL : step_down(set, *slot, path, &length);
+        if (slot == NULL)
+            return false;
+        if (path[length] == '\0')
+            break;
+        path += length + 1;
+    }
+    *slot = value;
+    return true;
+}
+
+static bool path_is_whole(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 0 && path[0] != '.' && path[length - 1] != '.' && strstr(path, "..") == NULL;
+}
+
+bool lsn_override_apply(lsn_node **root, const char *override, lsn_arena *arena, lsn_mistakes *mistakes)
+{
+    static const char option[] = "--set ";
+    size_t length = strlen(override);
+    char *origin = lsn_arena_take(arena, sizeof option + length, &mistakes->failure);
+    if (origin == NULL)
+        return false;
+    strcpy(origin, option);
+    strcat(origin, override);
+    setting set = {.here = {.origin = origin}, .arena = arena, .mistakes = mistakes};
+    const char *equals = strchr(override, '=');
+    char *path = lsn_arena_text(arena, override, equals == NULL ? 0 : (size_t)(equals - override), &mistakes->failure);
+    if (path == NULL)
+        return false;
+    if (!path_is_whole(path))
+        return lsn_mistake_at(mistakes, &set.here, "expected key.path=value, such as data.take.count=100");
+    lsn_node *value;
+    if (!lsn_yaml_read(equals + 1, strlen(equals + 1), origin, arena, mistakes, &value))
+        return false;
+    if (value == NULL)
+        value = lsn_node_create(arena, LSN_SCALAR, &set.here, &mistakes->failure);
+    return value != NULL && set_value(&set, root, path, value);
+}

@@ -1,0 +1,58 @@
+/* The study's top level. */
+#include "study/spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void lsn_path_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_file_spec *file)
+{
+    const char *text;
+    file->at = node;
+    if (node == NULL || !lsn_read_text(in->mistakes, node, what, &text))
+        return;
+    char *path = lsn_path_beside(in->path, text, &in->mistakes->failure);
+    if (path != NULL)
+        file->path = lsn_arena_text(in->arena, path, strlen(path), &in->mistakes->failure);
+    free(path);
+}
+
+static void read_model(lsn_reading *in, const lsn_node *node)
+{
+    static const char *const keys[] = {"weights", NULL};
+    if (node == NULL ||
+        !lsn_read_map(in->mistakes, node, "model", "a map such as {weights: vgg19.safetensors}", keys, NULL))
+        return;
+    const lsn_node *weights =
+        lsn_node_need(in->mistakes, node, "weights", "give the path of a safetensors file, relative to the study's");
+    lsn_path_read(in, weights, "weights", &in->spec->weights);
+}
+
+static void read_metrics(lsn_reading *in, const lsn_node *node)
+{
+    static const char *const known[] = {"top1", "top5", "loss", "kl", "per_class", NULL};
+    static const char *const later[] = {"drift", "images", NULL};
+    const int per_class = 4;
+    if (node == NULL)
+        return;
+    int count = lsn_read_count(in->mistakes, node, "metrics", "a list such as [top1, top5, loss, kl]");
+    for (int i = 0; i < count; i++)
+        if (lsn_read_word(in->mistakes, lsn_node_item(node, i), "metric", known, later) == per_class)
+            in->spec->per_class = true;
+}
+
+void lsn_study_read(lsn_reading *in, const lsn_node *root)
+{
+    static const char *const keys[] = {"study", "model", "data", "ablate", "metrics", NULL};
+    if (!lsn_read_map(in->mistakes, root, "study file", "a map with study, model, data and ablate", keys, NULL))
+        return;
+    const lsn_node *name = lsn_node_need(in->mistakes, root, "study", "give the study a name, such as study: vgg19");
+    if (name != NULL)
+        lsn_read_name(in->mistakes, name, "study", &in->spec->name);
+    read_model(in, lsn_node_need(in->mistakes, root, "model", "give the network, such as model: {weights: FILE}"));
+    lsn_images_read(in, lsn_node_need(in->mistakes, root, "data",
+                                      "give the images: format, images, labels (and preprocess, take)"));
+    lsn_ablate_read(
+        in, lsn_node_need(in->mistakes, root, "ablate",
+                          "give a list of experiments, such as - {name: every, layers: conv1_1, filters: each}"));
+    read_metrics(in, lsn_node_get(root, "metrics"));
+}

@@ -1,0 +1,119 @@
+/* The section `ablate:`, a list of experiments. */
+#include "study/spec.h"
+
+#include <string.h>
+
+enum { MOST_EXPERIMENTS = 10000 };
+
+static bool read_experiment_name(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment)
+{
+    const lsn_node *at = lsn_node_need(in->mistakes, node, "name", "give the experiment a name of its own");
+    char shown[LSN_SHOWN_BYTES];
+    const char *name;
+    if (at == NULL || !lsn_read_name(in->mistakes, at, "name", &name))
+        return false;
+    if (strcmp(name, "baseline") == 0)
+        return lsn_mistake_at(
+            in->mistakes, at,
+            "name \"baseline\" is kept for the intact network, which is always a job; choose another");
+    for (const lsn_experiment_spec *other = in->spec->experiments; other < experiment; other++)
+        if (other->name != NULL && strcmp(other->name, name) == 0)
+            return lsn_mistake_at(in->mistakes, at, "name %s is taken by the experiment at line %d; choose another",
+                                  lsn_shown(name, shown), other->at->line);
+    experiment->name = name;
+    return true;
+}
+
+static void read_layers(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment)
+{
+    const lsn_node *layers = lsn_node_need(in->mistakes, node, "layers",
+                                           "give a name, a pattern such as conv*, a range such as conv3_1..conv4_4, or "
+                                           "a list of these");
+    if (layers == NULL)
+        return;
+    int count = lsn_read_count(in->mistakes, layers, "layers", "a name, a pattern, a range or a list of these");
+    bool ok = count > 0;
+    const char *text;
+    for (int i = 0; i < count; i++)
+        ok = lsn_read_text(in->mistakes, lsn_node_item(layers, i), "layer", &text) && ok;
+    experiment->layers = ok ? layers : NULL;
+}
+
+/* Mean activations are measured on the calibration images. */
+static void check_calibration(lsn_reading *in, const lsn_node *at)
+{
+    const lsn_node *data = in->spec->data.at;
+    if (data == NULL || data->kind != LSN_MAP || lsn_node_find(data, "calibration") >= 0)
+        return;
+    lsn_mistake_at(in->mistakes, at,
+                   "mode mean needs the channels' mean activations over calibration images; add "
+                   "calibration: {count: 256, seed: 1} to data");
+}
+
+static void read_modes(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment)
+{
+    static const char *const later[] = {"resample", "noise", NULL};
+    const char *names[LSN_N_MODES + 1] = {NULL};
+    bool seen[LSN_N_MODES] = {false};
+    for (int i = 0; i < LSN_N_MODES; i++)
+        names[i] = lsn_mode_name((lsn_mode)i);
+    if (node == NULL) {
+        experiment->modes[experiment->n_modes++] = LSN_ZERO;
+        return;
+    }
+    int count = lsn_read_count(in->mistakes, node, "mode", "zero, mean or a list of them");
+    for (int i = 0; i < count; i++) {
+        const lsn_node *item = lsn_node_item(node, i);
+        int mode = lsn_read_word(in->mistakes, item, "mode", names, later);
+        if (mode < 0)
+            continue;
+        if (seen[mode]) {
+            lsn_mistake_at(in->mistakes, item, "mode %s stands twice; remove one", names[mode]);
+            continue;
+        }
+        seen[mode] = true;
+        experiment->modes[experiment->n_modes++] = (lsn_mode)mode;
+        if (mode == LSN_MEAN)
+            check_calibration(in, item);
+    }
+}
+
+static void read_experiment(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment)
+{
+    static const char *const keys[] = {"name", "layers", "filters", "mode", NULL};
+    static const char *const later[] = {"together", NULL};
+    experiment->at = node;
+    if (!lsn_read_map(in->mistakes, node, "experiment", "a map with name, layers, filters and mode", keys, later))
+        return;
+    read_experiment_name(in, node, experiment);
+    read_layers(in, node, experiment);
+    const lsn_node *filters =
+        lsn_node_need(in->mistakes, node, "filters",
+                      "give each, all, a list, or one of {each: ..}, {random: ..}, {lowest: ..}, {highest: ..}");
+    experiment->has_selector = filters != NULL && lsn_selector_read(in, filters, &experiment->selector);
+    read_modes(in, lsn_node_get(node, "mode"), experiment);
+}
+
+void lsn_ablate_read(lsn_reading *in, const lsn_node *node)
+{
+    char shown[LSN_SHOWN_BYTES];
+    if (node == NULL || (node->kind == LSN_SCALAR && node->wrong))
+        return;
+    if (node->kind != LSN_LIST) {
+        lsn_mistake_at(in->mistakes, node, "ablate is %s; give a list of experiments, each beginning with \"- name:\"",
+                       lsn_node_describe(node, shown));
+        return;
+    }
+    if (node->count > MOST_EXPERIMENTS) {
+        lsn_mistake_at(in->mistakes, node, "there are %d experiments; a study has at most %d", node->count,
+                       MOST_EXPERIMENTS);
+        return;
+    }
+    in->spec->experiments =
+        lsn_arena_array(in->arena, (size_t)node->count, sizeof *in->spec->experiments, &in->mistakes->failure);
+    if (in->spec->experiments == NULL)
+        return;
+    in->spec->n_experiments = node->count;
+    for (int i = 0; i < node->count; i++)
+        read_experiment(in, node->items[i], &in->spec->experiments[i]);
+}

@@ -1,0 +1,329 @@
+/* A study with all it refers to: read, opened, checked, expanded. */
+#include "lesion/study.h"
+
+#include "study/expand.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LARGEST_STUDY = 16 << 20 }; /* bytes */
+
+/* What outlives the making of a plan. */
+struct lsn_plan_storage {
+    lsn_arena arena; /* texts and masks */
+};
+
+typedef struct composition {
+    lsn_plan *plan;
+    lsn_arena *kept; /* the plan's */
+    lsn_arena arena; /* the tree's and the spec's */
+    lsn_mistakes mistakes;
+    lsn_study_spec spec;
+    const lsn_node *root;
+} composition;
+
+static bool failed(const composition *c)
+{
+    return c->mistakes.failure.code != LSN_OK;
+}
+
+/* ---- the study file ------------------------------------------------------------------------------------------ */
+
+/* Reads the file's text into the plan. */
+static bool read_text(composition *c)
+{
+    lsn_error err = {0};
+    lsn_file file;
+    const char *path = c->plan->path;
+    if (!lsn_file_map(&file, path, &err)) {
+        size_t length = strlen(path);
+        if (err.code != LSN_INVALID || strncmp(err.text, path, length) != 0 || err.text[length] != ':')
+            return lsn_mistake_from(&c->mistakes, NULL, &err);
+        return lsn_mistake_at(&c->mistakes, NULL, "%s", err.text + length + 2); /* the path is put before it again */
+    }
+    bool ok = true;
+    if (file.bytes > LARGEST_STUDY)
+        ok = lsn_mistake_at(&c->mistakes, NULL, "has %zu bytes; a study has at most %d", file.bytes, LARGEST_STUDY);
+    else {
+        c->plan->text = lsn_arena_text(c->kept, (const char *)file.data, file.bytes, &c->mistakes.failure);
+        lsn_node *root;
+        ok = c->plan->text != NULL && lsn_yaml_read(c->plan->text, file.bytes, NULL, &c->arena, &c->mistakes, &root);
+        c->root = ok ? root : NULL;
+    }
+    lsn_file_unmap(&file);
+    return ok;
+}
+
+static bool read_overrides(composition *c, const char *const *overrides, int n_overrides)
+{
+    lsn_text lines = {0};
+    lsn_node *root = (lsn_node *)(uintptr_t)c->root;
+    bool ok = true;
+    for (int i = 0; i < n_overrides; i++) {
+        lsn_text_add(&lines, "%s\n", overrides[i]);
+        ok = lsn_override_apply(&root, overrides[i], &c->arena, &c->mistakes) && ok;
+    }
+    if (lines.failed)
+        lsn_fail(&c->mistakes.failure, LSN_FAILED, "out of memory: the options could not be kept");
+    else
+        c->plan->overrides = lsn_arena_text(c->kept, lines.data, lines.length, &c->mistakes.failure);
+    lsn_text_finish(&lines);
+    c->root = root;
+    if (root == NULL && ok)
+        return lsn_mistake_at(&c->mistakes, NULL, "is empty; a study is a map with study, model, data and ablate");
+    return root != NULL && lsn_variables_expand(root, &c->arena, &c->mistakes);
+}
+
+static void read_study(composition *c, const char *const *overrides, int n_overrides)
+{
+    if (!read_text(c))
+        return;
+    read_overrides(c, overrides, n_overrides);
+    lsn_reading in = {.path = c->plan->path, .arena = &c->arena, .mistakes = &c->mistakes, .spec = &c->spec};
+    if (c->root != NULL && !failed(c))
+        lsn_study_read(&in, c->root);
+}
+
+/* ---- what it refers to --------------------------------------------------------------------------------------- */
+
+static void open_model(composition *c)
+{
+    lsn_error err = {0};
+    if (c->spec.weights.path == NULL || failed(c))
+        return;
+    c->plan->model = lsn_model_load(c->spec.weights.path, &err);
+    if (c->plan->model == NULL)
+        lsn_mistake_from(&c->mistakes, c->spec.weights.at, &err);
+}
+
+/* All missing files are found at once, before the first of them stops the opening. */
+static bool check_file(composition *c, const lsn_file_spec *file)
+{
+    struct stat status;
+    if (file->path == NULL)
+        return true;
+    if (stat(file->path, &status) != 0 || access(file->path, R_OK) != 0)
+        return lsn_mistake_at(&c->mistakes, file->at,
+                              "%s: cannot be opened: %s; give a path relative to the study file", file->path,
+                              strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return lsn_mistake_at(&c->mistakes, file->at, "%s: is not a file", file->path);
+    return true;
+}
+
+static bool begins_with(const char *text, const char *path)
+{
+    return path != NULL && strncmp(text, path, strlen(path)) == 0 && strchr(": ", text[strlen(path)]) != NULL;
+}
+
+/* Where the data room's message belongs: it begins with the file it is about. */
+static const lsn_node *data_place(const lsn_images_spec *data, const char *text)
+{
+    if (data->preprocess_at != NULL &&
+        (strstr(text, ": preprocess: ") != NULL || strstr(text, "leave out pad") != NULL))
+        return data->preprocess_at;
+    if (begins_with(text, data->labels.path))
+        return data->labels.at;
+    return begins_with(text, data->classes.path) ? data->classes.at : data->images.at;
+}
+
+static void open_data(composition *c)
+{
+    const lsn_images_spec *data = &c->spec.data;
+    lsn_error err = {0};
+    bool ok = check_file(c, &data->images);
+    ok = check_file(c, &data->labels) && ok;
+    ok = check_file(c, &data->classes) && ok;
+    if (!ok || !data->ok || failed(c))
+        return;
+    lsn_data_spec spec = {
+        .format = data->format,
+        .images = data->images.path,
+        .labels = data->labels.path,
+        .classes = data->classes.path,
+        .preprocess = data->preprocess,
+    };
+    c->plan->data = lsn_data_open(&spec, &err);
+    if (c->plan->data == NULL)
+        lsn_mistake_from(&c->mistakes, data_place(data, err.text), &err);
+}
+
+/* The network and the data must fit each other. */
+static void match(composition *c)
+{
+    lsn_model *model = c->plan->model;
+    const lsn_data *data = c->plan->data;
+    lsn_error err = {0};
+    if (model == NULL || data == NULL)
+        return;
+    if (!lsn_model_set_input(model, lsn_data_height(data), lsn_data_width(data), lsn_data_channels(data), &err))
+        lsn_mistake_from(&c->mistakes, c->spec.data.images.at, &err);
+    int classes = lsn_data_classes(data);
+    if (classes <= model->classes)
+        return;
+    if (c->spec.data.classes.at != NULL)
+        lsn_mistake_at(&c->mistakes, c->spec.data.classes.at,
+                       "%s names %d classes, but the network has %d logits; give weights and classes that belong "
+                       "together",
+                       c->spec.data.classes.path, classes, model->classes);
+    else
+        lsn_mistake_at(&c->mistakes, c->spec.data.labels.at,
+                       "the greatest label in %s is %d, but the network has %d logits, for labels 0..%d; give weights "
+                       "and labels that belong together",
+                       c->spec.data.labels.path, classes - 1, model->classes, model->classes - 1);
+}
+
+static void take_images(composition *c)
+{
+    const lsn_images_spec *data = &c->spec.data;
+    lsn_plan *plan = c->plan;
+    lsn_error err = {0};
+    if (plan->data == NULL || !data->take.ok)
+        return;
+    if (!lsn_data_take(plan->data, &data->take.take, NULL, &plan->images, &err)) {
+        lsn_mistake_from(&c->mistakes, data->take.at != NULL ? data->take.at : data->images.at, &err);
+        return;
+    }
+    if (data->calibration.at != NULL && data->calibration.ok &&
+        !lsn_data_take(plan->data, &data->calibration.take, &plan->images, &plan->calibration, &err))
+        lsn_mistake_from(&c->mistakes, data->calibration.at, &err);
+}
+
+/* ---- experiments --------------------------------------------------------------------------------------------- */
+
+static void check_experiments(composition *c)
+{
+    double jobs = 1;
+    if (c->plan->model == NULL)
+        return;
+    for (int i = 0; i < c->spec.n_experiments; i++) {
+        lsn_experiment_spec *experiment = &c->spec.experiments[i];
+        if (experiment->layers == NULL)
+            continue;
+        lsn_layers_resolve(experiment, c->plan->model, &c->mistakes);
+        if (!experiment->has_selector || !lsn_selector_check(experiment, c->plan->model, &c->mistakes))
+            continue;
+        double before = jobs;
+        jobs += lsn_experiment_jobs(experiment, c->plan->model);
+        if (before <= LSN_MOST_JOBS && jobs > LSN_MOST_JOBS)
+            lsn_mistake_at(&c->mistakes, experiment->at,
+                           "with this experiment the study has %.0f jobs; at most %d are possible: take fewer seeds, "
+                           "fractions or layers",
+                           jobs, LSN_MOST_JOBS);
+    }
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------------ */
+
+static char *preprocess_in_words(composition *c)
+{
+    lsn_text text = {0};
+    char *words = NULL;
+    lsn_preprocess_words(&c->spec.data.preprocess, &text);
+    if (text.failed)
+        lsn_fail(&c->mistakes.failure, LSN_FAILED, "out of memory: the preprocessing could not be described");
+    else
+        words = lsn_arena_text(c->kept, text.data, text.length, &c->mistakes.failure);
+    lsn_text_finish(&text);
+    return words;
+}
+
+/* Fills the plan of a study that has no mistakes. */
+static void fill(composition *c)
+{
+    lsn_plan *plan = c->plan;
+    lsn_error err = {0};
+    plan->metrics.per_class = c->spec.per_class;
+    plan->name = lsn_arena_text(c->kept, c->spec.name, strlen(c->spec.name), &c->mistakes.failure);
+    plan->preprocess = preprocess_in_words(c);
+    if (plan->name == NULL || plan->preprocess == NULL)
+        return;
+    if (!lsn_data_digest(plan->data, &plan->images, &plan->images_digest, &err) ||
+        !lsn_data_digest(plan->data, &plan->calibration, &plan->calibration_digest, &err)) {
+        lsn_mistake_from(&c->mistakes, c->spec.data.images.at, &err);
+        return;
+    }
+    if (!lsn_expand(plan, &c->spec, c->kept, &err))
+        lsn_mistake_from(&c->mistakes, NULL, &err);
+}
+
+static void compose(composition *c, const char *const *overrides, int n_overrides)
+{
+    read_study(c, overrides, n_overrides);
+    open_model(c);
+    open_data(c);
+    match(c);
+    take_images(c);
+    check_experiments(c);
+    if (c->mistakes.count == 0 && !failed(c))
+        fill(c);
+}
+
+static bool prepare(composition *c, const char *path, lsn_error *err)
+{
+    lsn_plan *plan = c->plan;
+    plan->storage = lsn_array(1, sizeof *plan->storage, err);
+    if (plan->storage == NULL)
+        return false;
+    c->kept = &plan->storage->arena;
+    plan->path = lsn_arena_text(c->kept, path, strlen(path), err);
+    c->mistakes.path = plan->path;
+    return plan->path != NULL;
+}
+
+/* Hands over what went wrong; true where nothing did. */
+static bool report(composition *c, lsn_problems *problems, lsn_error *err)
+{
+    if (failed(c))
+        return lsn_fail(err, c->mistakes.failure.code, "%s", c->mistakes.failure.text);
+    if (c->mistakes.count == 0)
+        return true;
+    lsn_fail(err, LSN_INVALID, "%s: has %zu mistakes", c->plan->path, c->mistakes.count);
+    lsn_mistakes_report(&c->mistakes, problems);
+    return false;
+}
+
+lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides, lsn_problems *problems,
+                          lsn_error *err)
+{
+    composition c = {.plan = lsn_array(1, sizeof *c.plan, err)};
+    bool ok = c.plan != NULL && prepare(&c, path, err);
+    if (ok) {
+        compose(&c, overrides, n_overrides);
+        ok = report(&c, problems, err);
+    }
+    lsn_mistakes_finish(&c.mistakes);
+    lsn_arena_finish(&c.arena);
+    if (ok)
+        return c.plan;
+    lsn_plan_destroy(c.plan);
+    return NULL;
+}
+
+void lsn_plan_destroy(lsn_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    lsn_model_destroy(plan->model);
+    lsn_data_destroy(plan->data);
+    lsn_sample_finish(&plan->images);
+    lsn_sample_finish(&plan->calibration);
+    free(plan->experiments);
+    free(plan->jobs);
+    free(plan->evaluations);
+    if (plan->storage != NULL)
+        lsn_arena_finish(&plan->storage->arena);
+    free(plan->storage);
+    free(plan);
+}
+
+bool lsn_plan_needs_means(const lsn_plan *plan)
+{
+    for (int32_t i = 0; i < plan->n_evaluations; i++)
+        if (plan->evaluations[i].ablation.mode == LSN_MEAN)
+            return true;
+    return false;
+}

@@ -1,0 +1,196 @@
+/* Located access: what a node should be, and what to say where it is not. */
+#include "study/tree.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const lsn_node *lsn_node_get(const lsn_node *map, const char *key)
+{
+    int i = lsn_node_find(map, key);
+    return i < 0 ? NULL : map->items[i];
+}
+
+const lsn_node *lsn_node_need(lsn_mistakes *mistakes, const lsn_node *map, const char *key, const char *remedy)
+{
+    const lsn_node *value = lsn_node_get(map, key);
+    if (value == NULL)
+        lsn_mistake_at(mistakes, map, "key \"%s\" is missing here; %s", key, remedy);
+    return value;
+}
+
+const char *lsn_node_describe(const lsn_node *node, char shown[LSN_SHOWN_BYTES])
+{
+    if (node->kind != LSN_SCALAR)
+        return node->kind == LSN_LIST ? "a list" : "a map";
+    return node->text[0] == '\0' ? "empty" : lsn_shown(node->text, shown);
+}
+
+/* ---- words --------------------------------------------------------------------------------------------------- */
+
+static int find_word(const char *word, lsn_words words)
+{
+    for (int i = 0; words != NULL && words[i] != NULL; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
+}
+
+static const char *join_words(lsn_words words, char *text, size_t bytes)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; words[i] != NULL && used < bytes; i++)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", i == 0 ? "" : ", ", words[i]);
+    return text;
+}
+
+/* What a word that is not known should have been. */
+static bool fail_word(lsn_mistakes *mistakes, const lsn_node *at, const char *what, lsn_words known, lsn_words later)
+{
+    char shown[LSN_SHOWN_BYTES], all[512];
+    join_words(known, all, sizeof all);
+    lsn_shown(at->text, shown);
+    if (find_word(at->text, later) >= 0)
+        return lsn_mistake_at(mistakes, at, "%s %s is not available in this version; it has: %s", what, shown, all);
+    const char *nearest = lsn_nearest(at->text, known);
+    if (nearest != NULL)
+        return lsn_mistake_at(mistakes, at, "unknown %s %s; did you mean \"%s\"? (it can be: %s)", what, shown, nearest,
+                              all);
+    return lsn_mistake_at(mistakes, at, "unknown %s %s; it can be: %s", what, shown, all);
+}
+
+bool lsn_read_map(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char *right, lsn_words known,
+                  lsn_words later)
+{
+    char shown[LSN_SHOWN_BYTES], key[64];
+    if (node->wrong)
+        return false;
+    if (node->kind != LSN_MAP)
+        return lsn_mistake_at(mistakes, node, "%s is %s; give %s", what, lsn_node_describe(node, shown), right);
+    snprintf(key, sizeof key, "key of %s", what);
+    for (int i = 0; i < node->count; i++)
+        if (find_word(node->keys[i]->text, known) < 0)
+            fail_word(mistakes, node->keys[i], key, known, later);
+    return true;
+}
+
+int lsn_read_word(lsn_mistakes *mistakes, const lsn_node *node, const char *what, lsn_words known, lsn_words later)
+{
+    char shown[LSN_SHOWN_BYTES], all[512];
+    if (node->wrong)
+        return -1;
+    if (node->kind != LSN_SCALAR || node->text[0] == '\0') {
+        lsn_mistake_at(mistakes, node, "%s is %s; it can be: %s", what, lsn_node_describe(node, shown),
+                       join_words(known, all, sizeof all));
+        return -1;
+    }
+    int found = find_word(node->text, known);
+    if (found < 0)
+        fail_word(mistakes, node, what, known, later);
+    return found;
+}
+
+/* ---- texts --------------------------------------------------------------------------------------------------- */
+
+bool lsn_read_text(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char **text)
+{
+    char shown[LSN_SHOWN_BYTES];
+    if (node->wrong)
+        return false;
+    if (node->kind != LSN_SCALAR || node->text[0] == '\0')
+        return lsn_mistake_at(mistakes, node, "%s is %s; give a text", what, lsn_node_describe(node, shown));
+    *text = node->text;
+    return true;
+}
+
+bool lsn_read_name(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char **name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    enum { LONGEST = 200 }; /* bytes: file systems take 255, and an ending is added */
+    char shown[LSN_SHOWN_BYTES];
+    const char *text = NULL;
+    if (!lsn_read_text(mistakes, node, what, &text))
+        return false;
+    size_t length = strlen(text);
+    if (strspn(text, letters) != length)
+        return lsn_mistake_at(mistakes, node, "%s %s: use only the letters A-Z, a-z, 0-9, '.', '_' and '-'", what,
+                              lsn_shown(text, shown));
+    if (length > LONGEST)
+        return lsn_mistake_at(mistakes, node, "%s %s has %zu letters; use at most %d", what, lsn_shown(text, shown),
+                              length, LONGEST);
+    *name = text;
+    return true;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------------------------- */
+
+bool lsn_read_whole(lsn_mistakes *mistakes, const lsn_node *node, const char *what, int64_t low, int64_t high,
+                    int64_t *value)
+{
+    char shown[LSN_SHOWN_BYTES];
+    int64_t first, last;
+    if (node->wrong)
+        return false;
+    if (node->kind != LSN_SCALAR || strchr(node->text, '.') != NULL || !lsn_interval_parse(node->text, &first, &last) ||
+        first < low || first > high)
+        return lsn_mistake_at(mistakes, node, "%s is %s; give a whole number from %" PRId64 " to %" PRId64, what,
+                              lsn_node_describe(node, shown), low, high);
+    *value = first;
+    return true;
+}
+
+/* Decimal notation only: strtod would take hexadecimal numbers, infinities and leading spaces too. */
+static bool is_decimal(const char *text)
+{
+    text += *text == '-' || *text == '+';
+    size_t whole = strspn(text, "0123456789"), part = 0;
+    text += whole;
+    if (*text == '.') {
+        part = strspn(text + 1, "0123456789");
+        text += 1 + part;
+    }
+    if (whole + part == 0)
+        return false;
+    if (*text == 'e' || *text == 'E') {
+        text++;
+        text += *text == '-' || *text == '+';
+        size_t digits = strspn(text, "0123456789");
+        if (digits == 0)
+            return false;
+        text += digits;
+    }
+    return *text == '\0';
+}
+
+bool lsn_read_real(lsn_mistakes *mistakes, const lsn_node *node, const char *what, double *value)
+{
+    char shown[LSN_SHOWN_BYTES];
+    if (node->wrong)
+        return false;
+    *value = node->kind == LSN_SCALAR && is_decimal(node->text) ? strtod(node->text, NULL) : NAN;
+    if (!isfinite(*value))
+        return lsn_mistake_at(mistakes, node, "%s is %s; give a number", what, lsn_node_describe(node, shown));
+    return true;
+}
+
+/* ---- one or a list ------------------------------------------------------------------------------------------- */
+
+int lsn_read_count(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char *right)
+{
+    char shown[LSN_SHOWN_BYTES];
+    if (node->kind == LSN_SCALAR && (node->wrong || node->text[0] != '\0'))
+        return 1;
+    if (node->kind == LSN_LIST && node->count > 0)
+        return node->count;
+    lsn_mistake_at(mistakes, node, "%s is %s; give %s", what,
+                   node->kind == LSN_LIST ? "an empty list" : lsn_node_describe(node, shown), right);
+    return 0;
+}
+
+const lsn_node *lsn_node_item(const lsn_node *node, int i)
+{
+    return node->kind == LSN_LIST ? node->items[i] : node;
+}

@@ -1,0 +1,334 @@
+/* YAML text to a tree, event by event. The events, rather than libyaml's own document, let depth, nodes and aliases be
+ * bounded before anything large is built. */
+#include "study/tree.h"
+
+#include <string.h>
+#include <yaml.h>
+
+enum {
+    DEEPEST = 32,        /* nested lists and maps */
+    MOST_NODES = 100000, /* aliases expanded */
+    MOST_KEYS = 64,      /* of one map */
+    MOST_ANCHORS = 100,
+};
+
+/* A list or a map that is being read. */
+typedef struct frame {
+    lsn_node *node;
+    lsn_node *key; /* of a map: read, its value not yet */
+    bool dropped;  /* the key stood there before: its value is left out */
+    const char *anchor;
+} frame;
+
+typedef struct loader {
+    yaml_parser_t parser;
+    const char *text; /* all of the input */
+    size_t bytes;
+    const char *origin;
+    lsn_arena *arena;
+    lsn_mistakes *mistakes;
+    lsn_node *root;
+    frame stack[DEEPEST];
+    int depth, n_nodes, n_documents, n_anchors;
+    struct {
+        const char *name;
+        const lsn_node *node;
+    } anchors[MOST_ANCHORS];
+} loader;
+
+/* ---- what libyaml finds wrong -------------------------------------------------------------------------------- */
+
+static lsn_node place_at(const loader *in, yaml_mark_t mark)
+{
+    return (lsn_node){.line = (int)mark.line + 1, .column = (int)mark.column + 1, .origin = in->origin};
+}
+
+/* A place in the text from an offset in bytes; columns are counted in characters. */
+static lsn_node place_at_byte(const loader *in, size_t offset)
+{
+    lsn_node place = {.line = 1, .column = 1, .origin = in->origin};
+    for (size_t i = 0; i < offset && i < in->bytes; i++) {
+        unsigned char byte = (unsigned char)in->text[i];
+        if (byte == '\n') {
+            place.line++;
+            place.column = 1;
+        } else if ((byte & 0xC0) != 0x80)
+            place.column++;
+    }
+    return place;
+}
+
+/* Whether a syntax error stands at the bracket of a ${. libyaml counts characters, not bytes. */
+static bool at_variable(const loader *in)
+{
+    size_t at = 0, left = in->parser.problem_mark.index;
+    for (; at < in->bytes; at++)
+        if (((unsigned char)in->text[at] & 0xC0) != 0x80 && left-- == 0)
+            break;
+    return at > 0 && at < in->bytes && in->text[at] == '{' && in->text[at - 1] == '$';
+}
+
+/* What else is to be said of frequent slips. */
+static const char *find_hint(const loader *in)
+{
+    const char *problem = in->parser.problem;
+    if (at_variable(in))
+        return "; between brackets write \"${NAME}\" in quotes";
+    if (strstr(in->parser.context != NULL ? in->parser.context : "", "alias") != NULL)
+        return "; write a pattern that begins with * in quotes";
+    if (strstr(problem, "found character that cannot start any token") != NULL)
+        return "; indent with spaces, and write text that begins with @, % or ` in quotes";
+    if (strstr(problem, "mapping values are not allowed") != NULL)
+        return "; write text that contains \": \" in quotes, and keys of one map below each other";
+    return "";
+}
+
+static bool fail_syntax(const loader *in)
+{
+    const yaml_parser_t *parser = &in->parser;
+    if (parser->error == YAML_MEMORY_ERROR) {
+        lsn_error err;
+        lsn_fail(&err, LSN_FAILED, "out of memory: the study could not be read");
+        return lsn_mistake_from(in->mistakes, NULL, &err);
+    }
+    if (parser->error == YAML_READER_ERROR) {
+        lsn_node place = place_at_byte(in, parser->problem_offset);
+        return lsn_mistake_at(in->mistakes, &place, "YAML: %s; the file must be UTF-8 text", parser->problem);
+    }
+    lsn_node place = place_at(in, parser->problem_mark);
+    if (parser->context == NULL)
+        return lsn_mistake_at(in->mistakes, &place, "YAML: %s%s", parser->problem, find_hint(in));
+    return lsn_mistake_at(in->mistakes, &place, "YAML: %s, %s that begins at line %zu, column %zu%s", parser->problem,
+                          parser->context, parser->context_mark.line + 1, parser->context_mark.column + 1,
+                          find_hint(in));
+}
+
+/* ---- nodes into their places --------------------------------------------------------------------------------- */
+
+static bool add_key(loader *in, frame *top, lsn_node *key)
+{
+    if (key->kind != LSN_SCALAR)
+        return lsn_mistake_at(in->mistakes, key, "a key must be a word, not a %s",
+                              key->kind == LSN_LIST ? "list" : "map");
+    int before = lsn_node_find(top->node, key->text);
+    top->key = key;
+    top->dropped = before >= 0;
+    if (before >= 0) {
+        char shown[LSN_SHOWN_BYTES];
+        lsn_mistake_at(in->mistakes, key, "key %s is already given at line %d; keep one of them",
+                       lsn_shown(key->text, shown), top->node->keys[before]->line);
+    } else if (top->node->count == MOST_KEYS)
+        return lsn_mistake_at(in->mistakes, key, "this map has more than %d keys; no map of a study has so many",
+                              MOST_KEYS);
+    return true;
+}
+
+/* Puts a whole node where it belongs: the root, a list's next item, a map's next key or value. */
+static bool place_node(loader *in, lsn_node *node)
+{
+    if (in->depth == 0) {
+        in->root = node;
+        return true;
+    }
+    frame *top = &in->stack[in->depth - 1];
+    if (top->node->kind == LSN_MAP && top->key == NULL)
+        return add_key(in, top, node);
+    lsn_node *key = top->key;
+    bool dropped = top->dropped;
+    top->key = NULL;
+    top->dropped = false;
+    return dropped || lsn_node_append(in->arena, top->node, key, node, &in->mistakes->failure);
+}
+
+static lsn_node *new_node(loader *in, lsn_node_kind kind, const lsn_node *like)
+{
+    if (++in->n_nodes > MOST_NODES) {
+        lsn_mistake_at(in->mistakes, like, "the study has more than %d values (aliases count as what they stand for)",
+                       MOST_NODES);
+        return NULL;
+    }
+    return lsn_node_create(in->arena, kind, like, &in->mistakes->failure);
+}
+
+/* ---- anchors and aliases ------------------------------------------------------------------------------------- */
+
+static bool keep_anchor(loader *in, const char *name, const lsn_node *node)
+{
+    if (name == NULL)
+        return true;
+    if (in->n_anchors == MOST_ANCHORS)
+        return lsn_mistake_at(in->mistakes, node, "the study has more than %d anchors", MOST_ANCHORS);
+    in->anchors[in->n_anchors].name = name;
+    in->anchors[in->n_anchors++].node = node;
+    return true;
+}
+
+static lsn_node *copy_tree(loader *in, const lsn_node *node, int depth)
+{
+    if (depth > DEEPEST) {
+        lsn_mistake_at(in->mistakes, node, "lists and maps are nested more than %d deep", DEEPEST);
+        return NULL;
+    }
+    lsn_node *copy = new_node(in, node->kind, node);
+    if (copy == NULL)
+        return NULL;
+    copy->text = node->text;
+    copy->quoted = node->quoted;
+    for (int i = 0; i < node->count; i++) {
+        lsn_node *item = copy_tree(in, node->items[i], depth + 1);
+        if (item == NULL || !lsn_node_append(in->arena, copy, node->kind == LSN_MAP ? node->keys[i] : NULL, item,
+                                             &in->mistakes->failure))
+            return NULL;
+    }
+    return copy;
+}
+
+static bool read_alias(loader *in, const yaml_event_t *event)
+{
+    const char *name = (const char *)event->data.alias.anchor;
+    for (int i = in->n_anchors - 1; i >= 0; i--)
+        if (strcmp(in->anchors[i].name, name) == 0) {
+            lsn_node *copy = copy_tree(in, in->anchors[i].node, in->depth);
+            return copy != NULL && place_node(in, copy);
+        }
+    lsn_node place = place_at(in, event->start_mark);
+    char shown[LSN_SHOWN_BYTES];
+    return lsn_mistake_at(in->mistakes, &place,
+                          "alias %s stands for no anchor above it; write a pattern that begins with * in quotes",
+                          lsn_shown(name, shown));
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------- */
+
+static bool read_scalar(loader *in, const yaml_event_t *event, const char *anchor)
+{
+    lsn_node place = place_at(in, event->start_mark), *node = new_node(in, LSN_SCALAR, &place);
+    if (node == NULL)
+        return false;
+    const char *text = (const char *)event->data.scalar.value;
+    size_t length = event->data.scalar.length;
+    if (memchr(text, '\0', length) != NULL)
+        return lsn_mistake_at(in->mistakes, node, "a value contains a zero byte; take it out");
+    node->text = lsn_arena_text(in->arena, text, length, &in->mistakes->failure);
+    node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    return node->text != NULL && keep_anchor(in, anchor, node) && place_node(in, node);
+}
+
+static bool begin(loader *in, const yaml_event_t *event, lsn_node_kind kind, const char *anchor)
+{
+    lsn_node place = place_at(in, event->start_mark);
+    if (in->depth == DEEPEST)
+        return lsn_mistake_at(in->mistakes, &place, "lists and maps are nested more than %d deep", DEEPEST);
+    lsn_node *node = new_node(in, kind, &place);
+    if (node == NULL)
+        return false;
+    in->stack[in->depth++] = (frame){.node = node, .anchor = anchor};
+    return true;
+}
+
+/* An anchor counts from the end of its node on, so that no node contains itself. */
+static bool end(loader *in)
+{
+    frame done = in->stack[--in->depth];
+    return keep_anchor(in, done.anchor, done.node) && place_node(in, done.node);
+}
+
+static bool begin_document(loader *in, const yaml_event_t *event)
+{
+    lsn_node place = place_at(in, event->start_mark);
+    if (in->n_documents++ > 0)
+        return lsn_mistake_at(in->mistakes, &place, "a second document begins here; a study is one: remove the ---");
+    return true;
+}
+
+/* The anchor of a node's event, copied; *ok is false where memory was short. Tags are refused here. */
+static const char *read_properties(loader *in, const yaml_event_t *event, bool *ok)
+{
+    const yaml_char_t *anchor = NULL, *tag = NULL;
+    switch (event->type) {
+    case YAML_SCALAR_EVENT:
+        anchor = event->data.scalar.anchor;
+        tag = event->data.scalar.tag;
+        break;
+    case YAML_SEQUENCE_START_EVENT:
+        anchor = event->data.sequence_start.anchor;
+        tag = event->data.sequence_start.tag;
+        break;
+    case YAML_MAPPING_START_EVENT:
+        anchor = event->data.mapping_start.anchor;
+        tag = event->data.mapping_start.tag;
+        break;
+    default:
+        break;
+    }
+    if (tag != NULL) {
+        char shown[LSN_SHOWN_BYTES];
+        lsn_node place = place_at(in, event->start_mark);
+        lsn_mistake_at(in->mistakes, &place, "tag %s: a study has no tags; remove it",
+                       lsn_shown((const char *)tag, shown));
+    }
+    if (anchor == NULL)
+        return NULL;
+    const char *copy =
+        lsn_arena_text(in->arena, (const char *)anchor, strlen((const char *)anchor), &in->mistakes->failure);
+    *ok = copy != NULL;
+    return copy;
+}
+
+static bool take_event(loader *in, const yaml_event_t *event)
+{
+    bool ok = true;
+    const char *anchor = read_properties(in, event, &ok);
+    if (!ok)
+        return false;
+    switch (event->type) {
+    case YAML_DOCUMENT_START_EVENT:
+        return begin_document(in, event);
+    case YAML_ALIAS_EVENT:
+        return read_alias(in, event);
+    case YAML_SCALAR_EVENT:
+        return read_scalar(in, event, anchor);
+    case YAML_SEQUENCE_START_EVENT:
+        return begin(in, event, LSN_LIST, anchor);
+    case YAML_MAPPING_START_EVENT:
+        return begin(in, event, LSN_MAP, anchor);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        return end(in);
+    default:
+        return true;
+    }
+}
+
+static bool read_events(loader *in)
+{
+    for (;;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&in->parser, &event))
+            return fail_syntax(in);
+        bool last = event.type == YAML_STREAM_END_EVENT, ok = take_event(in, &event);
+        yaml_event_delete(&event);
+        if (last || !ok)
+            return ok;
+    }
+}
+
+bool lsn_yaml_read(const char *text, size_t bytes, const char *origin, lsn_arena *arena, lsn_mistakes *mistakes,
+                   lsn_node **root)
+{
+    *root = NULL;
+    loader *in = lsn_arena_take(arena, sizeof *in, &mistakes->failure);
+    if (in == NULL)
+        return false;
+    *in = (loader){.text = text, .bytes = bytes, .origin = origin, .arena = arena, .mistakes = mistakes};
+    if (!yaml_parser_initialize(&in->parser)) {
+        lsn_fail(&mistakes->failure, LSN_FAILED, "out of memory: the study could not be read");
+        return false;
+    }
+    yaml_parser_set_input_string(&in->parser, (const unsigned char *)text, bytes);
+    bool ok = read_events(in);
+    yaml_parser_delete(&in->parser);
+    if (ok)
+        *root = in->root;
+    return ok;
+}
