@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static char scratch_folder[PATH_MAX];
@@ -35,14 +36,17 @@ static inline int scratch_close(void **state)
     return rmdir(scratch_folder);
 }
 
-/* The path of a file in the folder; valid until 8 more were asked for. */
+/* The path of a file in the folder; it stays valid. The same name gives the same pointer. */
 static inline const char *scratch_path(const char *name)
 {
-    static char paths[8][PATH_MAX + 256];
-    static unsigned next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", scratch_folder, name);
-    return path;
+    enum { MOST = 128 };
+    static char paths[MOST][2 * PATH_MAX];
+    size_t folder = strlen(scratch_folder) + 1;
+    int i = 0;
+    while (i < MOST - 1 && paths[i][0] != '\0' && strcmp(paths[i] + folder, name) != 0)
+        i++;
+    snprintf(paths[i], sizeof paths[i], "%s/%s", scratch_folder, name);
+    return paths[i];
 }
 
 /* Writes a file and returns its path. */
