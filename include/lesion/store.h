@@ -20,9 +20,12 @@ typedef struct lsn_store lsn_store;
 /* Opens the database of `plan` for writing, creating it (and its folder) where there is none, with `block_images`
  * images to a block; an existing one keeps its own block size and its own results. New experiments are added to those
  * it has. LSN_INVALID, with the difference, where the file is no Lesion database, is of another schema version, belongs
- * to another study name, other weights or other images, or holds jobs that the study no longer asks for; LSN_FAILED
- * where it cannot be read or written. `fresh`: an existing file is first renamed to "<path>.old" (replacing an older
- * one of that name). The plan must outlive the store. */
+ * to another study name, other weights or other images, lacks the classes that the study now measures, or holds jobs
+ * that the study no longer asks for; LSN_FAILED where it cannot be read or written. `fresh`: an existing file is first
+ * renamed to "<path>.old" (replacing an older one of that name). One store at a time: while another process writes,
+ * LSN_FAILED ("<path>.lock" is locked). A file system that is a network's gets a rollback journal in place of the
+ * write-ahead log (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says). The plan must outlive
+ * the store. */
 LSN_API lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh,
                                   lsn_error *err);
 /* Commits nothing: what was not committed is rolled back. NULL is accepted. */
@@ -34,19 +37,26 @@ LSN_API int32_t lsn_store_blocks(const lsn_store *store); /* blocks of the plan'
 LSN_API bool lsn_store_has(const lsn_store *store, int32_t evaluation, int32_t block);
 /* Whether all of the evaluation's parts are. */
 LSN_API bool lsn_store_complete(const lsn_store *store, int32_t evaluation);
+/* Whether it was marked as failed, by this run or an earlier one, and was not taken up again since. */
+LSN_API bool lsn_store_failed(const lsn_store *store, int32_t evaluation);
 
 /* Adds a part; one that is there already is left as it is. `class_right[classes]` may be NULL where the plan does not
- * measure per class. */
+ * measure per class. LSN_FAILED where the disk is full or the like, and where the counts contradict the block's images.
+ * After a failure to write, what was added since the last commit is lost and nothing more can be added: the store can
+ * only be closed (lsn_store_run_note may be tried before). */
 LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_tally *tally,
                            const int32_t *class_right, lsn_error *err);
-/* Marks an evaluation as failed for the reason given. */
+/* Marks an evaluation as failed for the reason given, unless it is complete. Its parts stay; it may be taken up again.
+ */
 LSN_API bool lsn_store_fail(lsn_store *store, int32_t evaluation, const char *reason, lsn_error *err);
-/* Marks pending evaluations as running; part of the next commit. */
+/* Marks pending (and failed) evaluations as running; part of the next commit. */
 LSN_API bool lsn_store_running(lsn_store *store, const int32_t *evaluations, int32_t count, lsn_error *err);
-/* Makes all that was added durable. */
+/* Makes all that was added durable. Where only a reader's lock is in the way (LSN_FAILED after 30 s, never with a
+ * write-ahead log) it may be tried again. */
 LSN_API bool lsn_store_commit(lsn_store *store, lsn_error *err);
 
-/* The channels' means over the calibration images, kept for the record; means[lsn_model_filters]. */
+/* The channels' means over the calibration images, kept for the record; means[lsn_model_filters]. Part of the
+ * next commit. */
 LSN_API bool lsn_store_set_means(lsn_store *store, const float *means, lsn_error *err);
 
 /* ---- runs ---------------------------------------------------------------------------------------------------- */
@@ -63,7 +73,7 @@ typedef struct lsn_run_record {
 } lsn_run_record;
 
 /* Records that a run began, or how it ended: `how` is "complete", "stopped", "failed"; NULL only tells that it is still
- * alive (status can then say when it died). Committed at once. */
+ * alive (status can then say when it died). Committed at once, with all that was added before. */
 LSN_API bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err);
 LSN_API bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err);
 
@@ -78,12 +88,14 @@ typedef struct lsn_cell {
     const char *text; /* any kind as text; "" for NULL. Valid as long as the table */
 } lsn_cell;
 
-/* The answer to one query. */
+/* The answer to one query. Reals as text have as many digits as it takes to read the same number back, and at least one
+ * decimal. */
 typedef struct lsn_table {
     int columns;
     int64_t rows;
     char **names;    /* [columns] */
     lsn_cell *cells; /* [rows][columns] */
+    struct lsn_table_storage *storage;
 } lsn_table;
 
 typedef struct lsn_reader lsn_reader;
@@ -93,10 +105,13 @@ typedef struct lsn_reader lsn_reader;
 LSN_API lsn_reader *lsn_reader_open(const char *path, lsn_error *err);
 LSN_API void lsn_reader_close(lsn_reader *reader);
 /* Runs one SELECT; its parameters ?1, ?2, ... are bound to the `n_parameters` texts. The caller finishes the table,
- * also after a failure. */
+ * also after a failure. LSN_INVALID where SQLite does not understand it, or where it is no single SELECT. */
 LSN_API bool lsn_reader_query(lsn_reader *reader, lsn_table *table, const char *sql, const char *const *parameters,
                               int n_parameters, lsn_error *err);
 LSN_API const lsn_cell *lsn_table_cell(const lsn_table *table, int64_t row, int column);
 LSN_API void lsn_table_finish(lsn_table *table);
+
+/* The version of SQLite. */
+LSN_API const char *lsn_store_library(void);
 
 #endif

@@ -1,0 +1,232 @@
+#include "store/store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *time_text(char *text)
+{
+    struct tm parts;
+    time_t now = time(NULL);
+    if (gmtime_r(&now, &parts) == NULL || strftime(text, TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+        strcpy(text, "");
+    return text;
+}
+
+/* The digest of the calibration images in hexadecimal digits; NULL where the study has none. */
+static const char *calibration_hex(const lsn_plan *plan, char *hex)
+{
+    if (plan->calibration.count == 0)
+        return NULL;
+    lsn_digest_hex(&plan->calibration_digest, hex);
+    return hex;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------- */
+
+static bool write_study(const lsn_store *store, lsn_error *err)
+{
+    static const char sql[] =
+        "INSERT INTO study (id, name, path, text, overrides, weights_path, weights_sha256, weights_dtype, "
+        "images_sha256, calibration_sha256, preprocess, images, calibration_images, classes, input_channels, "
+        "input_height, input_width, block_images, per_class, created) "
+        "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    const lsn_plan *plan = store->plan;
+    const lsn_model *model = plan->model;
+    char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES], now[TIME_BYTES];
+    lsn_digest_hex(&model->digest, weights);
+    lsn_digest_hex(&plan->images_digest, images);
+    sqlite3_stmt *insert = database_prepare(&store->db, sql, err);
+    bool ok = insert != NULL &&
+              DATABASE_STEP(&store->db, insert, err, text(plan->name), text(plan->path), text(plan->text),
+                            text(plan->overrides), text(model->path), text(weights), text(model->dtype), text(images),
+                            text(calibration_hex(plan, calibration)), text(plan->preprocess),
+                            integer(plan->images.count), integer(plan->calibration.count), integer(model->classes),
+                            integer(model->input_channels), integer(model->input_h), integer(model->input_w),
+                            integer(store->block_images), integer(plan->metrics.per_class), text(time_text(now)));
+    sqlite3_finalize(insert);
+    return ok;
+}
+
+static bool write_layers(const lsn_store *store, lsn_error *err)
+{
+    sqlite3_stmt *insert =
+        database_prepare(&store->db, "INSERT INTO layer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", err);
+    bool ok = insert != NULL;
+    for (int i = 0; ok && i < store->plan->model->n_layers; i++) {
+        const lsn_layer *layer = &store->plan->model->layers[i];
+        ok = DATABASE_STEP(&store->db, insert, err, integer(i), text(layer->name),
+                           text(layer->kind == LSN_CONV ? "conv" : "fc"), integer(layer->filters),
+                           integer(layer->channels), integer(layer->kernel), integer(layer->h), integer(layer->w),
+                           integer(layer->pool), integer(layer->logits), integer(lsn_layer_parameters(layer)),
+                           real(lsn_layer_madds(layer)));
+    }
+    sqlite3_finalize(insert);
+    return ok;
+}
+
+static bool write_classes(const lsn_store *store, lsn_error *err)
+{
+    const lsn_plan *plan = store->plan;
+    sqlite3_stmt *insert = database_prepare(&store->db, "INSERT INTO class VALUES (?, ?, ?)", err);
+    bool ok = insert != NULL;
+    for (int c = 0; ok && c < plan->model->classes; c++) {
+        const char *name = c < lsn_data_classes(plan->data) ? lsn_data_class_name(plan->data, c) : NULL;
+        ok = DATABASE_STEP(&store->db, insert, err, integer(c), text(name), integer(store->class_images[c]));
+    }
+    sqlite3_finalize(insert);
+    return ok;
+}
+
+bool identity_write(const lsn_store *store, lsn_error *err)
+{
+    return write_study(store, err) && write_layers(store, err) && write_classes(store, err);
+}
+
+bool identity_update(const lsn_store *store, lsn_error *err)
+{
+    const lsn_plan *plan = store->plan;
+    char calibration[LSN_HEX_BYTES];
+    sqlite3_stmt *update = database_prepare(&store->db,
+                                            "UPDATE study SET path = ?, text = ?, overrides = ?, weights_path = ?, "
+                                            "calibration_sha256 = ?, calibration_images = ?, "
+                                            "per_class = min(per_class, ?)",
+                                            err);
+    bool ok = update != NULL &&
+              DATABASE_STEP(&store->db, update, err, text(plan->path), text(plan->text), text(plan->overrides),
+                            text(plan->model->path), text(calibration_hex(plan, calibration)),
+                            integer(plan->calibration.count), integer(plan->metrics.per_class));
+    sqlite3_finalize(update);
+    return ok;
+}
+
+/* ---- comparing ----------------------------------------------------------------------------------------------- */
+
+/* The study's row, as far as it is compared. */
+typedef struct identity {
+    char *name, *weights, *weights_path, *images, *calibration;
+    int64_t images_count, classes, block_images, per_class;
+} identity;
+
+static char *copy_column(sqlite3_stmt *query, int column)
+{
+    return strdup(database_words(query, column));
+}
+
+static bool read_identity(const database *db, identity *stored, lsn_error *err)
+{
+    static const char sql[] = "SELECT name, weights_sha256, weights_path, images_sha256, calibration_sha256, images, "
+                              "classes, block_images, per_class FROM study";
+    sqlite3_stmt *query = database_prepare(db, sql, err);
+    bool row = false, ok = query != NULL && database_row(db, query, &row, err);
+    if (ok && !row)
+        ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: its table `study` is empty", db->path);
+    if (ok) {
+        stored->name = copy_column(query, 0);
+        stored->weights = copy_column(query, 1);
+        stored->weights_path = copy_column(query, 2);
+        stored->images = copy_column(query, 3);
+        stored->calibration = copy_column(query, 4);
+        stored->images_count = sqlite3_column_int64(query, 5);
+        stored->classes = sqlite3_column_int64(query, 6);
+        stored->block_images = sqlite3_column_int64(query, 7);
+        stored->per_class = sqlite3_column_int64(query, 8);
+        if (stored->name == NULL || stored->weights == NULL || stored->weights_path == NULL || stored->images == NULL ||
+            stored->calibration == NULL)
+            ok = lsn_fail(err, LSN_FAILED, "out of memory: the study's row could not be copied");
+    }
+    sqlite3_finalize(query);
+    return ok;
+}
+
+static void finish_identity(identity *stored)
+{
+    free(stored->name);
+    free(stored->weights);
+    free(stored->weights_path);
+    free(stored->images);
+    free(stored->calibration);
+}
+
+/* Whether any stored result rests on the calibration images. */
+static bool uses_calibration(const database *db, bool *uses, lsn_error *err)
+{
+    int64_t any = 0;
+    bool ok = database_integer(db, "SELECT EXISTS (SELECT 1 FROM evaluation WHERE mode <> 'zero' AND n_filters > 0)",
+                               &any, err);
+    *uses = any != 0;
+    return ok;
+}
+
+/* Appends what differs to `words`, each as "; ...". */
+static bool differences(const lsn_store *store, const identity *stored, lsn_text *words, lsn_error *err)
+{
+    const lsn_plan *plan = store->plan;
+    char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES] = "";
+    lsn_digest_hex(&plan->model->digest, weights);
+    lsn_digest_hex(&plan->images_digest, images);
+    calibration_hex(plan, calibration);
+    bool uses;
+    if (!uses_calibration(&store->db, &uses, err))
+        return false;
+    if (strcmp(stored->name, plan->name) != 0)
+        lsn_text_add(words, "; its study is '%.80s', not '%.80s'", stored->name, plan->name);
+    if (strcmp(stored->weights, weights) != 0)
+        lsn_text_add(words, "; its weights are %.160s (sha256 %.12s...), not %.160s (sha256 %.12s...)",
+                     stored->weights_path, stored->weights, plan->model->path, weights);
+    if (strcmp(stored->images, images) != 0)
+        lsn_text_add(words,
+                     "; its images are %lld with sha256 %.12s..., not %d with sha256 %.12s... (the digest is over "
+                     "pixels, labels and preprocessing)",
+                     (long long)stored->images_count, stored->images, (int)plan->images.count, images);
+    if (uses && strcmp(stored->calibration, calibration) != 0)
+        lsn_text_add(words, "; its calibration images have sha256 %.12s..., not %s%.12s%s",
+                     stored->calibration[0] == '\0' ? "(none)" : stored->calibration,
+                     calibration[0] == '\0' ? "none" : "", calibration, calibration[0] == '\0' ? "" : "...");
+    return true;
+}
+
+/* Results without classes cannot be given some later. */
+static bool check_per_class(const lsn_store *store, const identity *stored, lsn_error *err)
+{
+    if (!store->plan->metrics.per_class || stored->per_class != 0)
+        return true;
+    int64_t lacking;
+    if (!database_integer(&store->db,
+                          "SELECT (SELECT count(*) FROM evaluation e WHERE status = 'done' AND NOT EXISTS (SELECT 1 "
+                          "FROM evaluation_class c WHERE c.evaluation = e.evaluation)) "
+                          "+ (SELECT count(DISTINCT evaluation) FROM part WHERE class_right IS NULL)",
+                          &lacking, err))
+        return false;
+    if (lacking == 0)
+        return database_run(&store->db, "UPDATE study SET per_class = 1", err);
+    return lsn_fail(err, LSN_INVALID,
+                    "%s: the study now measures per_class, but %lld results are there without classes; start over with "
+                    "--fresh (the old file is kept as %s.old), give another file with --db, or leave per_class out",
+                    store->db.path, (long long)lacking, store->db.path);
+}
+
+bool identity_check(lsn_store *store, lsn_error *err)
+{
+    const lsn_plan *plan = store->plan;
+    identity stored = {0};
+    lsn_text words = {0};
+    bool ok = read_identity(&store->db, &stored, err) && differences(store, &stored, &words, err);
+    if (ok && words.failed)
+        ok = lsn_fail(err, LSN_FAILED, "out of memory: the studies could not be compared");
+    else if (ok && words.length > 0)
+        ok = lsn_fail(
+            err, LSN_INVALID,
+            "%s: belongs to something else%s. Give another file with --db, or start over with --fresh (the old "
+            "file is then kept as %s.old)",
+            store->db.path, words.data, store->db.path);
+    else if (ok && (stored.images_count != plan->images.count || stored.classes != plan->model->classes ||
+                    stored.block_images < 1 || stored.block_images > INT32_MAX))
+        ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: its study's row contradicts itself", store->db.path);
+    ok = ok && check_per_class(store, &stored, err);
+    if (ok)
+        store->block_images = (int32_t)stored.block_images;
+    lsn_text_finish(&words);
+    finish_identity(&stored);
+    return ok;
+}

@@ -1,0 +1,422 @@
+#include "store/store_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A job in the terms of the plan, be it the plan's or a stored one. */
+typedef struct job_row {
+    int32_t experiment, evaluation; /* of the plan; evaluation -1 where the plan does not have it */
+    int64_t seed;                   /* -1: none */
+    double fraction;                /* NaN: none */
+    int64_t id;                     /* of a stored one */
+    int32_t position;               /* within its experiment */
+} job_row;
+
+typedef struct job_list {
+    job_row *rows;
+    size_t count;
+} job_list;
+
+typedef struct keyed {
+    const char *key;
+    int32_t evaluation;
+} keyed;
+
+/* What is needed while the two are compared. */
+typedef struct reconciling {
+    lsn_store *store;
+    keyed *keys;                          /* the plan's evaluations by key */
+    int32_t *evaluation_of;               /* the plan's, by the stored evaluation's id; -1: not in the plan */
+    int32_t *experiment_of;               /* likewise */
+    int32_t *experiment_ids;              /* stored, by the plan's; -1: not stored yet */
+    int64_t n_evaluations, n_experiments; /* stored */
+    job_list wanted, stored;
+} reconciling;
+
+static const lsn_plan *plan_of(const reconciling *r)
+{
+    return r->store->plan;
+}
+
+/* ---- evaluations --------------------------------------------------------------------------------------------- */
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const keyed *)a)->key, ((const keyed *)b)->key);
+}
+
+static bool sort_keys(reconciling *r, lsn_error *err)
+{
+    const lsn_plan *plan = plan_of(r);
+    r->keys = lsn_array((size_t)plan->n_evaluations, sizeof *r->keys, err);
+    if (r->keys == NULL)
+        return false;
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        r->keys[e] = (keyed){plan->evaluations[e].key, e};
+    qsort(r->keys, (size_t)plan->n_evaluations, sizeof *r->keys, by_key);
+    return true;
+}
+
+static int32_t find_key(const reconciling *r, const char *key)
+{
+    const keyed wanted = {.key = key}, *found;
+    found = bsearch(&wanted, r->keys, (size_t)plan_of(r)->n_evaluations, sizeof *r->keys, by_key);
+    return found == NULL ? -1 : found->evaluation;
+}
+
+/* `counting` gives the rows of a table, `beyond` those of them that are not numbered 0 .. *count - 1. */
+static bool count_rows(const reconciling *r, const char *counting, const char *beyond, int64_t *count, lsn_error *err)
+{
+    int64_t astray;
+    const database *db = &r->store->db;
+    if (!database_integer(db, counting, count, err) || !database_integer(db, beyond, &astray, err))
+        return false;
+    if (astray != 0 || *count > INT32_MAX)
+        return lsn_fail(err, LSN_FAILED, "%s: is damaged: its rows are not numbered as Lesion does", db->path);
+    return true;
+}
+
+static store_status status_of(const char *name)
+{
+    return strcmp(name, "done") == 0 ? STORE_DONE : strcmp(name, "failed") == 0 ? STORE_FAILED : STORE_PENDING;
+}
+
+static bool load_evaluations(reconciling *r, lsn_error *err)
+{
+    const database *db = &r->store->db;
+    if (!count_rows(r, "SELECT count(*) FROM evaluation",
+                    "SELECT count(*) FROM evaluation WHERE evaluation NOT BETWEEN 0 AND (SELECT count(*) FROM "
+                    "evaluation) - 1",
+                    &r->n_evaluations, err))
+        return false;
+    r->evaluation_of = lsn_array((size_t)r->n_evaluations, sizeof *r->evaluation_of, err);
+    sqlite3_stmt *query = database_prepare(db, "SELECT evaluation, key, status FROM evaluation", err);
+    bool row = true, ok = r->evaluation_of != NULL && query != NULL;
+    while (ok && (ok = database_row(db, query, &row, err)) && row) {
+        int64_t id = sqlite3_column_int64(query, 0);
+        int32_t e = find_key(r, database_words(query, 1));
+        r->evaluation_of[id] = e;
+        if (e >= 0) {
+            r->store->ids[e] = (int32_t)id;
+            r->store->status[e] = (unsigned char)status_of(database_words(query, 2));
+        }
+    }
+    sqlite3_finalize(query);
+    return ok;
+}
+
+/* The only layer of a mask, and the only filter, or -1. */
+static int32_t only_layer(const lsn_mask *mask)
+{
+    return mask->count == 1 ? mask->parts[0].layer : -1;
+}
+
+static int32_t only_filter(const lsn_mask *mask)
+{
+    return mask->count == 1 && mask->parts[0].count == 1 ? mask->parts[0].filters[0] : -1;
+}
+
+static value integer_or_null(int64_t number)
+{
+    return number < 0 ? text(NULL) : integer(number);
+}
+
+static void empty(lsn_text *words)
+{
+    words->length = 0;
+    if (words->data != NULL)
+        words->data[0] = '\0';
+}
+
+static bool add_evaluations(reconciling *r, lsn_error *err)
+{
+    const lsn_plan *plan = plan_of(r);
+    const database *db = &r->store->db;
+    sqlite3_stmt *insert =
+        database_prepare(db,
+                         "INSERT INTO evaluation (evaluation, key, mode, layers, n_filters, filters, layer, filter, "
+                         "status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+                         err);
+    lsn_text layers = {0}, filters = {0};
+    bool ok = insert != NULL;
+    for (int32_t e = 0; ok && e < plan->n_evaluations; e++) {
+        if (r->store->ids[e] >= 0)
+            continue;
+        const lsn_ablation *ablation = &plan->evaluations[e].ablation;
+        const lsn_mask *mask = &ablation->mask;
+        empty(&layers);
+        empty(&filters);
+        lsn_mask_layers(plan->model, mask, &layers);
+        lsn_mask_json(plan->model, mask, &filters);
+        if (layers.failed || filters.failed)
+            ok = lsn_fail(err, LSN_FAILED, "out of memory: a mask could not be written as text");
+        r->store->ids[e] = (int32_t)r->n_evaluations++;
+        ok = ok && DATABASE_STEP(db, insert, err, integer(r->store->ids[e]), text(plan->evaluations[e].key),
+                                 text(lsn_mode_name(ablation->mode)), text(layers.data == NULL ? "" : layers.data),
+                                 integer(lsn_mask_filters(mask)), text(filters.data == NULL ? "{}" : filters.data),
+                                 integer_or_null(only_layer(mask)), integer_or_null(only_filter(mask)));
+    }
+    lsn_text_finish(&layers);
+    lsn_text_finish(&filters);
+    sqlite3_finalize(insert);
+    return ok;
+}
+
+/* ---- experiments --------------------------------------------------------------------------------------------- */
+
+static int32_t find_experiment(const lsn_plan *plan, const char *name)
+{
+    for (int32_t x = 0; x < plan->n_experiments; x++)
+        if (strcmp(plan->experiments[x].name, name) == 0)
+            return x;
+    return -1;
+}
+
+static bool refuse_experiment(const reconciling *r, const char *name, int64_t id, lsn_error *err)
+{
+    const database *db = &r->store->db;
+    int64_t jobs = 0;
+    lsn_text sql = {0};
+    lsn_text_add(&sql, "SELECT count(*) FROM job WHERE experiment = %lld", (long long)id);
+    bool ok = !sql.failed || lsn_fail(err, LSN_FAILED, "out of memory: a query could not be composed");
+    ok = ok && database_integer(db, sql.data, &jobs, err);
+    lsn_text_finish(&sql);
+    return ok &&
+           lsn_fail(err, LSN_INVALID,
+                    "%s: holds an experiment '%.80s' (jobs: %lld) that the study no longer has; put it back, start "
+                    "over with --fresh (the old file is then kept as %s.old), or give another file with --db",
+                    db->path, name, (long long)jobs, db->path);
+}
+
+static bool load_experiments(reconciling *r, lsn_error *err)
+{
+    const lsn_plan *plan = plan_of(r);
+    const database *db = &r->store->db;
+    if (!count_rows(r, "SELECT count(*) FROM experiment",
+                    "SELECT count(*) FROM experiment WHERE experiment NOT BETWEEN 0 AND (SELECT count(*) FROM "
+                    "experiment) - 1",
+                    &r->n_experiments, err))
+        return false;
+    r->experiment_of = lsn_array((size_t)r->n_experiments, sizeof *r->experiment_of, err);
+    r->experiment_ids = lsn_array((size_t)plan->n_experiments, sizeof *r->experiment_ids, err);
+    sqlite3_stmt *query = database_prepare(db, "SELECT experiment, name FROM experiment ORDER BY position", err);
+    bool row = true, ok = r->experiment_of != NULL && r->experiment_ids != NULL && query != NULL;
+    for (int32_t x = 0; ok && x < plan->n_experiments; x++)
+        r->experiment_ids[x] = -1;
+    while (ok && (ok = database_row(db, query, &row, err)) && row) {
+        int64_t id = sqlite3_column_int64(query, 0);
+        const char *name = database_words(query, 1);
+        int32_t x = find_experiment(plan, name);
+        if (x < 0)
+            ok = refuse_experiment(r, name, id, err);
+        else
+            r->experiment_ids[x] = (int32_t)id;
+        r->experiment_of[id] = x;
+    }
+    sqlite3_finalize(query);
+    return ok;
+}
+
+/* Adds those that are new, and puts all in the order of the study. */
+static bool add_experiments(reconciling *r, lsn_error *err)
+{
+    const lsn_plan *plan = plan_of(r);
+    const database *db = &r->store->db;
+    sqlite3_stmt *insert = database_prepare(db,
+                                            "INSERT INTO experiment (experiment, position, name) VALUES (?, ?, ?) "
+                                            "ON CONFLICT (experiment) DO UPDATE SET position = excluded.position",
+                                            err);
+    bool ok = insert != NULL;
+    for (int32_t x = 0; ok && x < plan->n_experiments; x++) {
+        if (r->experiment_ids[x] < 0)
+            r->experiment_ids[x] = (int32_t)r->n_experiments++;
+        ok = DATABASE_STEP(db, insert, err, integer(r->experiment_ids[x]), integer(x), text(plan->experiments[x].name));
+    }
+    sqlite3_finalize(insert);
+    return ok;
+}
+
+/* ---- jobs ---------------------------------------------------------------------------------------------------- */
+
+static int compare(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* By all that tells jobs of an experiment apart. */
+static int compare_jobs(const job_row *a, const job_row *b)
+{
+    int order = compare(a->experiment, b->experiment);
+    if (order == 0)
+        order = compare(a->evaluation, b->evaluation);
+    if (order == 0)
+        order = compare(a->seed, b->seed);
+    if (order == 0)
+        order = isnan(a->fraction) || isnan(b->fraction) ? compare(!isnan(a->fraction), !isnan(b->fraction))
+                                                         : (a->fraction > b->fraction) - (a->fraction < b->fraction);
+    return order;
+}
+
+static int by_job_then_position(const void *a, const void *b)
+{
+    int order = compare_jobs(a, b);
+    return order != 0 ? order : compare(((const job_row *)a)->position, ((const job_row *)b)->position);
+}
+
+static bool list_wanted(reconciling *r, lsn_error *err)
+{
+    const lsn_plan *plan = plan_of(r);
+    r->wanted.count = (size_t)plan->n_jobs;
+    r->wanted.rows = lsn_array(r->wanted.count, sizeof *r->wanted.rows, err);
+    if (r->wanted.rows == NULL)
+        return false;
+    for (int32_t j = 0; j < plan->n_jobs; j++) {
+        const lsn_job *job = &plan->jobs[j];
+        r->wanted.rows[j] = (job_row){
+            .experiment = job->experiment,
+            .evaluation = job->evaluation,
+            .seed = job->seed,
+            .fraction = job->fraction,
+            .position = j - plan->experiments[job->experiment].first_job,
+        };
+    }
+    qsort(r->wanted.rows, r->wanted.count, sizeof *r->wanted.rows, by_job_then_position);
+    return true;
+}
+
+static double real_or_nan(sqlite3_stmt *query, int column)
+{
+    return sqlite3_column_type(query, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(query, column);
+}
+
+static bool list_stored(reconciling *r, lsn_error *err)
+{
+    const database *db = &r->store->db;
+    int64_t count;
+    if (!database_integer(db, "SELECT count(*) FROM job", &count, err))
+        return false;
+    r->stored.rows = lsn_array((size_t)count, sizeof *r->stored.rows, err);
+    sqlite3_stmt *query =
+        database_prepare(db, "SELECT job, experiment, position, evaluation, fraction, seed FROM job", err);
+    bool row = true, ok = r->stored.rows != NULL && query != NULL;
+    while (ok && (ok = database_row(db, query, &row, err)) && row && r->stored.count < (size_t)count) {
+        int64_t experiment = sqlite3_column_int64(query, 1), evaluation = sqlite3_column_int64(query, 3);
+        if (experiment < 0 || experiment >= r->n_experiments || evaluation < 0 || evaluation >= r->n_evaluations)
+            ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: a job refers to nothing", db->path);
+        else
+            r->stored.rows[r->stored.count++] = (job_row){
+                .id = sqlite3_column_int64(query, 0),
+                .experiment = r->experiment_of[experiment],
+                .position = sqlite3_column_int(query, 2),
+                .evaluation = r->evaluation_of[evaluation],
+                .fraction = real_or_nan(query, 4),
+                .seed = sqlite3_column_type(query, 5) == SQLITE_NULL ? -1 : sqlite3_column_int64(query, 5),
+            };
+    }
+    sqlite3_finalize(query);
+    if (ok)
+        qsort(r->stored.rows, r->stored.count, sizeof *r->stored.rows, by_job_then_position);
+    return ok;
+}
+
+/* Which stored jobs of one experiment the plan lacks. */
+typedef struct lacking {
+    int64_t jobs;
+    const job_row *example;
+} lacking;
+
+static bool refuse_jobs(const reconciling *r, const lacking *found, lsn_error *err)
+{
+    const database *db = &r->store->db;
+    const lsn_experiment *experiment = &plan_of(r)->experiments[found->example->experiment];
+    sqlite3_stmt *query = database_prepare(
+        db,
+        "SELECT CASE n_filters WHEN 0 THEN 'the baseline' ELSE substr(filters, 1, 100) || CASE WHEN length(filters) > "
+        "100 THEN '...' ELSE '' END || ', mode ' || mode END || coalesce(', fraction ' || fraction, '') || "
+        "coalesce(', seed ' || seed, '') FROM job JOIN evaluation USING (evaluation) WHERE job = ?",
+        err);
+    bool row = false, ok = query != NULL &&
+                           (sqlite3_bind_int64(query, 1, found->example->id) == SQLITE_OK || database_fail(db, err));
+    ok = ok && database_row(db, query, &row, err);
+    if (ok)
+        lsn_fail(
+            err, LSN_INVALID,
+            "%s: its experiment '%.80s' holds jobs that the study no longer asks for: %lld, for example %s (the "
+            "study asks for %d there). Undo that change (a study can be added to), give another file with --db, or "
+            "start over with --fresh (the old file is then kept as %s.old)",
+            db->path, experiment->name, (long long)found->jobs, row ? database_words(query, 0) : "one",
+            (int)experiment->n_jobs, db->path);
+    sqlite3_finalize(query);
+    return false;
+}
+
+/* Every stored job must be among the wanted ones; both lists are in the same order. Stored jobs that are in another
+ * place now are moved there, wanted ones that are not stored are marked by id 0. */
+static bool match_jobs(reconciling *r, lsn_error *err)
+{
+    const database *db = &r->store->db;
+    sqlite3_stmt *move = database_prepare(db, "UPDATE job SET position = ? WHERE job = ?", err);
+    lacking found = {0};
+    bool ok = move != NULL;
+    size_t w = 0;
+    for (size_t s = 0; ok && s < r->stored.count; s++) {
+        const job_row *stored = &r->stored.rows[s];
+        while (w < r->wanted.count && compare_jobs(&r->wanted.rows[w], stored) < 0)
+            w++;
+        if (w < r->wanted.count && compare_jobs(&r->wanted.rows[w], stored) == 0) {
+            job_row *wanted = &r->wanted.rows[w++];
+            wanted->id = stored->id;
+            if (wanted->position != stored->position)
+                ok = DATABASE_STEP(db, move, err, integer(wanted->position), integer(stored->id));
+        } else if (found.example == NULL || found.example->experiment == stored->experiment) {
+            found.jobs++;
+            if (found.example == NULL)
+                found.example = stored;
+        }
+    }
+    sqlite3_finalize(move);
+    return ok && (found.jobs == 0 || refuse_jobs(r, &found, err));
+}
+
+static int by_experiment_and_position(const void *a, const void *b)
+{
+    const job_row *left = a, *right = b;
+    int order = compare(left->experiment, right->experiment);
+    return order != 0 ? order : compare(left->position, right->position);
+}
+
+static bool add_jobs(reconciling *r, lsn_error *err)
+{
+    const database *db = &r->store->db;
+    sqlite3_stmt *insert = database_prepare(
+        db, "INSERT INTO job (experiment, position, evaluation, fraction, seed) VALUES (?, ?, ?, ?, ?)", err);
+    bool ok = insert != NULL;
+    qsort(r->wanted.rows, r->wanted.count, sizeof *r->wanted.rows, by_experiment_and_position);
+    for (size_t w = 0; ok && w < r->wanted.count; w++) {
+        const job_row *job = &r->wanted.rows[w];
+        if (job->id == 0)
+            ok =
+                DATABASE_STEP(db, insert, err, integer(r->experiment_ids[job->experiment]), integer(job->position),
+                              integer(r->store->ids[job->evaluation]), real(job->fraction), integer_or_null(job->seed));
+    }
+    sqlite3_finalize(insert);
+    return ok;
+}
+
+bool jobs_reconcile(lsn_store *store, lsn_error *err)
+{
+    reconciling r = {.store = store};
+    for (int32_t e = 0; e < store->plan->n_evaluations; e++)
+        store->ids[e] = -1;
+    bool ok = sort_keys(&r, err) && load_evaluations(&r, err) && load_experiments(&r, err) && list_wanted(&r, err) &&
+              list_stored(&r, err) && match_jobs(&r, err) && add_experiments(&r, err) && add_evaluations(&r, err) &&
+              add_jobs(&r, err);
+    free(r.keys);
+    free(r.evaluation_of);
+    free(r.experiment_of);
+    free(r.experiment_ids);
+    free(r.wanted.rows);
+    free(r.stored.rows);
+    return ok;
+}

@@ -1,0 +1,188 @@
+#include "store/store_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const statement_sql[STORE_N_STATEMENTS] = {
+    [STORE_ADD_PART] = "INSERT INTO part (evaluation, block, images, top1, top5, lost, gained, loss_sum, kl_sum, "
+                       "seconds, class_right) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [STORE_PARTS] = "SELECT images, top1, top5, lost, gained, loss_sum, kl_sum, seconds, class_right FROM part "
+                    "WHERE evaluation = ? ORDER BY block",
+    [STORE_DROP_PARTS] = "DELETE FROM part WHERE evaluation = ?",
+    [STORE_COMPLETE] = "UPDATE evaluation SET status = 'done', images = ?2, top1 = ?3, top5 = ?4, lost = ?5, "
+                       "gained = ?6, loss_sum = ?7, kl_sum = ?8, p = ?9, top1_low = ?10, top1_high = ?11, "
+                       "seconds = ?12, reason = NULL, run = ?13 WHERE evaluation = ?1",
+    [STORE_ADD_CLASS] = "INSERT INTO evaluation_class (evaluation, class, top1) VALUES (?, ?, ?)",
+    [STORE_FAIL] = "UPDATE evaluation SET status = 'failed', reason = ?2 WHERE evaluation = ?1",
+    [STORE_RUNNING] = "UPDATE evaluation SET status = 'running', reason = NULL WHERE evaluation = ?1",
+};
+
+/* ---- a new file ---------------------------------------------------------------------------------------------- */
+
+static bool create_schema(const database *db, lsn_error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && store_schema[i] != NULL; i++)
+        ok = database_run(db, store_schema[i], err);
+    char pragmas[96];
+    sqlite3_snprintf(sizeof pragmas, pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
+                     LSN_SCHEMA_VERSION);
+    return ok && database_run(db, pragmas, err);
+}
+
+/* ---- in memory ----------------------------------------------------------------------------------------------- */
+
+static bool count_classes(lsn_store *store, lsn_error *err)
+{
+    const lsn_plan *plan = store->plan;
+    size_t classes = (size_t)plan->model->classes;
+    store->class_images = lsn_array(classes, sizeof *store->class_images, err);
+    store->class_right = lsn_array(classes, sizeof *store->class_right, err);
+    store->packed = lsn_array(class_counts_room(plan->model->classes), 1, err);
+    if (store->class_images == NULL || store->class_right == NULL || store->packed == NULL)
+        return false;
+    for (int32_t i = 0; i < plan->images.count; i++) {
+        int label = lsn_data_label(plan->data, plan->images.images[i]);
+        if (label < 0 || label >= plan->model->classes)
+            return lsn_fail(err, LSN_INVALID, "image %d has label %d, but the network knows %d classes",
+                            (int)plan->images.images[i], label, plan->model->classes);
+        store->class_images[label]++;
+    }
+    return true;
+}
+
+static bool allocate(lsn_store *store, lsn_error *err)
+{
+    size_t evaluations = (size_t)store->plan->n_evaluations;
+    store->ids = lsn_array(evaluations, sizeof *store->ids, err);
+    store->status = lsn_array(evaluations, sizeof *store->status, err);
+    store->missing = lsn_array(evaluations, sizeof *store->missing, err);
+    return store->ids != NULL && store->status != NULL && store->missing != NULL;
+}
+
+/* Which of the plan's evaluations each stored one is; rows are numbered 0 .. plan->n_evaluations - 1 by now. */
+static int32_t *evaluations_by_id(const lsn_store *store, lsn_error *err)
+{
+    int32_t *by_id = lsn_array((size_t)store->plan->n_evaluations, sizeof *by_id, err);
+    if (by_id == NULL)
+        return NULL;
+    for (int32_t id = 0; id < store->plan->n_evaluations; id++)
+        by_id[id] = -1;
+    for (int32_t e = 0; e < store->plan->n_evaluations; e++)
+        if (store->ids[e] < store->plan->n_evaluations)
+            by_id[store->ids[e]] = e;
+    return by_id;
+}
+
+/* Marks the parts that are stored. */
+static bool load_parts(lsn_store *store, lsn_error *err)
+{
+    const int32_t evaluations = store->plan->n_evaluations;
+    store->blocks = (store->plan->images.count - 1) / store->block_images + 1;
+    store->parts = lsn_array(((size_t)evaluations * (size_t)store->blocks + 63) / 64, sizeof *store->parts, err);
+    if (store->parts == NULL)
+        return false;
+    for (int32_t e = 0; e < evaluations; e++)
+        store->missing[e] = store->status[e] == STORE_DONE ? 0 : store->blocks;
+    int32_t *by_id = evaluations_by_id(store, err);
+    sqlite3_stmt *query = database_prepare(&store->db, "SELECT evaluation, block FROM part", err);
+    bool row = true, ok = by_id != NULL && query != NULL;
+    while (ok && (ok = database_row(&store->db, query, &row, err)) && row) {
+        int64_t id = sqlite3_column_int64(query, 0), block = sqlite3_column_int64(query, 1);
+        if (id < 0 || id >= evaluations || by_id[id] < 0 || block < 0 || block >= store->blocks ||
+            store->missing[by_id[id]] < 2)
+            ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: a part of evaluation %lld belongs nowhere", store->db.path,
+                          (long long)id);
+        else
+            store_mark(store, by_id[id], (int32_t)block);
+    }
+    sqlite3_finalize(query);
+    free(by_id);
+    return ok;
+}
+
+static bool prepare(lsn_store *store, lsn_error *err)
+{
+    for (int i = 0; i < STORE_N_STATEMENTS; i++) {
+        store->statements[i] = database_prepare(&store->db, statement_sql[i], err);
+        if (store->statements[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------- */
+
+/* What a run that died has left behind. We hold the lock: no run is alive. */
+static bool bury_the_dead(const lsn_store *store, lsn_error *err)
+{
+    return database_run(&store->db,
+                        "UPDATE evaluation SET status = 'pending' WHERE status = 'running';"
+                        "UPDATE run SET how = 'died', ended = heartbeat WHERE how IS NULL",
+                        err);
+}
+
+/* Makes the file what the plan asks for, in one transaction. */
+static bool bring_up_to_date(lsn_store *store, int32_t block_images, lsn_error *err)
+{
+    database_kind kind;
+    if (!store_begin(store, err) || !database_examine(&store->db, &kind, err))
+        return false;
+    store->block_images = block_images;
+    bool ok = kind == DATABASE_EMPTY
+                  ? create_schema(&store->db, err) && identity_write(store, err)
+                  : identity_check(store, err) && identity_update(store, err) && bury_the_dead(store, err);
+    return ok && jobs_reconcile(store, err) && lsn_store_commit(store, err);
+}
+
+/* Nothing is changed in a file that is not ours. */
+static bool connect(lsn_store *store, const char *path, lsn_error *err)
+{
+    database_kind kind;
+    const database *db = &store->db;
+    if (!database_open(&store->db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) ||
+        !database_examine(db, &kind, err))
+        return false;
+    if (sqlite3_db_readonly(db->handle, "main") == 1)
+        return lsn_fail(err, LSN_FAILED, "%s: cannot be written, for it is read-only; give another file with --db",
+                        db->path);
+    /* 64 MB of cache: a million keys are added in no order, and a transaction should not reach the file before its
+     * end, for that keeps readers out where there is no write-ahead log. */
+    return place_set_journal(db, err) && database_run(db, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536", err);
+}
+
+lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh, lsn_error *err)
+{
+    assert(block_images > 0 && plan->images.count > 0 && plan->n_evaluations > 0);
+    lsn_store *store = lsn_array(1, sizeof *store, err);
+    if (store == NULL)
+        return NULL;
+    store->plan = plan;
+    store->lock.file = -1;
+    if (place_make_folder(path, err) && place_take_lock(&store->lock, path, err) &&
+        (!fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
+        allocate(store, err) && bring_up_to_date(store, block_images, err) && load_parts(store, err) &&
+        prepare(store, err))
+        return store;
+    lsn_store_close(store);
+    return NULL;
+}
+
+void lsn_store_close(lsn_store *store)
+{
+    if (store == NULL)
+        return;
+    for (int i = 0; i < STORE_N_STATEMENTS; i++)
+        sqlite3_finalize(store->statements[i]);
+    database_close(&store->db); /* rolls back */
+    place_release_lock(&store->lock);
+    free(store->ids);
+    free(store->status);
+    free(store->missing);
+    free(store->parts);
+    free(store->class_images);
+    free(store->class_right);
+    free(store->packed);
+    free(store);
+}

@@ -1,0 +1,155 @@
+#include "store/store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct lsn_reader {
+    database db;
+};
+
+/* ---- opening ------------------------------------------------------------------------------------------------- */
+
+/* "file:...?immutable=1": SQLite then writes nothing beside the file and takes no locks. */
+static char *immutable_uri(const char *path, lsn_error *err)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    lsn_text uri = {0};
+    lsn_text_add(&uri, "file:%s", path[0] == '/' ? "" : "./");
+    for (const char *c = path; *c != '\0'; c++)
+        lsn_text_add(&uri, strchr(plain, *c) != NULL ? "%c" : "%%%02X", (unsigned char)*c);
+    lsn_text_add(&uri, "?immutable=1");
+    if (!uri.failed)
+        return uri.data;
+    lsn_text_finish(&uri);
+    lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
+    return NULL;
+}
+
+/* Whether "<path>-wal" holds results that are not in the file itself yet. */
+static bool has_log(const char *path)
+{
+    lsn_text log = {0};
+    struct stat status;
+    lsn_text_add(&log, "%s-wal", path);
+    bool some = log.failed || (stat(log.data, &status) == 0 && status.st_size > 0);
+    lsn_text_finish(&log);
+    return some;
+}
+
+/* Opens and reads a first page. Opened for writing where that may be, but never written by queries: only so can SQLite
+ * roll back what a killed writer left half-written. It opens a file read-only by itself where writing is not allowed.
+ */
+static bool open_and_look(database *db, const char *path, int flags, lsn_error *err)
+{
+    int64_t ignored;
+    if (!database_open(db, path, flags, err))
+        return false;
+    if (database_run(db, "PRAGMA query_only = ON", err) &&
+        database_integer(db, "SELECT count(*) FROM sqlite_master", &ignored, err))
+        return true;
+    return false;
+}
+
+/* Whether it was the folder that kept SQLite from reading: it could not keep its shared memory there. */
+static bool folder_in_the_way(const database *db)
+{
+    int code = db->handle == NULL ? SQLITE_OK : sqlite3_errcode(db->handle) & 0xff;
+    return code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
+}
+
+static bool open_somehow(database *db, const char *path, lsn_error *err)
+{
+    if (open_and_look(db, path, SQLITE_OPEN_READWRITE, err))
+        return true;
+    bool folder = folder_in_the_way(db);
+    database_close(db);
+    if (!folder)
+        return false;
+    if (has_log(path))
+        return lsn_fail(err, LSN_FAILED,
+                        "%s: its latest results are in %s-wal, which can only be read where the folder is writable; "
+                        "copy both files to such a folder",
+                        path, path);
+    char *uri = immutable_uri(path, err);
+    bool ok = uri != NULL && open_and_look(db, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
+    free(uri);
+    return ok;
+}
+
+lsn_reader *lsn_reader_open(const char *path, lsn_error *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
+        lsn_fail(err, LSN_FAILED, "%s: there is no such file; `lesion run` makes it", path);
+        return NULL;
+    }
+    lsn_reader *reader = lsn_array(1, sizeof *reader, err);
+    if (reader == NULL)
+        return NULL;
+    database_kind kind;
+    bool ok = open_somehow(&reader->db, path, err) && database_examine(&reader->db, &kind, err);
+    if (ok && kind == DATABASE_EMPTY)
+        ok = lsn_fail(err, LSN_INVALID, "%s: is no Lesion database: it is empty", path);
+    if (ok)
+        return reader;
+    lsn_reader_close(reader);
+    return NULL;
+}
+
+void lsn_reader_close(lsn_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    database_close(&reader->db);
+    free(reader);
+}
+
+/* ---- queries ------------------------------------------------------------------------------------------------- */
+
+/* One statement that gives rows and changes nothing. */
+static sqlite3_stmt *prepare(const database *db, const char *sql, lsn_error *err)
+{
+    sqlite3_stmt *query = NULL;
+    const char *rest = "";
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &query, &rest) != SQLITE_OK) {
+        if (sqlite3_errcode(db->handle) == SQLITE_ERROR)
+            lsn_fail(err, LSN_INVALID, "%s: %s in the query: %.300s", db->path, sqlite3_errmsg(db->handle), sql);
+        else
+            database_fail(db, err);
+        return NULL;
+    }
+    if (query != NULL && sqlite3_stmt_readonly(query) && sqlite3_column_count(query) > 0 &&
+        rest[strspn(rest, " \t\r\n;")] == '\0')
+        return query;
+    sqlite3_finalize(query);
+    lsn_fail(err, LSN_INVALID, "%s: one SELECT is wanted, not: %.300s", db->path, sql);
+    return NULL;
+}
+
+static bool bind_texts(const database *db, sqlite3_stmt *query, const char *const *parameters, int count,
+                       lsn_error *err)
+{
+    if (sqlite3_bind_parameter_count(query) != count)
+        return lsn_fail(err, LSN_INVALID, "%s: the query has %d parameters, but %d are given", db->path,
+                        sqlite3_bind_parameter_count(query), count);
+    for (int i = 0; i < count; i++)
+        if (sqlite3_bind_text(query, i + 1, parameters[i], -1, SQLITE_STATIC) != SQLITE_OK)
+            return database_fail(db, err);
+    return true;
+}
+
+bool lsn_reader_query(lsn_reader *reader, lsn_table *table, const char *sql, const char *const *parameters,
+                      int n_parameters, lsn_error *err)
+{
+    *table = (lsn_table){0};
+    const database *db = &reader->db;
+    sqlite3_stmt *query = prepare(db, sql, err);
+    if (query == NULL)
+        return false;
+    bool row = true, ok = bind_texts(db, query, parameters, n_parameters, err) && table_begin(table, query, err);
+    while (ok && (ok = database_row(db, query, &row, err)) && row)
+        ok = table_add_row(table, query, err);
+    sqlite3_finalize(query);
+    return ok;
+}

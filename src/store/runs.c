@@ -1,0 +1,94 @@
+#include "store/store_internal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The digest of what was asked for: the study file's text and the overrides. */
+static bool study_hex(const lsn_plan *plan, char *hex, lsn_error *err)
+{
+    lsn_digest digest;
+    lsn_hasher *hasher = lsn_hasher_create(err);
+    if (hasher == NULL)
+        return false;
+    lsn_hasher_text(hasher, "text", plan->text == NULL ? "" : plan->text);
+    lsn_hasher_text(hasher, "overrides", plan->overrides == NULL ? "" : plan->overrides);
+    bool ok = lsn_hasher_take(hasher, &digest, err);
+    lsn_hasher_destroy(hasher);
+    if (ok)
+        lsn_digest_hex(&digest, hex);
+    return ok;
+}
+
+static bool insert_run(lsn_store *store, const lsn_run_record *record, lsn_error *err)
+{
+    static const char sql[] =
+        "INSERT INTO run (version, libraries, command, method, hosts, ranks, slurm_job, host, pid, study_sha256, "
+        "weights_sha256, images_sha256, calibration_sha256, started, heartbeat) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    const lsn_plan *plan = store->plan;
+    char study[LSN_HEX_BYTES], weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES];
+    char now[TIME_BYTES], host[256] = "";
+    lsn_digest_hex(&plan->model->digest, weights);
+    lsn_digest_hex(&plan->images_digest, images);
+    lsn_digest_hex(&plan->calibration_digest, calibration);
+    gethostname(host, sizeof host - 1);
+    sqlite3_stmt *insert = study_hex(plan, study, err) ? database_prepare(&store->db, sql, err) : NULL;
+    bool ok =
+        insert != NULL &&
+        DATABASE_STEP(&store->db, insert, err, text(record->version), text(record->libraries), text(record->command),
+                      text(record->method), text(record->hosts), integer(record->ranks), text(record->slurm_job),
+                      text(host), integer(getpid()), text(study), text(weights), text(images),
+                      text(plan->calibration.count == 0 ? NULL : calibration), text(time_text(now)), text(now));
+    sqlite3_finalize(insert);
+    if (ok)
+        store->run = sqlite3_last_insert_rowid(store->db.handle);
+    return ok;
+}
+
+bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err)
+{
+    lsn_error why;
+    if (!store_begin(store, err))
+        return false;
+    return insert_run(store, record, &why) ? lsn_store_commit(store, err) : store_give_up(store, &why, err);
+}
+
+static bool update_run(lsn_store *store, const char *how, lsn_error *err)
+{
+    char now[TIME_BYTES];
+    time_text(now);
+    sqlite3_stmt *update = database_prepare(
+        &store->db, "UPDATE run SET heartbeat = ?2, ended = iif(?3 IS NULL, NULL, ?2), how = ?3 WHERE run = ?1", err);
+    bool ok = update != NULL && DATABASE_STEP(&store->db, update, err, integer(store->run), text(now), text(how));
+    sqlite3_finalize(update);
+    return ok;
+}
+
+bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err)
+{
+    lsn_error why;
+    if (!store_begin(store, err))
+        return false;
+    return update_run(store, how, &why) ? lsn_store_commit(store, err) : store_give_up(store, &why, err);
+}
+
+static bool write_means(const lsn_store *store, const float *means, lsn_error *err)
+{
+    const lsn_model *model = store->plan->model;
+    sqlite3_stmt *insert =
+        database_prepare(&store->db, "INSERT OR REPLACE INTO channel_mean (layer, filter, mean) VALUES (?, ?, ?)", err);
+    bool ok = insert != NULL;
+    for (int layer = 0; ok && layer < model->n_layers; layer++)
+        for (int f = 0; ok && !model->layers[layer].logits && f < model->layers[layer].filters; f++)
+            ok = DATABASE_STEP(&store->db, insert, err, integer(layer), integer(f), real(*means++));
+    sqlite3_finalize(insert);
+    return ok;
+}
+
+bool lsn_store_set_means(lsn_store *store, const float *means, lsn_error *err)
+{
+    lsn_error why;
+    if (!store_may_add(store, err))
+        return false;
+    return write_means(store, means, &why) || store_give_up(store, &why, err);
+}
