@@ -2,7 +2,8 @@
  *
  * An engine evaluates a set of ablations on a block of images. Activations are channels last: [N][H][W][C]. The logits
  * of an (ablation, image) pair do not depend, to the bit, on the other ablations or images of the block, nor on the
- * order they are given in. An engine belongs to one thread at a time. Nothing here is collective over MPI.
+ * order they are given in, nor on the limit of memory; they do depend on the method, and with OpenBLAS on the kind of
+ * processor. An engine belongs to one thread at a time. Nothing here is collective over MPI.
  */
 #ifndef LESION_ENGINE_H
 #define LESION_ENGINE_H
@@ -23,14 +24,17 @@ typedef struct lsn_engine lsn_engine;
 
 typedef struct lsn_engine_options {
     lsn_method method;
-    size_t memory_bytes; /* for activations and workspace; 0: no limit */
+    size_t memory_bytes; /* for activations and workspace, the packed weights not counted; 0: no limit */
 } lsn_engine_options;
 
-/* Prepares the weights of `model` (its input must be set; it must outlive the engine). */
+/* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
+ * memory_bytes are too few for one image (the message has the minimum), LSN_INVALID where the input is not set,
+ * LSN_FAILED where memory is short. LSN_METHOD_BLAS sets OpenBLAS to one thread, for the whole process. */
 LSN_API lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err);
 LSN_API void lsn_engine_destroy(lsn_engine *engine);
 
-/* The channels' means for LSN_MEAN, [lsn_model_filters(model)], all layers one after another; copied. */
+/* The channels' means for LSN_MEAN, [lsn_model_filters(model)], all layers one after another; copied. LSN_INVALID where
+ * one is not finite: those set before then stay. */
 LSN_API bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_error *err);
 
 /* Asked between pieces of work: true means stop now. */
@@ -40,15 +44,27 @@ typedef bool lsn_stop(void *context);
  *   baseline[N][classes]               logits with nothing removed
  *   logits[n_ablations][N][classes]    logits of each ablation, in the given order
  *   seconds[n_ablations]               time spent on each (NULL: not wanted); the shared baseline is not in it
- * LSN_INVALID where a LSN_MEAN ablation is asked for and no means were set; LSN_STOPPED where `stop` (NULL: never) said
- * so: the results are then incomplete and must not be used. */
+ * LSN_INVALID where a LSN_MEAN ablation is asked for and no means were set, where a mask is not one of this network's,
+ * or where a baseline logit is not finite (the message has the image's index in the block); LSN_STOPPED where `stop`
+ * (NULL: never; asked before every layer of every ablation) said so: the results are then incomplete and must not be
+ * used. The engine itself can be used again after any error. */
 LSN_API bool lsn_engine_run(lsn_engine *engine, const float *images, int n, const lsn_ablation *const *ablations,
                             int n_ablations, float *baseline, float *logits, double *seconds, lsn_stop *stop,
                             void *context, lsn_error *err);
 
 /* Adds to sums[lsn_model_filters(model)] each channel's mean post-ReLU activation over the positions of each image, in
- * exact units of LSN_FIXED (see lesion/stats.h: the order of addition does not matter). */
+ * exact units of LSN_FIXED (see lesion/base.h: the order of addition does not matter). Errors as lsn_engine_run; an
+ * activation that is not finite is LSN_INVALID. `sums` must not be used after an error. */
 LSN_API bool lsn_engine_add_means(lsn_engine *engine, const float *images, int n, int64_t *sums, lsn_stop *stop,
                                   void *context, lsn_error *err);
+
+/* ---- predicted work ------------------------------------------------------------------------------------------ */
+
+/* Multiply-adds that an ablation costs for one image besides the shared baseline: the layers after its first ablated
+ * one. An empty mask: the intact network, which is the baseline's own cost. */
+LSN_API double lsn_engine_madds(const lsn_model *model, const lsn_ablation *ablation);
+
+/* "OpenBLAS 0.3.21 SkylakeX", as the library describes itself. */
+LSN_API const char *lsn_engine_library(void);
 
 #endif

@@ -1,0 +1,220 @@
+/* The engine's life: layers made ready, memory planned. */
+#include "engine_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Images are evaluated in sub-blocks whose activations stay in the cache where the maps are small; but fully connected
+ * layers read all their weights for every sub-block and ablation, so that it holds FULL_GROUP images at least. */
+enum { CACHE_BYTES = 8 << 20, FULL_GROUP = 16 };
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- layers -------------------------------------------------------------------------------------------------- */
+
+static void describe_conv(engine_layer *to, const lsn_layer *layer)
+{
+    assert(layer->kernel == 3);
+    to->conv = (engine_conv_shape){
+        .h = layer->h, .w = layer->w, .channels = layer->channels, .filters = layer->filters, .pool = layer->pool};
+    to->map_floats = (size_t)layer->h * layer->w * layer->filters;
+    to->out_floats = engine_conv_outputs(&to->conv);
+}
+
+static void describe_fc(engine_layer *to, const lsn_layer *layer)
+{
+    to->fc = true;
+    to->dense = (engine_fc_shape){.channels = layer->channels, .filters = layer->filters, .relu = !layer->logits};
+    to->map_floats = to->out_floats = layer->filters;
+}
+
+static bool describe_layers(lsn_engine *engine, lsn_error *err)
+{
+    const lsn_model *model = engine->model;
+    engine->layers = lsn_array(model->n_layers, sizeof *engine->layers, err);
+    if (engine->layers == NULL)
+        return false;
+    int offset = 0;
+    for (int l = 0; l < model->n_layers; l++) {
+        const lsn_layer *layer = &model->layers[l];
+        engine_layer *to = &engine->layers[l];
+        if (layer->kind == LSN_CONV)
+            describe_conv(to, layer);
+        else
+            describe_fc(to, layer);
+        to->flatten = l == model->n_conv;
+        to->weights = layer->weights;
+        to->bias = layer->bias;
+        to->filter_offset = offset;
+        offset += layer->filters;
+    }
+    return true;
+}
+
+static bool pack_weights(lsn_engine *engine, lsn_error *err)
+{
+    size_t floats = 0;
+    for (int l = 0; l < engine->model->n_conv; l++)
+        floats += 9 * (size_t)engine->layers[l].conv.channels * engine->layers[l].conv.filters;
+    engine->packed = lsn_array(floats, sizeof(float), err);
+    if (engine->packed == NULL)
+        return false;
+    float *to = engine->packed;
+    for (int l = 0; l < engine->model->n_conv; l++) {
+        engine_layer *layer = &engine->layers[l];
+        engine_pack_conv(layer->weights, layer->conv.filters, layer->conv.channels, to);
+        layer->weights = to;
+        to += 9 * (size_t)layer->conv.channels * layer->conv.filters;
+    }
+    return true;
+}
+
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+/* Workspace of the hungriest kernel, one that lsn_engine_add_means calls without pooling included. */
+static size_t workspace_floats(const lsn_engine *engine)
+{
+    size_t floats = 0;
+    for (int l = 0; l < engine->model->n_layers; l++) {
+        const engine_layer *layer = &engine->layers[l];
+        if (layer->fc) {
+            floats = larger(floats, engine->kernels->fc_floats(&layer->dense));
+            continue;
+        }
+        engine_conv_shape unpooled = layer->conv;
+        unpooled.pool = false;
+        floats = larger(floats, engine->kernels->conv_floats(&layer->conv));
+        floats = larger(floats, engine->kernels->conv_floats(&unpooled));
+    }
+    return floats;
+}
+
+static void plan_buffers(lsn_engine *engine)
+{
+    size_t largest_map = 0;
+    for (int l = 0; l < engine->model->n_layers; l++) {
+        const engine_layer *layer = &engine->layers[l];
+        engine->floats[l % 2] = larger(engine->floats[l % 2], layer->out_floats);
+        largest_map = larger(largest_map, layer->map_floats);
+        if (layer->flatten)
+            engine->flat_floats = layer->dense.channels;
+    }
+    size_t pair = engine->floats[0] + engine->floats[1];
+    engine->image_floats = 2 * larger(pair, largest_map) + engine->flat_floats;
+}
+
+static bool plan_memory(lsn_engine *engine, size_t memory_bytes, lsn_error *err)
+{
+    plan_buffers(engine);
+    size_t image_bytes = sizeof(float) * engine->image_floats;
+    size_t workspace = workspace_floats(engine), workspace_bytes = sizeof(float) * workspace;
+    size_t fit = larger(CACHE_BYTES / image_bytes, FULL_GROUP);
+    if (memory_bytes > 0) {
+        if (memory_bytes < workspace_bytes + image_bytes)
+            return lsn_fail(err, LSN_USAGE,
+                            "%zu bytes of memory are too few for %s at %dx%d: give %zu (workspace %zu, one image %zu)",
+                            memory_bytes, engine->model->path == NULL ? "the network" : engine->model->path,
+                            engine->model->input_h, engine->model->input_w, workspace_bytes + image_bytes,
+                            workspace_bytes, image_bytes);
+        size_t most = (memory_bytes - workspace_bytes) / image_bytes;
+        fit = most < fit ? most : fit;
+    }
+    engine->sub_block = (int)(fit < FULL_GROUP ? fit : fit / FULL_GROUP * FULL_GROUP);
+    engine->workspace = lsn_array(workspace, sizeof(float), err);
+    return engine->workspace != NULL;
+}
+
+bool engine_reserve(lsn_engine *engine, int images, lsn_error *err)
+{
+    images = images < engine->sub_block ? images : engine->sub_block;
+    if (images <= engine->arena_images)
+        return true;
+    free(engine->arena);
+    engine->arena_images = 0;
+    engine->arena = lsn_array(images, sizeof(float) * engine->image_floats, err);
+    if (engine->arena == NULL)
+        return false;
+    engine->arena_images = images;
+    float *at = engine->arena;
+    for (int parity = 0; parity < 2; parity++) {
+        engine->intact[parity] = at;
+        at += engine->floats[parity] * images;
+        engine->suffix[parity] = at;
+        at += engine->floats[parity] * images;
+    }
+    engine->flat = engine->arena + (engine->image_floats - engine->flat_floats) * images;
+    return true;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------- */
+
+static bool prepare(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err)
+{
+    const lsn_model *model = engine->model;
+    int most = 0;
+    for (int l = 0; l < model->n_layers; l++)
+        most = model->layers[l].filters > most ? model->layers[l].filters : most;
+    engine->sums = lsn_array(most, sizeof *engine->sums, err);
+    return engine->sums != NULL && describe_layers(engine, err) && pack_weights(engine, err) &&
+           plan_memory(engine, options->memory_bytes, err);
+}
+
+lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err)
+{
+    if ((unsigned)options->method >= LSN_N_METHODS) {
+        lsn_fail(err, LSN_USAGE, "method %d is not known", (int)options->method);
+        return NULL;
+    }
+    if (model->input_h < 1 || model->input_w < 1) {
+        lsn_fail(err, LSN_INVALID, "the size of the network's input is not set");
+        return NULL;
+    }
+    assert(model->n_layers <= LSN_MAX_LAYERS);
+    lsn_engine *engine = lsn_array(1, sizeof *engine, err);
+    if (engine == NULL)
+        return NULL;
+    engine->model = model;
+    engine->kernels = engine_kernels_of(options->method);
+    engine->kernels->prepare();
+    if (!prepare(engine, options, err)) {
+        lsn_engine_destroy(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+void lsn_engine_destroy(lsn_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    free(engine->layers);
+    free(engine->packed);
+    free(engine->means);
+    free(engine->workspace);
+    free(engine->sums);
+    free(engine->arena);
+    free(engine->order);
+    free(engine);
+}
+
+bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_error *err)
+{
+    const lsn_model *model = engine->model;
+    int filters = engine->layers[model->n_layers - 1].filter_offset;
+    for (int l = 0; l < model->n_layers - 1; l++)
+        for (int f = 0; f < model->layers[l].filters; f++)
+            if (!isfinite(means[engine->layers[l].filter_offset + f]))
+                return lsn_fail(err, LSN_INVALID, "layer %s: the mean activation of filter %d is not a finite number",
+                                model->layers[l].name, f);
+    if (engine->means == NULL)
+        engine->means = lsn_array(filters, sizeof(float), err);
+    if (engine->means == NULL)
+        return false;
+    memcpy(engine->means, means, sizeof(float) * filters);
+    return true;
+}

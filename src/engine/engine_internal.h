@@ -1,0 +1,118 @@
+/* What the files of the engine share. Letters as in lesion/model.h. */
+#ifndef LESION_ENGINE_INTERNAL_H
+#define LESION_ENGINE_INTERNAL_H
+
+#include "lesion/engine.h"
+
+/* ---- kernels ------------------------------------------------------------------------------------------------- */
+
+/* A 3x3 convolution's sizes: stride 1, padding 1, map of h x w before pooling. */
+typedef struct engine_conv_shape {
+    int h, w, channels, filters;
+    bool pool; /* 2x2 max pooling follows: the output is [h / 2][w / 2] */
+} engine_conv_shape;
+
+/* Floats of its output for one image. */
+static inline size_t engine_conv_outputs(const engine_conv_shape *s)
+{
+    return (s->pool ? (size_t)(s->h / 2) * (s->w / 2) : (size_t)s->h * s->w) * s->filters;
+}
+
+/* A fully connected layer's sizes. */
+typedef struct engine_fc_shape {
+    int channels, filters;
+    bool relu;
+} engine_fc_shape;
+
+/* The functions of one method. An image's output does not depend, to the bit, on n, on its place in x, or on the other
+ * images. `workspace` has room for as many floats as the function above says; x, y and workspace do not overlap. */
+typedef struct engine_kernels {
+    const char *name;
+    void (*prepare)(void); /* before the first call of the others */
+    /* y[N][H][W][F] (pooled: [N][H/2][W/2][F]) = pool(relu(x[N][H][W][C] * weights[3][3][C][F] + bias[F])) */
+    size_t (*conv_floats)(const engine_conv_shape *shape);
+    void (*conv)(const float *x, int n, const engine_conv_shape *shape, const float *weights, const float *bias,
+                 float *y, float *workspace);
+    /* y[N][F] = x[N][C] * weights[F][C] + bias[F], then ReLU where asked for */
+    size_t (*fc_floats)(const engine_fc_shape *shape);
+    void (*fc)(const float *x, int n, const engine_fc_shape *shape, const float *weights, const float *bias, float *y,
+               float *workspace);
+} engine_kernels;
+
+extern const engine_kernels engine_reference_kernels, engine_blas_kernels;
+
+const engine_kernels *engine_kernels_of(lsn_method method);
+
+/* ---- parts of kernels, the same for every method ------------------------------------------------------------- */
+
+/* ReLU that lets NaN through, as PyTorch's does. */
+static inline float engine_relu(float z)
+{
+    return z < 0.0f ? 0.0f : z;
+}
+
+/* The end of a convolution for `rows` rows of one image, the first of them even: y = pool(relu(z[rows][W][F] + bias)).
+ * Pooled, y is [rows / 2][W / 2][F]. */
+void engine_finish_rows(const float *z, int rows, int w, int filters, bool pool, const float *bias, float *y);
+/* y[N][H/2][W/2][F] = 2x2 max pooling of x[N][H][W][F]. */
+void engine_max_pool(const float *x, int n, int h, int w, int filters, float *y);
+/* Adaptive average pooling as PyTorch defines it, then flattening: y[N][C][grid][grid] from x[N][H][W][C]. */
+void engine_average_pool(const float *x, int n, int h, int w, int channels, int grid, float *y);
+/* packed[3][3][C][F] from weights[F][C][3][3]. */
+void engine_pack_conv(const float *weights, int filters, int channels, float *packed);
+
+/* ---- the engine ---------------------------------------------------------------------------------------------- */
+
+/* A layer, ready to be computed. */
+typedef struct engine_layer {
+    bool fc, flatten; /* flatten: average pooling comes first */
+    engine_conv_shape conv;
+    engine_fc_shape dense;
+    const float *weights, *bias;
+    size_t map_floats; /* its output for one image, before pooling */
+    size_t out_floats; /* and after it */
+    int filter_offset; /* where its filters begin in an array over all filters */
+} engine_layer;
+
+struct lsn_engine {
+    const lsn_model *model;
+    const engine_kernels *kernels;
+    engine_layer *layers; /* [n_layers] */
+    float *packed;        /* the convolutions' weights, layer after layer */
+    float *means;         /* NULL until set */
+    float *workspace;
+    double *sums; /* [the most filters of a layer] */
+
+    /* Activations. A layer's output lives in the buffer of its parity: [parity] has room for sub-block x floats[parity]
+     * floats. The intact network and the suffix of an ablation have a pair each. All of it is one allocation. */
+    size_t floats[2];
+    size_t flat_floats;  /* what the first fully connected layer sees of one image */
+    size_t image_floats; /* all buffers together, for one image */
+    int sub_block;       /* images evaluated at a time, at most */
+    int arena_images;    /* images that the allocation has room for */
+    float *arena;
+    float *intact[2], *suffix[2], *flat;
+
+    int *order; /* [order_room] ablations by their first layer */
+    size_t order_room;
+};
+
+/* Makes room for `images` images, at most a sub-block. */
+bool engine_reserve(lsn_engine *engine, int images, lsn_error *err);
+
+/* y = layer l of x, pooled; x holds n images. */
+void engine_compute(lsn_engine *engine, int l, const float *x, int n, float *y);
+/* x as the first fully connected layer sees it: x itself, or engine->flat. */
+const float *engine_flatten(lsn_engine *engine, int l, const float *x, int n);
+
+/* ---- masks --------------------------------------------------------------------------------------------------- */
+
+/* LSN_INVALID unless the ablation's parts are as lesion/model.h has them, and name filters that the network has. */
+bool engine_check_ablation(const lsn_engine *engine, const lsn_ablation *ablation, int index, lsn_error *err);
+/* Overwrites the filters of `part` in y[positions][F] by 0, or by means[F] where it is not NULL. */
+void engine_mask(float *y, size_t positions, int filters, const lsn_mask_part *part, const float *means);
+
+/* False and *err (LSN_STOPPED) where `stop` says so. */
+bool engine_go_on(lsn_stop *stop, void *context, lsn_error *err);
+
+#endif

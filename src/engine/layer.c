@@ -1,0 +1,33 @@
+/* Layers: their weights packed, their computing. */
+#include "engine_internal.h"
+
+void engine_pack_conv(const float *weights, int filters, int channels, float *packed)
+{
+    for (int f = 0; f < filters; f++)
+        for (int c = 0; c < channels; c++)
+            for (int k = 0; k < 9; k++)
+                packed[((size_t)k * channels + c) * filters + f] = weights[((size_t)f * channels + c) * 9 + k];
+}
+
+/* The fully connected layer's weights stay as they are in the file, in [C][grid][grid] order, and may stay a mapping of
+ * it: it is the activations, few beside them, that are put in that order. */
+const float *engine_flatten(lsn_engine *engine, int l, const float *x, int n)
+{
+    if (!engine->layers[l].flatten)
+        return x;
+    const lsn_model *model = engine->model;
+    const lsn_layer *last = &model->layers[l - 1];
+    engine_average_pool(x, n, last->out_h, last->out_w, last->filters, model->grid, engine->flat);
+    return engine->flat;
+}
+
+void engine_compute(lsn_engine *engine, int l, const float *x, int n, float *y)
+{
+    const engine_layer *layer = &engine->layers[l];
+    const engine_kernels *kernels = engine->kernels;
+    if (layer->fc)
+        kernels->fc(engine_flatten(engine, l, x, n), n, &layer->dense, layer->weights, layer->bias, y,
+                    engine->workspace);
+    else
+        kernels->conv(x, n, &layer->conv, layer->weights, layer->bias, y, engine->workspace);
+}

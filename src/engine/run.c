@@ -1,0 +1,163 @@
+/* The rolling evaluation.
+ *
+ * A sub-block of images is rolled through the intact network layer by layer. At layer l every ablation whose first
+ * ablated layer is l branches off: it takes a copy of the layer's output, masks it, and runs the layers after l to its
+ * logits, masking on the way where its mask has later layers too. Nothing before an ablation's first layer is computed
+ * for it, and of the intact network one layer's output is kept.
+ *
+ * A mask is applied after pooling, where it touches a quarter of the positions: a constant map pools to itself.
+ */
+#include "engine_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What lsn_engine_run was asked for. */
+typedef struct request {
+    const lsn_ablation *const *ablations;
+    int n, n_ablations;
+    float *baseline, *logits;
+    double *seconds;
+    lsn_stop *stop;
+    void *context;
+} request;
+
+bool engine_go_on(lsn_stop *stop, void *context, lsn_error *err)
+{
+    if (stop != NULL && stop(context))
+        return lsn_fail(err, LSN_STOPPED, "stopped before all was evaluated");
+    return true;
+}
+
+/* The first layer of an ablation; the logits where nothing is ablated. */
+static int first_layer(const lsn_engine *engine, const lsn_ablation *ablation)
+{
+    return ablation->mask.count == 0 ? engine->model->n_layers - 1 : ablation->mask.parts[0].layer;
+}
+
+/* engine->order: the ablations by their first layer, in the given order within one. */
+static bool order_ablations(lsn_engine *engine, const request *r, lsn_error *err)
+{
+    if ((size_t)r->n_ablations > engine->order_room) {
+        free(engine->order);
+        engine->order_room = 0;
+        engine->order = lsn_array(r->n_ablations, sizeof *engine->order, err);
+        if (engine->order == NULL)
+            return false;
+        engine->order_room = r->n_ablations;
+    }
+    int next[LSN_MAX_LAYERS + 1] = {0};
+    for (int a = 0; a < r->n_ablations; a++)
+        next[first_layer(engine, r->ablations[a]) + 1]++;
+    for (int l = 0; l < engine->model->n_layers; l++)
+        next[l + 1] += next[l];
+    for (int a = 0; a < r->n_ablations; a++)
+        engine->order[next[first_layer(engine, r->ablations[a])]++] = a;
+    return true;
+}
+
+/* Removes filters of layer l from its output y, where the ablation's next part is of that layer; moves on to the part
+ * after it. */
+static void mask_layer(const lsn_engine *engine, const lsn_ablation *ablation, int l, int n, float *y, int *part)
+{
+    if (*part == ablation->mask.count || ablation->mask.parts[*part].layer != l)
+        return;
+    const engine_layer *layer = &engine->layers[l];
+    int filters = engine->model->layers[l].filters;
+    const float *means = ablation->mode == LSN_MEAN ? engine->means + layer->filter_offset : NULL;
+    engine_mask(y, n * (layer->out_floats / filters), filters, &ablation->mask.parts[*part], means);
+    ++*part;
+}
+
+/* Takes ablation `a` from layer l, whose intact output for images begin .. begin+n-1 is x, to its logits. */
+static bool branch(lsn_engine *engine, const request *r, int a, int l, const float *x, int begin, int n, lsn_error *err)
+{
+    const lsn_ablation *ablation = r->ablations[a];
+    int last = engine->model->n_layers - 1, classes = engine->model->classes, part = 0;
+    float *logits = r->logits + ((size_t)a * r->n + begin) * classes;
+    float *y = l == last ? logits : engine->suffix[l % 2];
+    memcpy(y, x, sizeof(float) * n * engine->layers[l].out_floats);
+    mask_layer(engine, ablation, l, n, y, &part);
+    while (++l <= last) {
+        if (!engine_go_on(r->stop, r->context, err))
+            return false;
+        float *to = l == last ? logits : engine->suffix[l % 2];
+        engine_compute(engine, l, y, n, to);
+        mask_layer(engine, ablation, l, n, to, &part);
+        y = to;
+    }
+    return true;
+}
+
+/* Branches off all ablations whose first layer is l; *next is the first of them in engine->order, then the first that
+ * is not. */
+static bool branch_all(lsn_engine *engine, const request *r, int l, const float *x, int begin, int n, int *next,
+                       lsn_error *err)
+{
+    for (; *next < r->n_ablations; ++*next) {
+        int a = engine->order[*next];
+        if (first_layer(engine, r->ablations[a]) != l)
+            return true;
+        double began = lsn_now_s();
+        if (!engine_go_on(r->stop, r->context, err) || !branch(engine, r, a, l, x, begin, n, err))
+            return false;
+        if (r->seconds != NULL)
+            r->seconds[a] += lsn_now_s() - began;
+    }
+    return true;
+}
+
+static bool check_finite(const float *logits, int begin, int n, int classes, lsn_error *err)
+{
+    for (size_t i = 0; i < (size_t)n * classes; i++)
+        if (!isfinite(logits[i]))
+            return lsn_fail(err, LSN_INVALID,
+                            "image %d of the block: a logit of the intact network is not a finite number; check the "
+                            "weights, the image and its preprocessing",
+                            begin + (int)(i / classes));
+    return true;
+}
+
+/* Images begin .. begin+n-1, at `x`, under all ablations. */
+static bool roll(lsn_engine *engine, const request *r, const float *x, int begin, int n, lsn_error *err)
+{
+    int last = engine->model->n_layers - 1, classes = engine->model->classes, next = 0;
+    float *baseline = r->baseline + (size_t)begin * classes;
+    for (int l = 0; l <= last; l++) {
+        if (!engine_go_on(r->stop, r->context, err))
+            return false;
+        float *y = l == last ? baseline : engine->intact[l % 2];
+        engine_compute(engine, l, x, n, y);
+        if (l == last && !check_finite(baseline, begin, n, classes, err))
+            return false;
+        if (!branch_all(engine, r, l, y, begin, n, &next, err))
+            return false;
+        x = y;
+    }
+    return true;
+}
+
+bool lsn_engine_run(lsn_engine *engine, const float *images, int n, const lsn_ablation *const *ablations,
+                    int n_ablations, float *baseline, float *logits, double *seconds, lsn_stop *stop, void *context,
+                    lsn_error *err)
+{
+    const lsn_model *model = engine->model;
+    request r = {ablations, n, n_ablations, baseline, logits, seconds, stop, context};
+    if (n < 0 || n_ablations < 0)
+        return lsn_fail(err, LSN_INVALID, "a block of %d images and %d ablations", n, n_ablations);
+    for (int a = 0; a < n_ablations; a++)
+        if (!engine_check_ablation(engine, ablations[a], a, err))
+            return false;
+    if (!order_ablations(engine, &r, err) || !engine_reserve(engine, n, err))
+        return false;
+    for (int a = 0; seconds != NULL && a < n_ablations; a++)
+        seconds[a] = 0.0;
+    size_t image = (size_t)model->input_h * model->input_w * model->input_channels;
+    for (int begin = 0; begin < n; begin += engine->sub_block) {
+        int here = engine->sub_block < n - begin ? engine->sub_block : n - begin;
+        if (!roll(engine, &r, images + begin * image, begin, here, err))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,65 @@
+/* Small random networks and masks, built by hand, and a second implementation to compare the engine with. */
+#ifndef LESION_TESTS_NETWORK_H
+#define LESION_TESTS_NETWORK_H
+
+#include "lesion/model.h"
+
+enum { PLAN_LAYERS = 12 };
+
+/* filters[i] > 0: a convolution, pooled where pool[i]; then the fully connected layers; each row ends with a 0. The
+ * last fully connected layer is the logits. */
+typedef struct network_plan {
+    int h, w, channels, grid;
+    int conv[PLAN_LAYERS];
+    bool pool[PLAN_LAYERS];
+    int fc[PLAN_LAYERS];
+} network_plan;
+
+/* Weights and biases are drawn from `seed`. Freed with network_free, not with lsn_model_destroy. */
+lsn_model *network_build(const network_plan *plan, uint64_t seed);
+void network_free(lsn_model *model);
+
+/* Four convolutions (two pooled; odd maps) and three fully connected layers. */
+extern const network_plan small_plan;
+/* As many layers and pools as VGG-19 has, 8 to 16 filters wide, 32x32x1. */
+extern const network_plan deep_plan;
+
+/* `count` floats, uniform in -scale .. scale; to be freed. */
+float *random_floats(uint64_t seed, size_t count, float scale);
+/* n images for the network. */
+float *random_images(const lsn_model *model, int n, uint64_t seed);
+/* Floats of one image. */
+size_t image_floats(const lsn_model *model);
+
+/* The weights of a convolution or fully connected layer are lsn_layer's `const float *`, but here they may be changed.
+ */
+float *network_weights(lsn_model *model, int layer);
+float *network_bias(lsn_model *model, int layer);
+
+/* A sum of K products in double precision, and how far one in single precision may be from it, whatever order it adds
+ * in: gamma(K) sum |w x|, gamma(K) = K u / (1 - K u), u = 2^-24 (Higham 2002, section 3.1). */
+typedef struct bounded {
+    double value, bound;
+} bounded;
+
+/* y[H][W][F] of x[H][W][C] with weights[F][C][3][3]: no ReLU, no pooling. */
+void naive_conv(const double *x, int h, int w, int channels, int filters, const float *weights, const float *bias,
+                bounded *y);
+/* y[F] of x[C] with weights[F][C]: no ReLU. */
+void naive_fc(const double *x, int channels, int filters, const float *weights, const float *bias, bounded *y);
+/* y[C][grid][grid] of x[H][W][C], adaptive average pooling. */
+void naive_average(const double *x, int h, int w, int channels, int grid, bounded *y);
+
+/* The masked forward pass of one image from the definition, in double precision: logits[classes]. The ablation may be
+ * NULL. `see` (NULL: nobody) is
+ * shown each layer's output [positions][F] after ReLU and mask, before pooling; the logits are not. */
+typedef void naive_see(void *context, int layer, const double *activation, size_t positions);
+void naive_forward(const lsn_model *model, const float *image, const lsn_ablation *ablation, const float *means,
+                   naive_see *see, void *context, double *logits);
+
+/* The ablation that a line like "zero conv3_1:0,5 conv4_2:7..9" describes; NULL, with a message, where it is not one.
+ */
+lsn_ablation *mask_parse(const lsn_model *model, const char *line);
+void mask_free(lsn_ablation *ablation);
+
+#endif

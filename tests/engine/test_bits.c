@@ -1,0 +1,204 @@
+/* The logits of an (ablation, image) pair are the same to the bit whatever they are evaluated with. */
+#include <stdbool.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lesion/engine.h"
+#include "network.h"
+
+enum { IMAGES = 37, MASKS = 9 };
+
+/* Maps of several bands, of one, and of a few positions. */
+static const network_plan plan = {
+    .h = 20,
+    .w = 20,
+    .channels = 1,
+    .grid = 2,
+    .conv = {4, 6, 5, 8, 9, 7, 5, 8},
+    .pool = {false, true, false, true, false, true, false, true},
+    .fc = {24, 17, 10},
+};
+
+static const char *const lines[MASKS] = {
+    "zero conva:1",         "zero convf:0,2..5",          "mean convb:0..5", "zero conva:0 convg:4 fcb:3",
+    "mean fca:2,3 fcb:1,5", "zero convh:0..7 fca:20..23", "zero fcb:2",      "zero",
+    "zero conva:1",
+};
+
+/* A network, its images and ablations, and the logits of every pair evaluated on its own. */
+typedef struct bench {
+    lsn_method method;
+    lsn_model *model;
+    float *images, *means;
+    lsn_ablation *ablations[MASKS];
+    float *baseline; /* [IMAGES][classes] */
+    float *logits;   /* [MASKS][IMAGES][classes] */
+} bench;
+
+static lsn_engine *make_engine(const bench *b, size_t memory_bytes)
+{
+    lsn_error err = {0};
+    lsn_engine *engine =
+        lsn_engine_create(b->model, &(lsn_engine_options){.method = b->method, .memory_bytes = memory_bytes}, &err);
+    if (engine == NULL)
+        fail_msg("%s", err.text);
+    assert_true(lsn_engine_set_means(engine, b->means, &err));
+    return engine;
+}
+
+static void evaluate(lsn_engine *engine, const float *images, int n, lsn_ablation *const *ablations, int count,
+                     float *baseline, float *logits)
+{
+    lsn_error err = {0};
+    if (!lsn_engine_run(engine, images, n, (const lsn_ablation *const *)ablations, count, baseline, logits, NULL, NULL,
+                        NULL, &err))
+        fail_msg("%s", err.text);
+}
+
+static void set_up(bench *b)
+{
+    b->model = network_build(&plan, 11);
+    b->images = random_images(b->model, IMAGES, 12);
+    b->means = random_floats(13, 300, 1.0f);
+    for (int a = 0; a < MASKS; a++)
+        b->ablations[a] = mask_parse(b->model, lines[a]);
+    int classes = b->model->classes;
+    b->baseline = lsn_array(IMAGES * classes, sizeof(float), NULL);
+    b->logits = lsn_array(MASKS * IMAGES * classes, sizeof(float), NULL);
+    lsn_engine *engine = make_engine(b, 0);
+    for (int image = 0; image < IMAGES; image++)
+        for (int a = 0; a < MASKS; a++)
+            evaluate(engine, b->images + image * image_floats(b->model), 1, b->ablations + a, 1,
+                     b->baseline + image * classes, b->logits + (a * IMAGES + image) * classes);
+    lsn_engine_destroy(engine);
+}
+
+static void tear_down(bench *b)
+{
+    for (int a = 0; a < MASKS; a++)
+        mask_free(b->ablations[a]);
+    free(b->images), free(b->means), free(b->baseline), free(b->logits);
+    network_free(b->model);
+}
+
+/* Evaluates images begin .. begin+n-1 under the ablations `order`[count] at once, and compares. */
+static void compare(const bench *b, lsn_engine *engine, int begin, int n, const int *order, int count)
+{
+    int classes = b->model->classes;
+    size_t bytes = sizeof(float) * n * classes;
+    float baseline[IMAGES * 10], logits[MASKS * IMAGES * 10];
+    lsn_ablation *ablations[MASKS];
+    for (int i = 0; i < count; i++)
+        ablations[i] = b->ablations[order[i]];
+    evaluate(engine, b->images + begin * image_floats(b->model), n, ablations, count, baseline, logits);
+    assert_memory_equal(baseline, b->baseline + begin * classes, bytes);
+    for (int i = 0; i < count; i++)
+        assert_memory_equal(logits + i * n * classes, b->logits + (order[i] * IMAGES + begin) * classes, bytes);
+}
+
+static const int in_order[MASKS] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+
+static void images_at_once_or_alone(void **state)
+{
+    bench *b = *state;
+    lsn_engine *engine = make_engine(b, 0);
+    compare(b, engine, 0, IMAGES, in_order, MASKS);
+    static const int sizes[] = {2, 3, 7, 15, 16, 17, 33};
+    for (int i = 0; i < 7; i++)
+        for (int begin = 0; begin < IMAGES; begin += sizes[i])
+            compare(b, engine, begin, sizes[i] < IMAGES - begin ? sizes[i] : IMAGES - begin, in_order, MASKS);
+    lsn_engine_destroy(engine);
+}
+
+static void ablations_in_any_order(void **state)
+{
+    bench *b = *state;
+    lsn_engine *engine = make_engine(b, 0);
+    lsn_random random;
+    lsn_random_init(&random, 3, 0);
+    for (int i = 0; i < 6; i++) {
+        int32_t order[MASKS] = {8, 7, 6, 5, 4, 3, 2, 1, 0};
+        int count = i == 0 ? MASKS : 1 + (int)lsn_random_below(&random, MASKS);
+        if (i > 0)
+            lsn_random_choose(&random, order, MASKS, count);
+        compare(b, engine, 5, 11, order, count);
+    }
+    lsn_engine_destroy(engine);
+}
+
+/* The same image at every place of a block. */
+static void an_image_at_any_place(void **state)
+{
+    bench *b = *state;
+    lsn_engine *engine = make_engine(b, 0);
+    size_t floats = image_floats(b->model), classes = b->model->classes;
+    float *images = lsn_array(IMAGES * floats, sizeof(float), NULL);
+    float baseline[IMAGES * 10], logits[MASKS * IMAGES * 10];
+    for (int place = 0; place < IMAGES; place++)
+        memcpy(images + place * floats, b->images + 4 * floats, sizeof(float) * floats);
+    evaluate(engine, images, IMAGES, b->ablations, MASKS, baseline, logits);
+    for (int place = 0; place < IMAGES; place++)
+        for (int a = 0; a < MASKS; a++)
+            assert_memory_equal(logits + (a * IMAGES + place) * classes, b->logits + (a * IMAGES + 4) * classes,
+                                sizeof(float) * classes);
+    free(images);
+    lsn_engine_destroy(engine);
+}
+
+/* Sub-blocks of every size that a limit of memory leaves, from a single image on. */
+static void any_limit_of_memory(void **state)
+{
+    bench *b = *state;
+    lsn_error err = {0};
+    assert_null(lsn_engine_create(b->model, &(lsn_engine_options){.method = b->method, .memory_bytes = 1}, &err));
+    const char *give = strstr(err.text, "give ");
+    assert_non_null(give);
+    size_t least = strtoul(give + 5, NULL, 10);
+    for (int i = 0; i < 5; i++) {
+        lsn_engine *engine = make_engine(b, least + least * i * i);
+        compare(b, engine, 0, IMAGES, in_order, MASKS);
+        lsn_engine_destroy(engine);
+    }
+}
+
+static void means_of_any_batch(void **state)
+{
+    bench *b = *state;
+    lsn_error err = {0};
+    int64_t at_once[300] = {0}, one_by_one[300] = {0};
+    lsn_engine *engine = make_engine(b, 0);
+    assert_true(lsn_engine_add_means(engine, b->images, IMAGES, at_once, NULL, NULL, &err));
+    for (int image = IMAGES - 1; image >= 0; image--)
+        assert_true(
+            lsn_engine_add_means(engine, b->images + image * image_floats(b->model), 1, one_by_one, NULL, NULL, &err));
+    assert_memory_equal(at_once, one_by_one, sizeof at_once);
+    lsn_engine_destroy(engine);
+}
+
+static int check_method(lsn_method method)
+{
+    bench b = {.method = method};
+#define WITH_BENCH(test) cmocka_unit_test_prestate(test, &b)
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(images_at_once_or_alone), WITH_BENCH(ablations_in_any_order), WITH_BENCH(an_image_at_any_place),
+        WITH_BENCH(any_limit_of_memory),     WITH_BENCH(means_of_any_batch),
+    };
+    set_up(&b);
+    int failed = cmocka_run_group_tests_name(lsn_method_name(method), tests, NULL, NULL);
+    tear_down(&b);
+    return failed;
+}
+
+int main(void)
+{
+    return check_method(LSN_METHOD_REFERENCE) + check_method(LSN_METHOD_BLAS);
+}

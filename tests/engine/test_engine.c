@@ -1,0 +1,268 @@
+/* What an engine refuses, and how it stops. */
+#include <stdbool.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lesion/engine.h"
+#include "network.h"
+
+enum { IMAGES = 3, CLASSES = 6 };
+
+typedef struct bench {
+    lsn_model *model;
+    lsn_engine *engine;
+    float *images;
+    float baseline[IMAGES * CLASSES], logits[4 * IMAGES * CLASSES];
+    lsn_error err;
+} bench;
+
+static int set_up(void **state)
+{
+    bench *b = *state = lsn_array(1, sizeof *b, NULL);
+    b->model = network_build(&small_plan, 1);
+    b->images = random_images(b->model, IMAGES, 2);
+    b->engine = lsn_engine_create(b->model, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &b->err);
+    return b->engine == NULL;
+}
+
+static int tear_down(void **state)
+{
+    bench *b = *state;
+    lsn_engine_destroy(b->engine);
+    network_free(b->model);
+    free(b->images);
+    free(b);
+    return 0;
+}
+
+static bool run(bench *b, const lsn_ablation *ablation)
+{
+    b->err = (lsn_error){0};
+    return lsn_engine_run(b->engine, b->images, IMAGES, &ablation, 1, b->baseline, b->logits, NULL, NULL, NULL,
+                          &b->err);
+}
+
+static void expect(const bench *b, lsn_code code, const char *words)
+{
+    assert_int_equal(b->err.code, code);
+    if (strstr(b->err.text, words) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", b->err.text, words);
+}
+
+/* A mask of one part is refused with these words. */
+static void refuse(bench *b, int layer, int count, const int32_t *filters, const char *words)
+{
+    lsn_mask_part part = {layer, count, filters};
+    assert_false(run(b, &(lsn_ablation){{1, &part}, LSN_ZERO}));
+    expect(b, LSN_INVALID, words);
+}
+
+static void masks_outside_the_network_are_refused(void **state)
+{
+    bench *b = *state;
+    const int32_t first[] = {0}, below[] = {-1}, above[] = {5}, twice[] = {1, 1}, back[] = {2, 1};
+    refuse(b, -1, 1, first, "layer -1");
+    refuse(b, 6, 1, first, "layer 6"); /* the logits */
+    refuse(b, 7, 1, first, "layer 7");
+    refuse(b, 0, 0, first, "no filter of layer conva");
+    refuse(b, 0, 1, below, "conva has the filters 0..4, not -1");
+    refuse(b, 0, 1, above, "conva has the filters 0..4, not 5");
+    refuse(b, 0, 2, twice, "filter 1 comes after 1");
+    refuse(b, 0, 2, back, "filter 1 comes after 2");
+}
+
+static void layers_out_of_order_are_refused(void **state)
+{
+    bench *b = *state;
+    const int32_t first[] = {0};
+    const lsn_mask_part parts[] = {{2, 1, first}, {1, 1, first}, {1, 1, first}};
+    assert_false(run(b, &(lsn_ablation){{2, parts}, LSN_ZERO}));
+    expect(b, LSN_INVALID, "convb comes after layer convc");
+    assert_false(run(b, &(lsn_ablation){{2, parts + 1}, LSN_ZERO}));
+    expect(b, LSN_INVALID, "convb comes after layer convb");
+    assert_false(run(b, &(lsn_ablation){{-1, parts}, LSN_ZERO}));
+    expect(b, LSN_INVALID, "-1 parts");
+}
+
+static void the_ablation_at_fault_is_named(void **state)
+{
+    bench *b = *state;
+    lsn_ablation *good = mask_parse(b->model, "zero conva:0"), bad = {{0, NULL}, LSN_N_MODES};
+    const lsn_ablation *both[] = {good, &bad};
+    assert_false(
+        lsn_engine_run(b->engine, b->images, IMAGES, both, 2, b->baseline, b->logits, NULL, NULL, NULL, &b->err));
+    expect(b, LSN_INVALID, "ablation 1: mode");
+    mask_free(good);
+}
+
+static void mean_needs_means(void **state)
+{
+    bench *b = *state;
+    lsn_ablation *mean = mask_parse(b->model, "mean conva:0"), *baseline = mask_parse(b->model, "mean");
+    float *means = random_floats(3, lsn_model_filters(b->model), 1.0f);
+    assert_false(run(b, mean));
+    expect(b, LSN_INVALID, "means");
+    assert_true(run(b, baseline)); /* nothing to replace */
+    means[5 + 7 + 2] = NAN;
+    assert_false(lsn_engine_set_means(b->engine, means, &b->err));
+    expect(b, LSN_INVALID, "layer convc: the mean activation of filter 2");
+    assert_false(run(b, mean));
+    means[5 + 7 + 2] = 1;
+    assert_true(lsn_engine_set_means(b->engine, means, &b->err));
+    memset(means, 0, sizeof(float) * lsn_model_filters(b->model)); /* they were copied */
+    assert_true(run(b, mean));
+    float first[IMAGES * CLASSES];
+    memcpy(first, b->logits, sizeof first);
+    assert_true(lsn_engine_set_means(b->engine, means, &b->err));
+    assert_true(run(b, mean));
+    assert_memory_not_equal(b->logits, first, sizeof first);
+    mask_free(mean), mask_free(baseline), free(means);
+}
+
+static void negative_counts_are_refused(void **state)
+{
+    bench *b = *state;
+    int64_t sums[64] = {0};
+    assert_false(lsn_engine_run(b->engine, b->images, -1, NULL, 0, b->baseline, b->logits, NULL, NULL, NULL, &b->err));
+    expect(b, LSN_INVALID, "-1 images");
+    assert_false(lsn_engine_run(b->engine, b->images, 1, NULL, -2, b->baseline, b->logits, NULL, NULL, NULL, &b->err));
+    expect(b, LSN_INVALID, "-2 ablations");
+    assert_false(lsn_engine_add_means(b->engine, b->images, -3, sums, NULL, NULL, &b->err));
+    expect(b, LSN_INVALID, "-3 images");
+}
+
+static void an_image_of_nan_is_named(void **state)
+{
+    bench *b = *state;
+    int64_t sums[64] = {0};
+    b->images[2 * image_floats(b->model) + 5] = NAN;
+    assert_false(run(b, &(lsn_ablation){{0, NULL}, LSN_ZERO}));
+    expect(b, LSN_INVALID, "image 2 of the block");
+    assert_false(lsn_engine_add_means(b->engine, b->images, IMAGES, sums, NULL, NULL, &b->err));
+    expect(b, LSN_INVALID, "image 2 of the block: layer conva");
+}
+
+static void weights_that_overflow_are_an_error(void **state)
+{
+    bench *b = *state;
+    float *bias = network_bias(b->model, 6);
+    bias[1] = INFINITY;
+    assert_false(run(b, &(lsn_ablation){{0, NULL}, LSN_ZERO}));
+    expect(b, LSN_INVALID, "image 0 of the block");
+}
+
+static void create_refuses(void **state)
+{
+    bench *b = *state;
+    assert_null(lsn_engine_create(b->model, &(lsn_engine_options){.method = LSN_N_METHODS}, &b->err));
+    expect(b, LSN_USAGE, "method");
+    b->model->input_h = b->model->input_w = 0;
+    assert_null(lsn_engine_create(b->model, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &b->err));
+    expect(b, LSN_INVALID, "input");
+    lsn_engine_destroy(NULL);
+}
+
+static void too_little_memory_names_the_minimum(void **state)
+{
+    bench *b = *state;
+    for (int method = 0; method < LSN_N_METHODS; method++) {
+        lsn_engine_options options = {.method = (lsn_method)method, .memory_bytes = 100};
+        assert_null(lsn_engine_create(b->model, &options, &b->err));
+        expect(b, LSN_USAGE, "100 bytes of memory are too few");
+        options.memory_bytes = strtoul(strstr(b->err.text, "give ") + 5, NULL, 10) - 1;
+        assert_null(lsn_engine_create(b->model, &options, &b->err));
+        options.memory_bytes++;
+        lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
+        assert_non_null(engine);
+        lsn_engine_destroy(engine);
+    }
+}
+
+/* Stops when it was asked `after` times. */
+typedef struct patience {
+    int asked, after;
+} patience;
+
+static bool ask(void *context)
+{
+    patience *p = context;
+    return p->asked++ >= p->after;
+}
+
+static void stop_stops(void **state)
+{
+    bench *b = *state;
+    lsn_ablation *ablation = mask_parse(b->model, "zero conva:0");
+    const lsn_ablation *list[] = {ablation, ablation, ablation};
+    patience endless = {0, 1 << 30};
+    assert_true(
+        lsn_engine_run(b->engine, b->images, IMAGES, list, 3, b->baseline, b->logits, NULL, ask, &endless, &b->err));
+    assert_true(endless.asked >= 3);
+    for (int after = 0; after < endless.asked; after++) {
+        patience p = {0, after};
+        b->err = (lsn_error){0};
+        assert_false(
+            lsn_engine_run(b->engine, b->images, IMAGES, list, 3, b->baseline, b->logits, NULL, ask, &p, &b->err));
+        expect(b, LSN_STOPPED, "stopped");
+        assert_int_equal(p.asked, after + 1); /* never asked again */
+    }
+    int64_t sums[64] = {0};
+    patience none = {0, 0};
+    assert_false(lsn_engine_add_means(b->engine, b->images, IMAGES, sums, ask, &none, &b->err));
+    expect(b, LSN_STOPPED, "stopped");
+    mask_free(ablation);
+}
+
+/* An engine that was stopped, or refused, goes on as if nothing had been. */
+static void a_stopped_engine_works_again(void **state)
+{
+    bench *b = *state;
+    lsn_ablation *ablation = mask_parse(b->model, "zero convb:1,2 fcb:3");
+    const lsn_ablation *list[] = {ablation};
+    float right[IMAGES * CLASSES];
+    patience p = {0, 4};
+    assert_true(run(b, ablation));
+    memcpy(right, b->logits, sizeof right);
+    assert_false(lsn_engine_run(b->engine, b->images, IMAGES, list, 1, b->baseline, b->logits, NULL, ask, &p, &b->err));
+    assert_true(run(b, ablation));
+    assert_memory_equal(b->logits, right, sizeof right);
+    mask_free(ablation);
+}
+
+static void work_is_what_is_after_the_first_layer(void **state)
+{
+    bench *b = *state;
+    lsn_ablation *nothing = mask_parse(b->model, "zero"), *last = mask_parse(b->model, "mean fcb:0");
+    lsn_ablation *middle = mask_parse(b->model, "zero convd:1 fcb:3");
+    double whole = lsn_engine_madds(b->model, nothing);
+    double first = 11.0 * 9 * (27 * 5 + 45 * 7) + 5.0 * 4 * (63 * 9 + 81 * 8), fc = 32 * 13 + 13 * 11 + 11 * 6;
+    assert_true(whole == first + fc);
+    assert_true(lsn_engine_madds(b->model, middle) == fc);
+    assert_true(lsn_engine_madds(b->model, last) == 11 * 6);
+    assert_non_null(strstr(lsn_engine_library(), "OpenBLAS"));
+    mask_free(nothing), mask_free(last), mask_free(middle);
+}
+
+int main(void)
+{
+#define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(masks_outside_the_network_are_refused), WITH_BENCH(layers_out_of_order_are_refused),
+        WITH_BENCH(the_ablation_at_fault_is_named),        WITH_BENCH(mean_needs_means),
+        WITH_BENCH(negative_counts_are_refused),           WITH_BENCH(an_image_of_nan_is_named),
+        WITH_BENCH(weights_that_overflow_are_an_error),    WITH_BENCH(create_refuses),
+        WITH_BENCH(too_little_memory_names_the_minimum),   WITH_BENCH(stop_stops),
+        WITH_BENCH(a_stopped_engine_works_again),          WITH_BENCH(work_is_what_is_after_the_first_layer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
