@@ -43,19 +43,22 @@ static void the_test_images_are_read(void **state)
     lsn_data_destroy(data);
 }
 
-static void find(const char *folder)
+static bool find(const char *folder)
 {
     snprintf(images, sizeof images, "%s/t10k-images-idx3-ubyte.gz", folder);
     snprintf(labels, sizeof labels, "%s/t10k-labels-idx1-ubyte.gz", folder);
+    return access(images, R_OK) == 0 && access(labels, R_OK) == 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_test_images_are_read)};
     const char *source = getenv("LESION_SOURCE"), *folder = getenv("FASHION_MNIST");
-    snprintf(classes, sizeof classes, "%s/models/fashion-classes.txt", source != NULL ? source : ".");
-    find(folder != NULL ? folder : "/usr/share/datasets/fashion-mnist");
-    if (access(images, R_OK) != 0 || access(labels, R_OK) != 0 || access(classes, R_OK) != 0) {
+    char models[PATH_MAX / 2];
+    snprintf(models, sizeof models, "%s/models", source != NULL ? source : ".");
+    snprintf(classes, sizeof classes, "%s/fashion-classes.txt", models);
+    bool found = folder != NULL ? find(folder) : find(models) || find("/usr/share/datasets/fashion-mnist");
+    if (!found || access(classes, R_OK) != 0) {
         printf("skipped: %s, %s and %s are needed (Debian: dataset-fashion-mnist)\n", images, labels, classes);
         return 77;
     }

@@ -181,6 +181,8 @@ static void what_is_no_npy_file_is_refused(void **state)
     not_opened(&spec, "cut short in its npy header", spec.images);
     use(scratch_write("short", "\x93NUMPY\x01\0\x10\0{}{}", 14), NULL);
     not_opened(&spec, "cut short in its npy header", spec.images);
+    use(scratch_write("short", "\x93NUMPY\x01\0\x05\0{}{}", 14), NULL);
+    not_opened(&spec, "cut short in its npy header", spec.images);
     use(scratch_write("new", "\x93NUMPY\x04\0\x10\0{}{}", 14), NULL);
     not_opened(&spec, "npy format 4.0", "1.0, 2.0 and 3.0");
     use(scratch_write("new", "\x93NUMPY\x01\x01\x10\0{}{}", 14), NULL);

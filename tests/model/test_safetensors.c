@@ -28,6 +28,7 @@ static void what_is_no_safetensors_file_is_refused(void **state)
     refused(scratch_write("zip", "PK\x03\x04PK\x03\x04 and more", 17), "promises a header", "save_file");
     refused(scratch_write("none", "\0\0\0\0\0\0\0\0", 8), "does not begin with {", "");
     refused(scratch_write("cut", "\x10\0\0\0\0\0\0\0{}", 10), "cut short", "16 bytes");
+    refused(scratch_write("cut", "\x03\0\0\0\0\0\0\0{}", 10), "cut short", "3 bytes");
     refused(scratch_write("huge", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10), "cut short", "");
     refused(scratch_write("wrap", "\xf8\xff\xff\xff\xff\xff\xff\xff{}", 10), "cut short", "");
 }
