@@ -5,29 +5,34 @@ typedef struct section {
     const char *title, *align, *sql;
 } section;
 
+/* The single filters of the experiment and mode that removes most of them, so that each filter stands once. */
+#define SINGLES                                                                                                 \
+    "WITH most AS (SELECT experiment, mode FROM filter_rank GROUP BY experiment, mode ORDER BY count(*) DESC, " \
+    "experiment LIMIT 1), single AS (SELECT f.* FROM filter_rank f JOIN most USING (experiment, mode)) "
+#define Q "CASE WHEN q < 1e-4 THEN '< 0.0001' ELSE printf('%.4f', q) END"
+
 static const section sections[] = {
     {"Baseline (nothing removed)", "rlrrr",
      "SELECT printf('%.2f %%', 100 * top1) AS 'top-1', printf('[%.1f, %.1f]', 100 * top1_low, 100 * top1_high) AS "
      "'95 %', printf('%.2f %%', 100 * top5) AS 'top-5', printf('%.4f', loss) AS loss, images "
      "FROM job_result WHERE experiment = 'baseline' AND status = 'done'"},
-    {"Most damaging single filters", "lrrrrrl",
-     "SELECT layer, filter, printf('%+.2f', 100 * d_top1) AS 'top-1 change, points', "
-     "printf('%+.4f', d_loss) AS 'loss change', lost, gained, CASE WHEN q < 1e-4 THEN '< 0.0001' ELSE "
-     "printf('%.4f', q) END AS q FROM filter_rank ORDER BY rank LIMIT 8"},
-    {"Layers by sensitivity to single filters", "lrrrr",
-     "SELECT layer, count(*) AS filters, printf('%+.3f', 100 * avg(d_top1)) AS 'mean top-1 change, points', "
-     "printf('%+.2f', 100 * min(d_top1)) AS 'worst', sum(q < 0.05 AND d_top1 < 0) AS 'filters with q < 0.05' "
-     "FROM filter_rank GROUP BY layer ORDER BY avg(d_top1), layer LIMIT 16"},
-    {"Removing a share of a layer, mean over layers and seeds", "lrrrll",
-     "SELECT experiment, printf('%g %%', 100 * fraction) AS 'share', count(*) AS jobs, "
-     "printf('%+.2f', 100 * avg(d_top1)) AS 'top-1 change, points', layers AS 'worst layer', "
-     "printf('%+.2f', 100 * min(d_top1)) AS 'there' "
+    {"Most damaging single filters (changes of top-1 in points)", "lrrrrrl",
+     SINGLES "SELECT layer, filter, printf('%+.2f', 100 * d_top1) AS 'top-1', printf('%+.4f', d_loss) AS loss, lost, "
+             "gained, " Q " AS q FROM single ORDER BY rank, layer, filter LIMIT 8"},
+    {"Layers by their single filters, the most sensitive first", "lrrrr",
+     SINGLES "SELECT layer, count(*) AS filters, printf('%+.3f', 100 * avg(d_top1)) AS 'mean top-1', "
+             "printf('%+.2f', 100 * min(d_top1)) AS 'worst', sum(q < 0.05 AND d_top1 < 0) AS 'q < 0.05' "
+             "FROM single GROUP BY layer ORDER BY avg(d_top1), layer LIMIT 16"},
+    {"A share of one layer removed, mean over layers and seeds", "lrrrlr",
+     "SELECT experiment, printf('%g %%', 100 * fraction) AS share, count(*) AS jobs, "
+     "printf('%+.2f', 100 * avg(d_top1)) AS 'mean top-1', layers AS 'worst in', "
+     "printf('%+.2f', 100 * min(d_top1)) AS there "
      "FROM job_result WHERE fraction IS NOT NULL AND status = 'done' GROUP BY experiment, fraction "
      "ORDER BY fraction, experiment"},
     {"Classes that suffer most from one filter", "llrrr",
-     "SELECT coalesce(c.class_name, c.class) AS class, f.layer, f.filter, printf('%+.1f', 100 * c.d_top1) AS "
-     "'class top-1 change, points', printf('%+.2f', 100 * f.d_top1) AS 'all classes' "
-     "FROM class_result c JOIN filter_rank f ON f.job = c.job ORDER BY c.d_top1, f.rank, c.class LIMIT 5"},
+     SINGLES "SELECT c.class_name AS class, f.layer, f.filter, printf('%+.1f', 100 * c.d_top1) AS 'class top-1', "
+             "printf('%+.2f', 100 * f.d_top1) AS 'all classes' "
+             "FROM class_result c JOIN single f ON f.job = c.job ORDER BY c.d_top1, f.rank, c.class LIMIT 5"},
     {"Failed jobs", "lll", "SELECT experiment, layers, reason FROM failures LIMIT 10"},
 };
 

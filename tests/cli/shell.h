@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 /* Makes a temporary folder, enters it and writes there: net.safetensors (a network of five blocks with random weights:
- * conv1_1 4, conv2_1 4, conv3_1 6, conv4_1 6, conv5_1 8, fc6 12, fc7 10 filters, 4 classes, 32x32 grey),
+ * conv1_1 4, conv2_1 16, conv3_1 12, conv4_1 16, conv5_1 8, fc6 12, fc7 10 filters, 4 classes, 32x32 grey),
  * images.idx and labels.idx (60 images) and study.yaml. To be used as a group's set-up and tear-down. */
 int shell_begin(void **state);
 int shell_end(void **state);

@@ -31,7 +31,7 @@ static void usage_mistakes_end_with_2(void **state)
     } cases[] = {
         {"$LESION", "usage"},
         {"$LESION rnu study.yaml", "did you mean 'lesion run'"},
-        {"$LESION run study.yaml --deadlin 5", "did you mean --deadline"},
+        {"$LESION run study.yaml --deadlnie 5", "did you mean --deadline"},
         {"$LESION run study.yaml --deadline", "--deadline needs a value"},
         {"$LESION run study.yaml --deadline soon", "'soon' is no length of time"},
         {"$LESION run study.yaml --memory much", "'much' is no amount of memory"},
@@ -123,11 +123,11 @@ static void plan_counts_jobs(void **state)
     (void)state;
     assert_int_equal(shell("$LESION plan study.yaml --ranks 1,7"), 0);
     assert_said("every");
-    assert_said("56");
-    assert_said("84");
+    assert_said("112");
+    assert_said("140");
     assert_said("work saved");
     assert_int_equal(shell("$LESION plan study.yaml --jobs | wc -l"), 0);
-    assert_string_equal(shell_output, "85\n");
+    assert_string_equal(shell_output, "141\n");
     assert_int_equal(shell("test -e results/tiny.db"), 1);
 }
 
@@ -197,7 +197,8 @@ static void status_tells_how_far_a_study_is(void **state)
 {
     (void)state;
     shell("rm -f status.db*");
-    const char *long_study = "--set study=status --set ablate.chance.filters='{random: {count: 2, seeds: 0..20000}}'";
+    const char *long_study = "--set study=status --set ablate.chance.layers=conv2_1 --set "
+                             "ablate.chance.filters='{random: {count: 8, seeds: 0..30000}}'";
     assert_int_equal(shell("$LESION run study.yaml --quiet --db status.db %s --deadline 1s", long_study), 75);
     assert_int_equal(shell("$LESION status status.db"), 0);
     assert_said("every");

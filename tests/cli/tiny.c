@@ -16,8 +16,8 @@ typedef struct tensor {
 
 /* Five blocks of one convolution: a convolution, its ReLU and a pooling take three places each. */
 static const tensor tensors[] = {
-    {"features.0", 4, 1, 3},  {"features.3", 4, 4, 3},    {"features.6", 6, 4, 3},     {"features.9", 6, 6, 3},
-    {"features.12", 8, 6, 3}, {"classifier.0", 12, 8, 1}, {"classifier.3", 10, 12, 1}, {"classifier.6", 4, 10, 1},
+    {"features.0", 4, 1, 3},   {"features.3", 16, 4, 3},   {"features.6", 12, 16, 3},   {"features.9", 16, 12, 3},
+    {"features.12", 8, 16, 3}, {"classifier.0", 12, 8, 1}, {"classifier.3", 10, 12, 1}, {"classifier.6", 4, 10, 1},
 };
 
 enum { N_TENSORS = sizeof tensors / sizeof *tensors, SIDE = 28, CLASSES = 4 };
@@ -66,7 +66,7 @@ void tiny_write_network(const char *path, uint64_t seed)
     for (int i = 0; i < N_TENSORS; i++) {
         const tensor *t = &tensors[i];
         int inputs = t->inputs * t->kernel * t->kernel, weights = t->filters * inputs;
-        double scale = 2 * sqrt(3.0 / inputs); /* keeps activations of one size from layer to layer */
+        double scale = sqrt(6.0 / inputs); /* keeps activations of one size from layer to layer */
         for (int k = 0; k < weights + t->filters; k++) {
             float value = (float)((uniform(&random) - 0.5) * (k < weights ? 2 * scale : 0.2));
             assert_int_equal(fwrite(&value, sizeof value, 1, file), 1);

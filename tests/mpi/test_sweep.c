@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #define MPIRUN "mpirun --oversubscribe --bind-to none "
-#define MORE "--set ablate.chance.filters='{random: {count: 2, seeds: 0..3000}}' --set study=more "
+#define MORE                                                                                                        \
+    "--set ablate.chance.layers=conv2_1 --set ablate.chance.filters='{random: {count: 8, seeds: 0..20000}}' --set " \
+    "study=more "
 
 static void dump(const char *database, const char *file)
 {

@@ -49,7 +49,7 @@ static void quantities_have_three_digits(void **state)
 static void columns_line_up(void **state)
 {
     (void)state;
-    char *names[] = {"layer", "n"}, *printed = NULL;
+    char layer[] = "layer", count[] = "n", *names[] = {layer, count}, *printed = NULL;
     lsn_cell cells[] = {{.kind = LSN_CELL_TEXT, .text = "größer"},
                         {.kind = LSN_CELL_INTEGER, .text = "5"},
                         {.kind = LSN_CELL_TEXT, .text = "a"},
