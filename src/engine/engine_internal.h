@@ -102,8 +102,6 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err);
 
 /* y = layer l of x, pooled; x holds n images. */
 void engine_compute(lsn_engine *engine, int l, const float *x, int n, float *y);
-/* x as the first fully connected layer sees it: x itself, or engine->flat. */
-const float *engine_flatten(lsn_engine *engine, int l, const float *x, int n);
 
 /* ---- masks --------------------------------------------------------------------------------------------------- */
 

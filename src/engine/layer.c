@@ -9,9 +9,9 @@ void engine_pack_conv(const float *weights, int filters, int channels, float *pa
                 packed[((size_t)k * channels + c) * filters + f] = weights[((size_t)f * channels + c) * 9 + k];
 }
 
-/* The fully connected layer's weights stay as they are in the file, in [C][grid][grid] order, and may stay a mapping of
- * it: it is the activations, few beside them, that are put in that order. */
-const float *engine_flatten(lsn_engine *engine, int l, const float *x, int n)
+/* x as fully connected layer l sees it. The first one's weights stay as they are in the file, in [C][grid][grid] order,
+ * and may stay a mapping of it: it is the activations, few beside them, that are put in that order. */
+static const float *flatten(lsn_engine *engine, int l, const float *x, int n)
 {
     if (!engine->layers[l].flatten)
         return x;
@@ -26,8 +26,7 @@ void engine_compute(lsn_engine *engine, int l, const float *x, int n, float *y)
     const engine_layer *layer = &engine->layers[l];
     const engine_kernels *kernels = engine->kernels;
     if (layer->fc)
-        kernels->fc(engine_flatten(engine, l, x, n), n, &layer->dense, layer->weights, layer->bias, y,
-                    engine->workspace);
+        kernels->fc(flatten(engine, l, x, n), n, &layer->dense, layer->weights, layer->bias, y, engine->workspace);
     else
         kernels->conv(x, n, &layer->conv, layer->weights, layer->bias, y, engine->workspace);
 }
