@@ -47,16 +47,37 @@ void database_close(database *db)
 
 /* ---- what went wrong ----------------------------------------------------------------------------------------- */
 
-/* The reason is the operating system's, where there is one. */
+/* What the operating system said last to SQLite, 0 where that is not known: of the file, or else of its journal, for a
+ * commit writes there. */
+static int system_reason(const database *db)
+{
+    int reason = sqlite3_system_errno(db->handle);
+    sqlite3_file *journal = NULL;
+    if (reason == 0)
+        sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO, &reason);
+    if (reason == 0)
+        sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
+    if (journal != NULL && journal->pMethods != NULL)
+        journal->pMethods->xFileControl(journal, SQLITE_FCNTL_LAST_ERRNO, &reason);
+    return reason;
+}
+
 static bool fail_on_disk(const database *db, int system, lsn_error *err)
 {
-    if (system == ENOSPC || system == EDQUOT || system == 0)
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: the disk is full%s; what was committed before is safe: free some space and run again "
-                        "to continue, or give another file with --db",
-                        db->path, system == EDQUOT ? " (the quota is used up)" : "");
-    return lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s; what was committed before is safe", db->path,
-                    strerror(system));
+    static const char remedy[] =
+        "what was committed before is safe: free some space and run again to continue, or give another file with --db";
+    if (system == ENOSPC)
+        return lsn_fail(err, LSN_FAILED, "%s: the disk is full; %s", db->path, remedy);
+    if (system == EDQUOT)
+        return lsn_fail(err, LSN_FAILED, "%s: your quota of the disk is used up; %s", db->path, remedy);
+    if (system == EFBIG)
+        return lsn_fail(err, LSN_FAILED, "%s: the limit on the size of files is reached (ulimit -f); %s", db->path,
+                        remedy);
+    return lsn_fail(err, LSN_FAILED,
+                    "%s: the disk cannot be read or written: %s (SQLite error %d); what was committed "
+                    "before is safe",
+                    db->path, system == 0 ? "no reason is given" : strerror(system),
+                    sqlite3_extended_errcode(db->handle));
 }
 
 bool database_fail(const database *db, lsn_error *err)
@@ -64,21 +85,20 @@ bool database_fail(const database *db, lsn_error *err)
     const char *path = db->path;
     if (db->handle == NULL)
         return lsn_fail(err, LSN_FAILED, "%s: out of memory", path);
-    int code = sqlite3_extended_errcode(db->handle), system = sqlite3_system_errno(db->handle);
+    int code = sqlite3_extended_errcode(db->handle);
     switch (code & 0xff) {
     case SQLITE_FULL:
-        return fail_on_disk(db, 0, err);
+        return fail_on_disk(db, ENOSPC, err);
     case SQLITE_IOERR:
-        if (system != 0)
-            return fail_on_disk(db, system, err);
-        break;
+        return fail_on_disk(db, system_reason(db), err);
     case SQLITE_READONLY:
         return lsn_fail(err, LSN_FAILED,
                         "%s: cannot be written, for the file or its folder is read-only; give another file with --db",
                         path);
     case SQLITE_CANTOPEN:
         return lsn_fail(err, LSN_FAILED, "%s: cannot be opened: %s; check the path and its permissions", path,
-                        system == 0 ? "it is no file, or its folder is not writable" : strerror(system));
+                        sqlite3_system_errno(db->handle) == 0 ? "it is no file, or its folder is not writable"
+                                                              : strerror(sqlite3_system_errno(db->handle)));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return lsn_fail(err, LSN_FAILED,
