@@ -1,6 +1,7 @@
 /* --set key.path=value. */
 #include "study/tree.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,19 +43,18 @@ static int find_index(const lsn_node *list, const char *path, size_t length)
 
 static bool fail_in_list(const setting *set, const lsn_node *list, const char *step)
 {
-    char shown[LSN_SHOWN_BYTES];
-    const char **names = lsn_arena_array(set->arena, (size_t)list->count + 1, sizeof *names, &set->mistakes->failure);
-    if (names == NULL)
-        return false;
-    for (int i = 0; i < list->count; i++)
-        names[i] = experiment_name(list->items[i]);
-    const char *nearest = lsn_nearest(step, names);
-    if (nearest != NULL && nearest[0] != '\0')
-        return lsn_mistake_at(set->mistakes, &set->here, "no element %s in this list; did you mean \"%s\"?",
-                              lsn_shown(step, shown), nearest);
-    return lsn_mistake_at(set->mistakes, &set->here,
-                          "no element %s in this list of %d; give an index from 0, or an experiment's name",
-                          lsn_shown(step, shown), list->count);
+    char shown[LSN_SHOWN_BYTES], all[512] = "";
+    size_t used = 0;
+    for (int i = 0; i < list->count && used < sizeof all; i++) {
+        const char *name = experiment_name(list->items[i]);
+        if (name[0] != '\0')
+            used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", used == 0 ? ", or a name: " : ", ", name);
+    }
+    if (list->count == 0)
+        return lsn_mistake_at(set->mistakes, &set->here, "there is no element %s: the list is empty",
+                              lsn_shown(step, shown));
+    return lsn_mistake_at(set->mistakes, &set->here, "there is no element %s in this list; give an index, 0..%d%s",
+                          lsn_shown(step, shown), list->count - 1, all);
 }
 
 /* One step down: the place of the value, made where it is missing. *length is the step's in the path. */
@@ -111,15 +111,26 @@ static bool path_is_whole(const char *path)
     return length > 0 && path[0] != '.' && path[length - 1] != '.' && strstr(path, "..") == NULL;
 }
 
-bool lsn_override_apply(lsn_node **root, const char *override, lsn_arena *arena, lsn_mistakes *mistakes)
+/* The option as it is shown in messages, on one line. */
+static const char *show_option(const char *override, lsn_arena *arena, lsn_error *err)
 {
     static const char option[] = "--set ";
-    size_t length = strlen(override);
-    char *origin = lsn_arena_take(arena, sizeof option + length, &mistakes->failure);
+    char *shown = lsn_arena_take(arena, sizeof option + strlen(override), err);
+    if (shown == NULL)
+        return NULL;
+    strcpy(shown, option);
+    strcat(shown, override);
+    for (char *c = shown; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ')
+            *c = ' ';
+    return shown;
+}
+
+bool lsn_override_apply(lsn_node **root, const char *override, lsn_arena *arena, lsn_mistakes *mistakes)
+{
+    const char *origin = show_option(override, arena, &mistakes->failure);
     if (origin == NULL)
         return false;
-    strcpy(origin, option);
-    strcat(origin, override);
     setting set = {.here = {.origin = origin}, .arena = arena, .mistakes = mistakes};
     const char *equals = strchr(override, '=');
     char *path = lsn_arena_text(arena, override, equals == NULL ? 0 : (size_t)(equals - override), &mistakes->failure);

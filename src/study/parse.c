@@ -43,7 +43,7 @@ static void read_metrics(lsn_reading *in, const lsn_node *node)
 void lsn_study_read(lsn_reading *in, const lsn_node *root)
 {
     static const char *const keys[] = {"study", "model", "data", "ablate", "metrics", NULL};
-    if (!lsn_read_map(in->mistakes, root, "study file", "a map with study, model, data and ablate", keys, NULL))
+    if (!lsn_read_map(in->mistakes, root, "the study", "a map with study, model, data and ablate", keys, NULL))
         return;
     const lsn_node *name = lsn_node_need(in->mistakes, root, "study", "give the study a name, such as study: vgg19");
     if (name != NULL)

@@ -30,7 +30,7 @@ static const lsn_node *find_amount(lsn_reading *in, const lsn_node *node, const 
         found = node->items[at];
         take->kind = amounts[i].kind;
     }
-    if (found == NULL)
+    if (found == NULL && !lsn_has_unknown_key(node))
         lsn_mistake_at(in->mistakes, node, "%s does not say how many images; give %s", what, take_right);
     return found;
 }
@@ -216,4 +216,8 @@ void lsn_images_read(lsn_reading *in, const lsn_node *node)
         ok && data->images.path != NULL && data->labels.path != NULL && (classes == NULL || data->classes.path != NULL);
     read_take(in, lsn_node_get(node, "take"), "take", &data->take);
     read_take(in, lsn_node_get(node, "calibration"), "calibration", &data->calibration);
+    if (data->calibration.at != NULL && data->take.ok && data->take.take.kind == LSN_TAKE_ALL)
+        data->calibration.ok = lsn_mistake_at(in->mistakes, data->calibration.at,
+                                              "take: all leaves no images for calibration; give take a count, such as "
+                                              "take: {count: 1000, seed: 7}");
 }

@@ -159,7 +159,8 @@ static bool read_amounts(lsn_reading *in, const lsn_node *map, const char *what,
         return lsn_mistake_at(in->mistakes, map->keys[fraction > count ? fraction : count],
                               "%s: give fraction or count, not both", what);
     if (fraction < 0 && count < 0)
-        return lsn_mistake_at(in->mistakes, map,
+        return !lsn_has_unknown_key(map) &&
+               lsn_mistake_at(in->mistakes, map,
                               "%s does not say how many filters; add fraction: [0.1, 0.5] or count: 8", what);
     const char *key = fraction >= 0 ? "fraction" : "count";
     const lsn_node *node = map->items[fraction >= 0 ? fraction : count];
@@ -258,7 +259,6 @@ static bool read_selector_map(lsn_reading *in, const lsn_node *map, lsn_selector
     static const char *const keys[] = {"each", "random", "lowest", "highest", "fraction", "count", NULL};
     static const char *const later[] = {"similar", "cumulative", "pairs", "keep", NULL};
     const int n_selectors = 4;
-    size_t before = in->mistakes->count;
     lsn_read_map(in->mistakes, map, "filters", "", keys, later);
     const char *key = NULL;
     const lsn_node *value = NULL;
@@ -271,16 +271,13 @@ static bool read_selector_map(lsn_reading *in, const lsn_node *map, lsn_selector
             value = map->items[at];
         }
     }
-    if (key == NULL) /* an unknown key was meant to be one, and has been reported */
-        return in->mistakes->count > before ? false
-                                            : lsn_mistake_at(in->mistakes, map,
-                                                             "filters does not say which; give each, "
-                                                             "random, lowest or highest");
-    if (strcmp(key, "each") == 0)
-        return refuse_amounts(in, map, key) && read_each(in, value, selector);
-    if (strcmp(key, "random") == 0)
-        return refuse_amounts(in, map, key) && read_random(in, value, selector);
-    return read_scored(in, map, key, selector);
+    if (key == NULL)
+        return !lsn_has_unknown_key(map) &&
+               lsn_mistake_at(in->mistakes, map, "filters does not say which; give each, random, lowest or highest");
+    if (strcmp(key, "each") != 0 && strcmp(key, "random") != 0)
+        return read_scored(in, map, key, selector);
+    bool ok = refuse_amounts(in, map, key);
+    return (strcmp(key, "each") == 0 ? read_each : read_random)(in, value, selector) && ok;
 }
 
 bool lsn_selector_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector)

@@ -281,7 +281,8 @@ static bool report(composition *c, lsn_problems *problems, lsn_error *err)
         return lsn_fail(err, c->mistakes.failure.code, "%s", c->mistakes.failure.text);
     if (c->mistakes.count == 0)
         return true;
-    lsn_fail(err, LSN_INVALID, "%s: has %zu mistakes", c->plan->path, c->mistakes.count);
+    lsn_fail(err, LSN_INVALID, "%s: has %zu mistake%s", c->plan->path, c->mistakes.count,
+             c->mistakes.count == 1 ? "" : "s");
     lsn_mistakes_report(&c->mistakes, problems);
     return false;
 }

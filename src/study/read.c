@@ -13,10 +13,20 @@ const lsn_node *lsn_node_get(const lsn_node *map, const char *key)
     return i < 0 ? NULL : map->items[i];
 }
 
+/* Whether an unknown key of the map, reported already, was meant to be this one. */
+static bool was_misspelt(const lsn_node *map, const char *key)
+{
+    const char *const known[] = {key, NULL};
+    for (int i = 0; i < map->count; i++)
+        if (map->keys[i]->wrong && lsn_nearest(map->keys[i]->text, known) != NULL)
+            return true;
+    return false;
+}
+
 const lsn_node *lsn_node_need(lsn_mistakes *mistakes, const lsn_node *map, const char *key, const char *remedy)
 {
     const lsn_node *value = lsn_node_get(map, key);
-    if (value == NULL)
+    if (value == NULL && !was_misspelt(map, key))
         lsn_mistake_at(mistakes, map, "key \"%s\" is missing here; %s", key, remedy);
     return value;
 }
@@ -26,6 +36,14 @@ const char *lsn_node_describe(const lsn_node *node, char shown[LSN_SHOWN_BYTES])
     if (node->kind != LSN_SCALAR)
         return node->kind == LSN_LIST ? "a list" : "a map";
     return node->text[0] == '\0' ? "empty" : lsn_shown(node->text, shown);
+}
+
+bool lsn_has_unknown_key(const lsn_node *map)
+{
+    for (int i = 0; i < map->count; i++)
+        if (map->keys[i]->wrong)
+            return true;
+    return false;
 }
 
 /* ---- words --------------------------------------------------------------------------------------------------- */
@@ -47,33 +65,37 @@ static const char *join_words(lsn_words words, char *text, size_t bytes)
     return text;
 }
 
-/* What a word that is not known should have been. */
-static bool fail_word(lsn_mistakes *mistakes, const lsn_node *at, const char *what, lsn_words known, lsn_words later)
+/* What a word that is not known should have been. `in`: " in model", where that is to be said. */
+static bool fail_word(lsn_mistakes *mistakes, const lsn_node *at, const char *what, const char *in, lsn_words known,
+                      lsn_words later)
 {
     char shown[LSN_SHOWN_BYTES], all[512];
     join_words(known, all, sizeof all);
     lsn_shown(at->text, shown);
     if (find_word(at->text, later) >= 0)
-        return lsn_mistake_at(mistakes, at, "%s %s is not available in this version; it has: %s", what, shown, all);
+        return lsn_mistake_at(mistakes, at, "%s %s%s is not available in this version; it can be: %s", what, shown, in,
+                              all);
     const char *nearest = lsn_nearest(at->text, known);
     if (nearest != NULL)
-        return lsn_mistake_at(mistakes, at, "unknown %s %s; did you mean \"%s\"? (it can be: %s)", what, shown, nearest,
-                              all);
-    return lsn_mistake_at(mistakes, at, "unknown %s %s; it can be: %s", what, shown, all);
+        return lsn_mistake_at(mistakes, at, "unknown %s %s%s; did you mean \"%s\"? (it can be: %s)", what, shown, in,
+                              nearest, all);
+    return lsn_mistake_at(mistakes, at, "unknown %s %s%s; it can be: %s", what, shown, in, all);
 }
 
 bool lsn_read_map(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char *right, lsn_words known,
                   lsn_words later)
 {
-    char shown[LSN_SHOWN_BYTES], key[64];
+    char shown[LSN_SHOWN_BYTES], in[64];
     if (node->wrong)
         return false;
     if (node->kind != LSN_MAP)
         return lsn_mistake_at(mistakes, node, "%s is %s; give %s", what, lsn_node_describe(node, shown), right);
-    snprintf(key, sizeof key, "key of %s", what);
+    snprintf(in, sizeof in, " in %s", what);
     for (int i = 0; i < node->count; i++)
-        if (find_word(node->keys[i]->text, known) < 0)
-            fail_word(mistakes, node->keys[i], key, known, later);
+        if (find_word(node->keys[i]->text, known) < 0) {
+            fail_word(mistakes, node->keys[i], "key", in, known, later);
+            node->keys[i]->wrong = true;
+        }
     return true;
 }
 
@@ -89,7 +111,7 @@ int lsn_read_word(lsn_mistakes *mistakes, const lsn_node *node, const char *what
     }
     int found = find_word(node->text, known);
     if (found < 0)
-        fail_word(mistakes, node, what, known, later);
+        fail_word(mistakes, node, what, "", known, later);
     return found;
 }
 

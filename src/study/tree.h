@@ -32,7 +32,7 @@ typedef struct lsn_node {
     int line, column;        /* 1-based */
     const char *origin;      /* NULL: in the file; otherwise the option it came from, "--set k=v" */
     bool quoted;             /* of a scalar */
-    bool wrong;              /* of a scalar: a mistake was reported here already, nothing more is to be said of it */
+    bool wrong;              /* of a scalar: a mistake was reported here already; nothing more is to be said of it */
     const char *text;        /* of a scalar; never NULL there */
     struct lsn_node **keys;  /* of a map: scalars, each once */
     struct lsn_node **items; /* of a list; of a map: its values */
@@ -95,7 +95,8 @@ typedef const char *const *lsn_words;
 
 /* The value of a key, NULL where it is missing. */
 const lsn_node *lsn_node_get(const lsn_node *map, const char *key);
-/* The same; a missing key is a mistake of the map, with what would be right ("give ..."). */
+/* The same; a missing key is a mistake of the map, with what would be right ("give ..."), unless lsn_read_map found one
+ * that was meant to be it. */
 const lsn_node *lsn_node_need(lsn_mistakes *mistakes, const lsn_node *map, const char *key, const char *remedy);
 
 /* "a list", "a map", "the text "x"", "empty". */
@@ -105,6 +106,8 @@ const char *lsn_node_describe(const lsn_node *node, char shown[LSN_SHOWN_BYTES])
  * to this version. An unknown key is a mistake, but the rest can still be read: false is only for what is no map. */
 bool lsn_read_map(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char *right, lsn_words known,
                   lsn_words later);
+/* Whether lsn_read_map found an unknown key: what seems to be missing is then probably it. */
+bool lsn_has_unknown_key(const lsn_node *map);
 /* A text that is not empty. */
 bool lsn_read_text(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char **text);
 /* A text of A-Z a-z 0-9 . _ - only, of at most 200 bytes: it becomes part of a file name. */

@@ -76,6 +76,8 @@ static const char *find_hint(const loader *in)
         return "; between brackets write \"${NAME}\" in quotes";
     if (strstr(in->parser.context != NULL ? in->parser.context : "", "alias") != NULL)
         return "; write a pattern that begins with * in quotes";
+    if (strstr(problem, "tab character") != NULL)
+        return "; indent with spaces";
     if (strstr(problem, "found character that cannot start any token") != NULL)
         return "; indent with spaces, and write text that begins with @, % or ` in quotes";
     if (strstr(problem, "mapping values are not allowed") != NULL)
@@ -96,7 +98,7 @@ static bool fail_syntax(const loader *in)
         return lsn_mistake_at(in->mistakes, &place, "YAML: %s; the file must be UTF-8 text", parser->problem);
     }
     lsn_node place = place_at(in, parser->problem_mark);
-    if (parser->context == NULL)
+    if (parser->context == NULL || in->origin != NULL)
         return lsn_mistake_at(in->mistakes, &place, "YAML: %s%s", parser->problem, find_hint(in));
     return lsn_mistake_at(in->mistakes, &place, "YAML: %s, %s that begins at line %zu, column %zu%s", parser->problem,
                           parser->context, parser->context_mark.line + 1, parser->context_mark.column + 1,
@@ -140,6 +142,11 @@ static bool place_node(loader *in, lsn_node *node)
     return dropped || lsn_node_append(in->arena, top->node, key, node, &in->mistakes->failure);
 }
 
+static bool fail_depth(const loader *in, const lsn_node *at)
+{
+    return lsn_mistake_at(in->mistakes, at, "lists and maps are nested more than %d deep", DEEPEST);
+}
+
 static lsn_node *new_node(loader *in, lsn_node_kind kind, const lsn_node *like)
 {
     if (++in->n_nodes > MOST_NODES) {
@@ -163,19 +170,22 @@ static bool keep_anchor(loader *in, const char *name, const lsn_node *node)
     return true;
 }
 
-static lsn_node *copy_tree(loader *in, const lsn_node *node, int depth)
+/* Copies what an alias at `alias` stands for; what is wrong with the values is said where they are written. */
+static lsn_node *copy_tree(loader *in, const lsn_node *node, const lsn_node *alias, int depth)
 {
     if (depth > DEEPEST) {
-        lsn_mistake_at(in->mistakes, node, "lists and maps are nested more than %d deep", DEEPEST);
+        fail_depth(in, alias);
         return NULL;
     }
-    lsn_node *copy = new_node(in, node->kind, node);
+    lsn_node *copy = new_node(in, node->kind, alias);
     if (copy == NULL)
         return NULL;
+    copy->line = node->line;
+    copy->column = node->column;
     copy->text = node->text;
     copy->quoted = node->quoted;
     for (int i = 0; i < node->count; i++) {
-        lsn_node *item = copy_tree(in, node->items[i], depth + 1);
+        lsn_node *item = copy_tree(in, node->items[i], alias, depth + 1);
         if (item == NULL || !lsn_node_append(in->arena, copy, node->kind == LSN_MAP ? node->keys[i] : NULL, item,
                                              &in->mistakes->failure))
             return NULL;
@@ -186,12 +196,12 @@ static lsn_node *copy_tree(loader *in, const lsn_node *node, int depth)
 static bool read_alias(loader *in, const yaml_event_t *event)
 {
     const char *name = (const char *)event->data.alias.anchor;
+    lsn_node place = place_at(in, event->start_mark);
     for (int i = in->n_anchors - 1; i >= 0; i--)
         if (strcmp(in->anchors[i].name, name) == 0) {
-            lsn_node *copy = copy_tree(in, in->anchors[i].node, in->depth);
+            lsn_node *copy = copy_tree(in, in->anchors[i].node, &place, in->depth);
             return copy != NULL && place_node(in, copy);
         }
-    lsn_node place = place_at(in, event->start_mark);
     char shown[LSN_SHOWN_BYTES];
     return lsn_mistake_at(in->mistakes, &place,
                           "alias %s stands for no anchor above it; write a pattern that begins with * in quotes",
@@ -218,7 +228,7 @@ static bool begin(loader *in, const yaml_event_t *event, lsn_node_kind kind, con
 {
     lsn_node place = place_at(in, event->start_mark);
     if (in->depth == DEEPEST)
-        return lsn_mistake_at(in->mistakes, &place, "lists and maps are nested more than %d deep", DEEPEST);
+        return fail_depth(in, &place);
     lsn_node *node = new_node(in, kind, &place);
     if (node == NULL)
         return false;

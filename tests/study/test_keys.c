@@ -1,0 +1,121 @@
+/* Keys are what results are found by: stable for equal inputs, different for different ones. */
+#include <stdbool.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+
+enum { JOBS = 4 };
+
+/* The baseline, a mask with mode zero, the same with mode mean, and another mask. */
+static const char study[] = HEAD "ablate:\n"
+                                 "  - {name: one, layers: conv1_1, filters: [0, 2], mode: [zero, mean]}\n"
+                                 "  - {name: two, layers: conv2_1, filters: [0, 2]}\n";
+
+typedef struct keys {
+    char key[JOBS][LSN_KEY_BYTES];
+} keys;
+
+static keys keys_with(const char *override)
+{
+    lsn_plan *plan = planned(study, override == NULL ? NULL : (const char *[]){override, NULL});
+    keys found;
+    assert_int_equal(plan->n_jobs, JOBS);
+    assert_int_equal(plan->n_evaluations, JOBS);
+    for (int i = 0; i < JOBS; i++) {
+        memcpy(found.key[i], plan->evaluations[i].key, LSN_KEY_BYTES);
+        assert_int_equal(strlen(found.key[i]), LSN_KEY_BYTES - 1);
+        assert_int_equal(strspn(found.key[i], "0123456789abcdef"), LSN_KEY_BYTES - 1);
+    }
+    lsn_plan_destroy(plan);
+    return found;
+}
+
+/* The expected keys were computed from the files by another program. */
+static void keys_do_not_change_from_version_to_version(void **state)
+{
+    (void)state;
+    keys found = keys_with(NULL);
+    assert_string_equal(found.key[0], "a3f0644d803734e45239f937a23d4237");
+    assert_string_equal(found.key[1], "5f1b86db3a1ee61508adddd06a0d502d");
+    assert_string_equal(found.key[2], "02d287e14b54092012a82e326581118a");
+    assert_string_equal(found.key[3], "24d83af092fd6266aa94475b17a6d5f9");
+}
+
+/* Which of the jobs have other keys with an override than without. */
+static void check_change(const char *override, bool others, bool mean)
+{
+    keys before = keys_with(NULL), after = keys_with(override);
+    for (int i = 0; i < JOBS; i++)
+        assert_int_equal(strcmp(before.key[i], after.key[i]) != 0, i == 2 ? mean : others);
+    for (int i = 0; i < JOBS; i++)
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(after.key[i], after.key[k]);
+}
+
+static void keys_tell_inputs_apart(void **state)
+{
+    (void)state;
+    fixture_weights("other.safetensors", 2);
+    fixture_weights("copy.safetensors", 1);
+    fixture_images("other.idx", FIXTURE_IMAGES, 28, 1);
+    fixture_labels("others.idx", FIXTURE_IMAGES, 2);
+    check_change("model.weights=other.safetensors", true, true);
+    check_change("data.images=other.idx", true, true);
+    check_change("data.labels=others.idx", true, true);
+    check_change("data.take.seed=8", true, true);
+    check_change("data.take.count=5", true, true);
+    check_change("data.preprocess.mean=0.25", true, true);
+    check_change("data.preprocess={pad: 3, mean: 0.5, std: 0.25}", true, true);
+    check_change("data.calibration.count=5", false, true); /* only mean activations come from these */
+}
+
+static void keys_do_not_depend_on_names(void **state)
+{
+    (void)state;
+    fixture_weights("copy.safetensors", 1);
+    check_change("model.weights=copy.safetensors", false, false);
+    check_change("study=another", false, false);
+    check_change("ablate.one.name=three", false, false);
+    check_change("metrics=[per_class]", false, false);
+}
+
+static void equal_ablations_are_evaluated_once(void **state)
+{
+    (void)state;
+    lsn_plan *plan = planned(HEAD "ablate:\n"
+                                  "  - {name: a, layers: conv1_1, filters: each, mode: [zero, mean]}\n"
+                                  "  - {name: b, layers: conv1_1, filters: {each: [1]}}\n"
+                                  "  - {name: c, layers: conv1_1, filters: 1, mode: mean}\n"
+                                  "  - {name: d, layers: conv1_1, filters: {lowest: l1, fraction: [0.2, 0.25]}}\n"
+                                  "  - {name: e, layers: conv1_1, filters: {random: {fraction: 1, seeds: 0..9}}}\n"
+                                  "  - {name: f, layers: conv1_1, filters: all}\n",
+                             NULL);
+    assert_int_equal(plan->n_jobs, 1 + 8 + 1 + 1 + 2 + 10 + 1);
+    assert_int_equal(plan->n_evaluations, 1 + 8 + 1);
+    assert_int_equal(plan->jobs[9].evaluation, plan->jobs[3].evaluation);  /* b: filter 1, zero */
+    assert_int_equal(plan->jobs[10].evaluation, plan->jobs[4].evaluation); /* c: filter 1, mean */
+    assert_int_equal(plan->jobs[11].evaluation, plan->jobs[12].evaluation);
+    for (int32_t i = 13; i < plan->n_jobs; i++)
+        assert_int_equal(plan->jobs[i].evaluation, plan->n_evaluations - 1);
+    assert_int_equal(plan->jobs[14].seed, 1);
+    for (int32_t i = 1; i < plan->n_jobs; i++)
+        assert_int_not_equal(plan->jobs[i].evaluation, 0);
+    lsn_plan_destroy(plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_do_not_change_from_version_to_version),
+        cmocka_unit_test(keys_tell_inputs_apart),
+        cmocka_unit_test(keys_do_not_depend_on_names),
+        cmocka_unit_test(equal_ablations_are_evaluated_once),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}

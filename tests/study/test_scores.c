@@ -1,0 +1,116 @@
+/* Scores, and the filters they choose, against a computation of another kind. */
+#include <stdbool.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "fixture.h"
+#include "study/expand.h"
+
+/* From the last weight to the first, in long double. */
+static long double norm(const lsn_layer *layer, int filter, int power)
+{
+    int weights = layer->channels * layer->kernel * layer->kernel;
+    long double sum = 0;
+    for (int i = weights - 1; i >= 0; i--)
+        sum += powl(fabsl((long double)layer->weights[(size_t)filter * (size_t)weights + (size_t)i]), power);
+    return power == 1 ? sum : sqrtl(sum);
+}
+
+/* The first filters by repeated search for the smallest; the first index wins. */
+static void expect_lowest(const lsn_layer *layer, int power, int sign, const lsn_mask_part *part)
+{
+    bool taken[64] = {false};
+    for (int n = 0; n < part->count; n++) {
+        int best = -1;
+        for (int f = 0; f < layer->filters; f++)
+            if (!taken[f] && (best < 0 || sign * norm(layer, f, power) < sign * norm(layer, best, power)))
+                best = f;
+        taken[best] = true;
+    }
+    for (int i = 0; i < part->count; i++)
+        assert_true(taken[part->filters[i]] && (i == 0 || part->filters[i - 1] < part->filters[i]));
+}
+
+static void check_all_layers(const char *selector, int power, int sign)
+{
+    char text[1024];
+    snprintf(text, sizeof text, HEAD "ablate:\n  - {name: one, layers: \"*\", filters: %s}\n", selector);
+    lsn_plan *plan = planned(text, NULL);
+    assert_int_equal(plan->n_jobs, 1 + 8 * 3);
+    for (int32_t i = 1; i < plan->n_jobs; i++) {
+        const lsn_mask_part *part = plan->evaluations[plan->jobs[i].evaluation].ablation.mask.parts;
+        assert_int_equal(part->layer, (i - 1) / 3);
+        expect_lowest(&plan->model->layers[part->layer], power, sign, part);
+    }
+    lsn_plan_destroy(plan);
+}
+
+static void the_lowest_and_highest_are_chosen(void **state)
+{
+    (void)state;
+    check_all_layers("{lowest: l1, fraction: [0.1, 0.3, 0.75]}", 1, 1);
+    check_all_layers("{highest: l1, fraction: [0.1, 0.3, 0.75]}", 1, -1);
+    check_all_layers("{lowest: l2, count: [1, 2, 3]}", 2, 1);
+    check_all_layers("{highest: l2, count: [1, 2, 3]}", 2, -1);
+}
+
+static void norms_leave_the_bias_out(void **state)
+{
+    (void)state;
+    lsn_model *model = lsn_model_load(fixture_path("weights.safetensors"), NULL);
+    assert_non_null(model);
+    for (int l = 0; l < model->n_layers; l++) {
+        const lsn_layer *layer = &model->layers[l];
+        double l1[64], l2[64];
+        assert_in_range(layer->filters, 1, 64);
+        lsn_scores(layer, LSN_L1, l1);
+        lsn_scores(layer, LSN_L2, l2);
+        for (int f = 0; f < layer->filters; f++) {
+            assert_true(!(fabsl(l1[f] - norm(layer, f, 1)) > 1e-12));
+            assert_true(!(fabsl(l2[f] - norm(layer, f, 2)) > 1e-12));
+        }
+    }
+    lsn_model_destroy(model);
+}
+
+static void among_equals_the_lower_index_is_first(void **state)
+{
+    (void)state;
+    static const float weights[6] = {2, -1, 1, -2, 1, 3};
+    lsn_layer layer = {.kind = LSN_FC, .filters = 6, .channels = 1, .kernel = 1, .weights = weights};
+    int32_t order[6];
+    assert_true(lsn_rank(&layer, LSN_L1, false, order, NULL));
+    assert_memory_equal(order, ((const int32_t[]){1, 2, 4, 0, 3, 5}), sizeof order);
+    assert_true(lsn_rank(&layer, LSN_L1, true, order, NULL));
+    assert_memory_equal(order, ((const int32_t[]){5, 0, 3, 1, 2, 4}), sizeof order);
+    assert_true(lsn_rank(&layer, LSN_L2, false, order, NULL));
+    assert_memory_equal(order, ((const int32_t[]){1, 2, 4, 0, 3, 5}), sizeof order);
+}
+
+/* Sums in float would lose the small weights: 2^24 + 1 is 2^24 there. */
+static void sums_are_doubles(void **state)
+{
+    (void)state;
+    static const float weights[4] = {16777216, 1, 16777216, 0};
+    lsn_layer layer = {.kind = LSN_FC, .filters = 2, .channels = 2, .kernel = 1, .weights = weights};
+    int32_t order[2];
+    assert_true(lsn_rank(&layer, LSN_L1, false, order, NULL));
+    assert_memory_equal(order, ((const int32_t[]){1, 0}), sizeof order);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_lowest_and_highest_are_chosen),
+        cmocka_unit_test(norms_leave_the_bias_out),
+        cmocka_unit_test(among_equals_the_lower_index_is_first),
+        cmocka_unit_test(sums_are_doubles),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
