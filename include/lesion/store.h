@@ -73,7 +73,8 @@ typedef struct lsn_run_record {
 } lsn_run_record;
 
 /* Records that a run began, or how it ended: `how` is "complete", "stopped", "failed"; NULL only tells that it is still
- * alive (status can then say when it died). Committed at once, with all that was added before. */
+ * alive (status can then say when it died). At the end what is marked as running is pending again. Committed at once,
+ * with all that was added before. */
 LSN_API bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err);
 LSN_API bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err);
 

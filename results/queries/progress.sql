@@ -25,7 +25,7 @@ ORDER BY x.position;
 SELECT
     count(*) AS evaluations,
     sum(status = 'done') AS done,
-    (SELECT count(*) FROM part) AS parts_of_others,
+    (SELECT count(*) FROM part) AS parts_of_unfinished,
     printf('%.1f', coalesce(sum(seconds), 0)) AS compute_seconds
 FROM evaluation;
 

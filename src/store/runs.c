@@ -64,12 +64,23 @@ static bool update_run(lsn_store *store, const char *how, lsn_error *err)
     return ok;
 }
 
+/* When a run ends, nothing is being computed any more. */
+static bool stop_running(lsn_store *store, lsn_error *err)
+{
+    for (int32_t e = 0; e < store->plan->n_evaluations; e++)
+        if (store->status[e] == STORE_RUNNING_NOW)
+            store->status[e] = STORE_PENDING;
+    return database_run(&store->db, "UPDATE evaluation SET status = 'pending' WHERE status = 'running'", err);
+}
+
 bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err)
 {
     lsn_error why;
     if (!store_begin(store, err))
         return false;
-    return update_run(store, how, &why) ? lsn_store_commit(store, err) : store_give_up(store, &why, err);
+    if (!update_run(store, how, &why) || (how != NULL && !stop_running(store, &why)))
+        return store_give_up(store, &why, err);
+    return lsn_store_commit(store, err);
 }
 
 static bool write_means(const lsn_store *store, const float *means, lsn_error *err)

@@ -196,6 +196,22 @@ static void running_never_undoes_done(void **state)
     fixture_expect(f, "SELECT count(*) FROM evaluation WHERE status = 'done'", "13\n");
 }
 
+static void nothing_runs_after_the_end_of_a_run(void **state)
+{
+    fixture *f = *state;
+    lsn_error err = {0};
+    lsn_store *store = fixture_store(f, 4);
+    assert_true(lsn_store_run_begin(store, &(lsn_run_record){.ranks = 1}, &err));
+    for (int turn = 0; turn < 2; turn++) { /* may be taken up again by the same store */
+        assert_true(lsn_store_running(store, (const int32_t[]){1, 2}, 2, &err));
+        assert_true(lsn_store_run_note(store, NULL, &err));
+        fixture_expect(f, "SELECT count(*) FROM evaluation WHERE status = 'running'", "2\n");
+        assert_true(lsn_store_run_note(store, "stopped", &err));
+        fixture_expect(f, "SELECT count(*) FROM evaluation WHERE status = 'running'", "0\n");
+    }
+    lsn_store_close(store);
+}
+
 /* ---- runs and means -------------------------------------------------------------------------------------------- */
 
 static void runs_are_recorded(void **state)
@@ -258,6 +274,7 @@ int main(void)
         TEST(impossible_results_are_not_stored),
         TEST(a_failed_evaluation_may_be_taken_up_again),
         TEST(running_never_undoes_done),
+        TEST(nothing_runs_after_the_end_of_a_run),
         TEST(runs_are_recorded),
         TEST(means_are_kept),
     };
