@@ -63,9 +63,10 @@ typedef struct lsn_plan {
     struct lsn_plan_storage *storage;
 } lsn_plan;
 
-/* Reads the study at `path`, with "key.path=value" overrides (`--set`), and everything it refers to. NULL with every
- * mistake found in `problems`, each as "file:line:column: what, and what would be right", or, where it is no mistake of
- * the study (memory), in *err with problems->count == 0. The caller owns the plan. */
+/* Reads the study at `path`, with "key.path=value" overrides (`--set`: a step of the path is a key, a list's index or
+ * an experiment's name; the value is YAML), and everything it refers to. NULL with every mistake found in `problems`,
+ * each as "file:line:column: what, and what would be right", or, where it is no mistake of the study (memory), in *err
+ * with problems->count == 0. The caller owns the plan. */
 LSN_API lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides,
                                   lsn_problems *problems, lsn_error *err);
 LSN_API void lsn_plan_destroy(lsn_plan *plan);

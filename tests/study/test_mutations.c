@@ -95,7 +95,7 @@ static size_t mutate(char *text, size_t length, lsn_random *random)
     case 0:
         return splice(text, length, at, 1, &byte, 1);
     case 1:
-        return splice(text, length, at, lsn_random_below(random, 20), NULL, 0);
+        return splice(text, length, at, lsn_random_below(random, 20), "", 0);
     case 2:
         return splice(text, length, at, 0, word, strlen(word));
     case 3:

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "study/spec.h"
 
 static void the_plan_is_whole(void **state)
 {
@@ -81,30 +82,43 @@ static void preprocessing_is_put_in_words(void **state)
     }
 }
 
-static void arrays_of_channels_are_read(void **state)
+/* A uint8 array of format 1.0 of at most 4096 items, all 0; the items begin at byte 128. */
+static void write_array(const char *name, const char *shape, size_t items)
+{
+    char file[128 + 4096] = "\x93NUMPY\x01\0\x76";
+    memset(file + 10, ' ', 117);
+    file[127] = '\n';
+    char header[118];
+    int length = snprintf(header, sizeof header, "{'descr': '|u1', 'fortran_order': False, 'shape': (%s), }", shape);
+    memcpy(file + 10, header, (size_t)length);
+    fixture_write(name, file, 128 + items);
+}
+
+static const char arrays[] = "study: a\nmodel: {weights: weights.safetensors}\n"
+                             "data: {format: npy, images: images.npy, labels: labels.npy}\nablate: []\n";
+
+static void arrays_are_read(void **state)
 {
     (void)state;
-    lsn_text npy = {0}; /* one 32 x 32 image of 1 channel, uint8: the header ends at byte 128 */
-    lsn_text_add(&npy, "\x93NUMPY\x01");
-    char file[128 + 1024] = {0}, labels[128 + 1] = {0};
-    memcpy(file, npy.data, npy.length);
-    lsn_text_finish(&npy);
-    memcpy(labels, file, 7);
-    file[8] = labels[8] = 118;
-    memset(file + 10, ' ', 118);
-    memset(labels + 10, ' ', 118);
-    static const char of_images[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 32, 32, 1), }";
-    static const char of_labels[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }";
-    memcpy(file + 10, of_images, sizeof of_images - 1);
-    memcpy(labels + 10, of_labels, sizeof of_labels - 1);
-    file[127] = labels[127] = '\n';
-    fixture_write("images.npy", file, sizeof file);
-    fixture_write("labels.npy", labels, sizeof labels);
-    lsn_plan *plan = planned("study: a\nmodel: {weights: weights.safetensors}\n"
-                             "data: {format: npy, images: images.npy, labels: labels.npy}\nablate: []\n",
-                             NULL);
+    write_array("labels.npy", "1,", 1);
+    write_array("images.npy", "1, 32, 32, 1", 1024);
+    lsn_plan *plan = planned(arrays, NULL);
     assert_int_equal(plan->images.count, 1);
     lsn_plan_destroy(plan);
+    write_array("images.npy", "1, 32, 32, 3", 3072);
+    refused(
+        arrays, NULL,
+        (const expected[]){{"3:29", "the network takes images of 1 channels, but the data's have 3"}, {NULL, NULL}});
+}
+
+static void channels_are_put_in_words(void **state)
+{
+    (void)state;
+    lsn_preprocess preprocess = {.channels = 3, .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}};
+    lsn_text text = {0};
+    lsn_preprocess_words(&preprocess, &text);
+    assert_string_equal(text.data, "mean 0.485 0.456 0.406, std 0.229 0.224 0.225");
+    lsn_text_finish(&text);
 }
 
 int main(void)
@@ -113,7 +127,8 @@ int main(void)
         cmocka_unit_test(the_plan_is_whole),
         cmocka_unit_test(what_is_not_given_has_defaults),
         cmocka_unit_test(preprocessing_is_put_in_words),
-        cmocka_unit_test(arrays_of_channels_are_read),
+        cmocka_unit_test(channels_are_put_in_words),
+        cmocka_unit_test(arrays_are_read),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
