@@ -14,10 +14,11 @@
 typedef enum lsn_method {
     LSN_METHOD_REFERENCE, /* plain loops: slow, easy to check */
     LSN_METHOD_BLAS,      /* OpenBLAS */
+    LSN_METHOD_WINOGRAD,  /* Winograd convolutions, the linear step, stacked ablations: the fast one */
     LSN_N_METHODS
 } lsn_method;
 
-LSN_API const char *lsn_method_name(lsn_method method); /* "reference", "blas" */
+LSN_API const char *lsn_method_name(lsn_method method); /* "reference", "blas", "winograd" */
 LSN_API lsn_method lsn_method_find(const char *name);   /* LSN_N_METHODS if there is none */
 
 typedef struct lsn_engine lsn_engine;
@@ -25,6 +26,7 @@ typedef struct lsn_engine lsn_engine;
 typedef struct lsn_engine_options {
     lsn_method method;
     size_t memory_bytes; /* for activations and workspace, the packed weights not counted; 0: no limit */
+    int threads;         /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
 } lsn_engine_options;
 
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
@@ -58,11 +60,26 @@ LSN_API bool lsn_engine_run(lsn_engine *engine, const float *images, int n, cons
 LSN_API bool lsn_engine_add_means(lsn_engine *engine, const float *images, int n, int64_t *sums, lsn_stop *stop,
                                   void *context, lsn_error *err);
 
+/* ---- where the time goes ------------------------------------------------------------------------------------- */
+
+/* Seconds that LSN_METHOD_WINOGRAD has spent since the engine was made, on one thread: in the phases of convolutions, in
+ * fully connected layers, and in gathering channels for linear steps; and the multiply-adds its products executed. */
+typedef struct lsn_engine_profile {
+    double input_s, product_s, output_s, dense_s, branch_s, run_s; /* run_s: all of lsn_engine_run */
+    double conv_madds, dense_madds;
+} lsn_engine_profile;
+
+/* All zero for the other methods. */
+LSN_API lsn_engine_profile lsn_engine_profile_of(const lsn_engine *engine);
+
+/* "avx512", "avx2", "portable": the instruction set that LSN_METHOD_WINOGRAD uses; "none" for the other methods. */
+LSN_API const char *lsn_engine_isa(const lsn_engine *engine);
+
 /* ---- predicted work ------------------------------------------------------------------------------------------ */
 
 /* Multiply-adds that an ablation costs for one image besides the shared baseline: the layers after its first ablated
  * one. An empty mask: the intact network, which is the baseline's own cost. */
-LSN_API double lsn_engine_madds(const lsn_model *model, const lsn_ablation *ablation);
+LSN_API double lsn_engine_madds(const lsn_model *model, lsn_method method, const lsn_ablation *ablation);
 
 /* "OpenBLAS 0.3.21 SkylakeX", as the library describes itself. */
 LSN_API const char *lsn_engine_library(void);

@@ -74,7 +74,8 @@ typedef struct lsn_run_record {
 
 /* Records that a run began, or how it ended: `how` is "complete", "stopped", "failed"; NULL only tells that it is still
  * alive (status can then say when it died). At the end what is marked as running is pending again. Committed at once,
- * with all that was added before. */
+ * with all that was added before. A run may not begin with another `method` than that of the results there are
+ * (LSN_INVALID): their last bits would differ. */
 LSN_API bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err);
 LSN_API bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err);
 

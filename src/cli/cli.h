@@ -36,7 +36,7 @@ bool lsn_parse_size(const char *text, size_t *bytes, lsn_error *err);
 /* "1,2,64": each at least 1. *numbers is to be freed. */
 bool lsn_parse_counts(const char *text, int **numbers, int *count, lsn_error *err);
 
-/* "blas", "reference". */
+/* "winograd", "blas", "reference". */
 bool lsn_parse_method(const char *text, lsn_method *method, lsn_error *err);
 
 /* The next option as getopt_long gives it: -1 at the end; '?' after a message. '-h' prints the help and gives 'h'. */

@@ -244,7 +244,7 @@ static int eval_plan(const lsn_plan *plan, const eval_options *options)
 
 int lsn_command_eval(int argc, char **argv)
 {
-    eval_options options = {.engine = {.method = LSN_METHOD_BLAS}};
+    eval_options options = {.engine = {.method = LSN_METHOD_WINOGRAD}};
     int code = read_options(&options, argc, argv);
     if (code == LSN_OK) {
         lsn_plan *plan = lsn_read_plan(options.study, &options.overrides, &code);

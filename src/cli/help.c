@@ -18,7 +18,7 @@ static const struct {
             "  --deadline T      begin nothing that would not end within T (90s, 5m, 1h30m)\n"
             "  --memory SIZE     memory for each rank (500M, 2G); default: an equal share of\n"
             "                    what the node has free\n"
-            "  --method NAME     blas (default) or reference (plain loops, to check against)\n"
+            "  --method NAME     winograd (default), blas, or reference (plain loops, to check against)\n"
             "  --fresh           begin anew; an existing database is kept as FILE.old\n"
             "  --quiet           no progress and no tables, only messages\n" HELP_HELP "\n"
             "USR1 finishes the units in hand and stops; INT and TERM stop at once. Either way what\n"
@@ -37,7 +37,7 @@ static const struct {
              "                        (repeatable)\n"
              "  --mode MODE           zero (default) or mean\n"
              "  --logits FILE.npy     write the logits, [images][classes] float32, in the study's order\n"
-             "  --method NAME         blas (default) or reference\n"
+             "  --method NAME         winograd (default), blas or reference\n"
              "  --memory SIZE         memory to use (500M, 2G)\n"
              "  --set KEY=VALUE       replace a value of the study (repeatable)\n"
              "  -h, --help            print this\n"},

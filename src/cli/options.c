@@ -122,7 +122,8 @@ bool lsn_parse_counts(const char *text, int **numbers, int *count, lsn_error *er
 bool lsn_parse_method(const char *text, lsn_method *method, lsn_error *err)
 {
     *method = lsn_method_find(text);
-    return *method != LSN_N_METHODS || lsn_fail(err, LSN_USAGE, "--method %s: should be blas or reference", text);
+    return *method != LSN_N_METHODS ||
+           lsn_fail(err, LSN_USAGE, "--method %s: should be winograd, blas or reference", text);
 }
 
 /* The long option nearest to what was written, for a hint; NULL if none is near. */

@@ -100,9 +100,11 @@ typedef struct work {
 static work count_work(const lsn_plan *plan)
 {
     lsn_ablation nothing = {.mask = {0}};
-    work w = {.whole = lsn_engine_madds(plan->model, &nothing) * plan->n_jobs * plan->images.count};
+    work w = {.whole =
+                  lsn_engine_madds(plan->model, LSN_METHOD_WINOGRAD, &nothing) * plan->n_jobs * plan->images.count};
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        w.needed += lsn_engine_madds(plan->model, &plan->evaluations[e].ablation) * plan->images.count;
+        w.needed +=
+            lsn_engine_madds(plan->model, LSN_METHOD_WINOGRAD, &plan->evaluations[e].ablation) * plan->images.count;
     return w;
 }
 
@@ -115,7 +117,7 @@ static bool measure_speed(const lsn_plan *plan, double *madds_s, lsn_error *err)
 {
     const lsn_model *model = plan->model;
     const lsn_ablation nothing = {.mask = {0}};
-    lsn_engine_options options = {.method = LSN_METHOD_BLAS, .memory_bytes = lsn_sweep_default_memory(1)};
+    lsn_engine_options options = {.method = LSN_METHOD_WINOGRAD, .memory_bytes = lsn_sweep_default_memory(1)};
     int32_t block = lsn_sweep_block_images(plan), rounds = 0;
     block = block > 32 ? 32 : block;
     size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
@@ -132,7 +134,7 @@ static bool measure_speed(const lsn_plan *plan, double *madds_s, lsn_error *err)
         seconds = rounds == 0 ? 0 : lsn_now_s() - began;
     }
     if (ok)
-        *madds_s = lsn_engine_madds(model, &nothing) * block * (rounds - 1) / seconds;
+        *madds_s = lsn_engine_madds(model, LSN_METHOD_WINOGRAD, &nothing) * block * (rounds - 1) / seconds;
     lsn_engine_destroy(engine);
     free(logits);
     free(images);

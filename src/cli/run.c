@@ -166,7 +166,7 @@ static int run_plan(const lsn_plan *plan, const lsn_ranks *ranks, run_options *o
 
 int lsn_command_run(int argc, char **argv)
 {
-    run_options options = {.sweep = {.method = LSN_METHOD_BLAS}};
+    run_options options = {.sweep = {.method = LSN_METHOD_WINOGRAD}};
     char *command = command_line(argc, argv);
     int code = read_options(&options, argc, argv);
     options.sweep.command = command;

@@ -1,6 +1,8 @@
 /* The engine's life: layers made ready, memory planned. */
 #include "engine_internal.h"
 
+#include "engine/sweep/sweep.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -160,8 +162,15 @@ static bool prepare(lsn_engine *engine, const lsn_engine_options *options, lsn_e
     for (int l = 0; l < model->n_layers; l++)
         most = model->layers[l].filters > most ? model->layers[l].filters : most;
     engine->sums = lsn_array(most, sizeof *engine->sums, err);
-    return engine->sums != NULL && describe_layers(engine, err) && pack_weights(engine, err) &&
-           plan_memory(engine, options->memory_bytes, err);
+    if (engine->sums == NULL || !describe_layers(engine, err))
+        return false;
+    if (options->method == LSN_METHOD_WINOGRAD) {
+        engine->sweep = sweep_create(engine, options, err);
+        return engine->sweep != NULL;
+    }
+    engine->kernels = engine_kernels_of(options->method);
+    engine->kernels->prepare();
+    return pack_weights(engine, err) && plan_memory(engine, options->memory_bytes, err);
 }
 
 lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err)
@@ -179,8 +188,7 @@ lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *
     if (engine == NULL)
         return NULL;
     engine->model = model;
-    engine->kernels = engine_kernels_of(options->method);
-    engine->kernels->prepare();
+    engine->method = options->method;
     if (!prepare(engine, options, err)) {
         lsn_engine_destroy(engine);
         return NULL;
@@ -192,6 +200,7 @@ void lsn_engine_destroy(lsn_engine *engine)
 {
     if (engine == NULL)
         return;
+    sweep_destroy(engine->sweep);
     free(engine->layers);
     free(engine->packed);
     free(engine->means);
@@ -217,4 +226,14 @@ bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_error *err
         return false;
     memcpy(engine->means, means, sizeof(float) * filters);
     return true;
+}
+
+lsn_engine_profile lsn_engine_profile_of(const lsn_engine *engine)
+{
+    return engine->sweep == NULL ? (lsn_engine_profile){0} : sweep_profile(engine->sweep);
+}
+
+const char *lsn_engine_isa(const lsn_engine *engine)
+{
+    return engine->sweep == NULL ? "none" : lsn_isa_name(engine->sweep->isa);
 }

@@ -74,9 +74,13 @@ typedef struct engine_layer {
     int filter_offset; /* where its filters begin in an array over all filters */
 } engine_layer;
 
+struct engine_sweep;
+
 struct lsn_engine {
     const lsn_model *model;
-    const engine_kernels *kernels;
+    lsn_method method;
+    const engine_kernels *kernels; /* NULL where `sweep` computes */
+    struct engine_sweep *sweep;
     engine_layer *layers; /* [n_layers] */
     float *packed;        /* the convolutions' weights, layer after layer */
     float *means;         /* NULL until set */
@@ -102,6 +106,10 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err);
 
 /* y = layer l of x, pooled; x holds n images. */
 void engine_compute(lsn_engine *engine, int l, const float *x, int n, float *y);
+
+/* Adds to sums[F] the means over the positions of each of the n images of layer l's map y[N][positions][F]; `begin` is
+ * the first one's place in the block, for the message. */
+bool engine_add_layer_means(lsn_engine *engine, int l, const float *y, int begin, int n, int64_t *sums, lsn_error *err);
 
 /* ---- masks --------------------------------------------------------------------------------------------------- */
 

@@ -1,11 +1,12 @@
 /* Mean activations: the intact network alone, with its maps before pooling. */
 #include "engine_internal.h"
 
+#include "engine/sweep/sweep.h"
+
 #include <math.h>
 #include <string.h>
 
-/* Adds to sums[F] the means over the positions of each of the n images of y[N][positions][F]. */
-static bool add_layer(lsn_engine *engine, int l, const float *y, int begin, int n, int64_t *sums, lsn_error *err)
+bool engine_add_layer_means(lsn_engine *engine, int l, const float *y, int begin, int n, int64_t *sums, lsn_error *err)
 {
     int filters = engine->model->layers[l].filters;
     size_t positions = engine->layers[l].map_floats / filters;
@@ -45,7 +46,7 @@ static bool roll(lsn_engine *engine, const float *x, int begin, int n, int64_t *
             engine_compute(engine, l, x, n, y);
         else
             engine->kernels->conv(x, n, &map, layer->weights, layer->bias, y, engine->workspace);
-        if (!add_layer(engine, l, y, begin, n, sums + layer->filter_offset, err))
+        if (!engine_add_layer_means(engine, l, y, begin, n, sums + layer->filter_offset, err))
             return false;
         if (!layer->fc && layer->conv.pool)
             engine_max_pool(y, n, map.h, map.w, map.filters, buffer[in]);
@@ -62,6 +63,8 @@ bool lsn_engine_add_means(lsn_engine *engine, const float *images, int n, int64_
     const lsn_model *model = engine->model;
     if (n < 0)
         return lsn_fail(err, LSN_INVALID, "a block of %d images", n);
+    if (engine->sweep != NULL)
+        return sweep_add_means(engine->sweep, images, n, sums, stop, context, err);
     if (!engine_reserve(engine, n, err))
         return false;
     size_t image = (size_t)model->input_h * model->input_w * model->input_channels;

@@ -9,6 +9,8 @@
  */
 #include "engine_internal.h"
 
+#include "engine/sweep/sweep.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +151,9 @@ bool lsn_engine_run(lsn_engine *engine, const float *images, int n, const lsn_ab
     for (int a = 0; a < n_ablations; a++)
         if (!engine_check_ablation(engine, ablations[a], a, err))
             return false;
+    if (engine->sweep != NULL)
+        return sweep_run(engine->sweep, images,
+                         &(sweep_request){ablations, n, n_ablations, baseline, logits, seconds, stop, context}, err);
     if (!order_ablations(engine, &r, err) || !engine_reserve(engine, n, err))
         return false;
     for (int a = 0; seconds != NULL && a < n_ablations; a++)

@@ -35,7 +35,7 @@ static void take_stock(coordinator *c)
     for (int32_t j = 0; j < plan->n_jobs; j++)
         c->jobs_of[plan->jobs[j].evaluation]++;
     for (int32_t e = 0; e < plan->n_evaluations; e++) {
-        c->cost[e] = lsn_engine_madds(plan->model, &plan->evaluations[e].ablation);
+        c->cost[e] = lsn_engine_madds(plan->model, c->options->method, &plan->evaluations[e].ablation);
         c->cost_whole += blocks * c->cost[e];
         if (lsn_store_complete(c->store, e))
             c->progress.jobs_done += c->jobs_of[e];
@@ -61,7 +61,7 @@ static bool begin(coordinator *c, lsn_error *err)
         .n_blocks = lsn_store_blocks(c->store),
         .n_workers = c->crew->workers,
         .cost = c->cost,
-        .unit_cost = lsn_engine_madds(c->plan->model, &nothing),
+        .unit_cost = lsn_engine_madds(c->plan->model, c->options->method, &nothing),
         .unit_s = UNIT_S,
         .held = c->crew->held,
         .has = has_part,

@@ -45,9 +45,31 @@ static bool insert_run(lsn_store *store, const lsn_run_record *record, lsn_error
     return ok;
 }
 
+/* What different methods compute differs in the last bits: a database holds results of one method only. */
+static bool check_method(const lsn_store *store, const lsn_run_record *record, lsn_error *err)
+{
+    static const char sql[] =
+        "SELECT method FROM run WHERE method IS NOT NULL AND (EXISTS (SELECT 1 FROM part) OR EXISTS (SELECT 1 FROM "
+        "evaluation WHERE status = 'done')) ORDER BY run DESC LIMIT 1";
+    bool row = false;
+    if (record->method == NULL)
+        return true;
+    sqlite3_stmt *query = database_prepare(&store->db, sql, err);
+    bool ok = query != NULL && database_row(&store->db, query, &row, err);
+    if (ok && row && strcmp(database_words(query, 0), record->method) != 0)
+        ok = lsn_fail(err, LSN_INVALID,
+                      "%s: its results were computed by the method %s, not %s, which differs in the last bits; use "
+                      "--method %s, another database (--db), or begin anew (--fresh)",
+                      store->db.path, database_words(query, 0), record->method, database_words(query, 0));
+    sqlite3_finalize(query);
+    return ok;
+}
+
 bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err)
 {
     lsn_error why;
+    if (!check_method(store, record, err))
+        return false;
     if (!store_begin(store, err))
         return false;
     return insert_run(store, record, &why) ? lsn_store_commit(store, err) : store_give_up(store, &why, err);

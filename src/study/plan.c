@@ -159,7 +159,9 @@ static void match(composition *c)
     lsn_error err = {0};
     if (model == NULL || data == NULL)
         return;
-    if (!lsn_model_set_input(model, lsn_data_height(data), lsn_data_width(data), lsn_data_channels(data), &err))
+    /* A misspelt key, reported already, may have been the preprocessing that makes the images fit. */
+    if (!lsn_model_set_input(model, lsn_data_height(data), lsn_data_width(data), lsn_data_channels(data), &err) &&
+        !lsn_has_unknown_key(c->spec.data.at))
         lsn_mistake_from(&c->mistakes, c->spec.data.images.at, &err);
     int classes = lsn_data_classes(data);
     if (classes <= model->classes)

@@ -200,5 +200,5 @@ static int check_method(lsn_method method)
 
 int main(void)
 {
-    return check_method(LSN_METHOD_REFERENCE) + check_method(LSN_METHOD_BLAS);
+    return check_method(LSN_METHOD_REFERENCE) + check_method(LSN_METHOD_BLAS) + check_method(LSN_METHOD_WINOGRAD);
 }

@@ -244,11 +244,11 @@ static void work_is_what_is_after_the_first_layer(void **state)
     bench *b = *state;
     lsn_ablation *nothing = mask_parse(b->model, "zero"), *last = mask_parse(b->model, "mean fcb:0");
     lsn_ablation *middle = mask_parse(b->model, "zero convd:1 fcb:3");
-    double whole = lsn_engine_madds(b->model, nothing);
+    double whole = lsn_engine_madds(b->model, LSN_METHOD_BLAS, nothing);
     double first = 11.0 * 9 * (27 * 5 + 45 * 7) + 5.0 * 4 * (63 * 9 + 81 * 8), fc = 32 * 13 + 13 * 11 + 11 * 6;
     assert_true(whole == first + fc);
-    assert_true(lsn_engine_madds(b->model, middle) == fc);
-    assert_true(lsn_engine_madds(b->model, last) == 11 * 6);
+    assert_true(lsn_engine_madds(b->model, LSN_METHOD_BLAS, middle) == fc);
+    assert_true(lsn_engine_madds(b->model, LSN_METHOD_BLAS, last) == 11 * 6);
     assert_non_null(strstr(lsn_engine_library(), "OpenBLAS"));
     mask_free(nothing), mask_free(last), mask_free(middle);
 }

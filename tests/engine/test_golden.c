@@ -178,6 +178,7 @@ int main(int argc, char **argv)
     golden g = {0};
     char *weights = source_path("models/", "fashion-vgg19.safetensors");
     bool good = load(&g, fashion ? weights : vgg19, fashion);
+    good = good && check(&g, LSN_METHOD_WINOGRAD, g.n, g.n_masks);
     good = good && check(&g, LSN_METHOD_BLAS, g.n, g.n_masks);
     /* The real network by plain loops takes seconds an image: the baseline and a mask of the last convolution. */
     good = good && check(&g, LSN_METHOD_REFERENCE, fashion ? g.n : 1, fashion ? g.n_masks : 1);

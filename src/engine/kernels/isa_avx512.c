@@ -1,0 +1,73 @@
+/* The kernels for AVX-512 (F, VL, DQ, BW): 14 rows x 32 columns in 28 of the 32 registers. */
+#include "kernels_internal.h"
+
+#include <immintrin.h>
+
+typedef __m512 vec;
+enum { LANES = 16, VECTORS = 2, ROWS = 14 };
+#define COLUMNS 32
+#define EACH_ROWS(what, ...)                                                                                      \
+    what(__VA_ARGS__, 1) what(__VA_ARGS__, 2) what(__VA_ARGS__, 3) what(__VA_ARGS__, 4) what(__VA_ARGS__, 5)      \
+        what(__VA_ARGS__, 6) what(__VA_ARGS__, 7) what(__VA_ARGS__, 8) what(__VA_ARGS__, 9) what(__VA_ARGS__, 10) \
+            what(__VA_ARGS__, 11) what(__VA_ARGS__, 12) what(__VA_ARGS__, 13) what(__VA_ARGS__, 14)
+
+static inline vec v_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+static inline void v_store(float *p, vec x)
+{
+    _mm512_storeu_ps(p, x);
+}
+
+/* The first n lanes; the others are 0. */
+static inline vec v_load_part(const float *p, int n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1U << n) - 1), p);
+}
+
+static inline void v_store_part(float *p, vec x, int n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1U << n) - 1), x);
+}
+
+static inline vec v_set(float x)
+{
+    return _mm512_set1_ps(x);
+}
+
+static inline vec v_add(vec a, vec b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+static inline vec v_sub(vec a, vec b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+/* a * b + c, rounded once */
+static inline vec v_fma(vec a, vec b, vec c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+/* c - a * b, rounded once */
+static inline vec v_fnma(vec a, vec b, vec c)
+{
+    return _mm512_fnmadd_ps(a, b, c);
+}
+
+/* a > b ? a : b */
+static inline vec v_max(vec a, vec b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+#include "product_template.h"
+#include "winograd_template.h"
+
+const lsn_isa lsn_isa_avx512 = {
+    "avx512", ROWS, COLUMNS, product_table, {input_f4, input_f6}, {output_f4, output_f6}, finish_pixels,
+};

@@ -1,0 +1,105 @@
+/* Packs weights into panels of LSN_PANEL filters:
+ *   direct      [panel][tap * channels + c][LSN_PANEL], tap = 3 * ky + kx
+ *   Winograd    [element][panel][c][LSN_PANEL], element = i * (p + 2) + j of G w G'
+ *   dense       [panel][pixel * channels + c][LSN_PANEL]
+ * Filters that the last panel lacks are 0. */
+#include "kernels_internal.h"
+
+#include <string.h>
+
+/* G of F(4x4,3x3) and F(6x6,3x3) for the points in winograd_template.h. */
+static const double g4[6][3] = {
+    {1.0 / 4, 0, 0},
+    {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+    {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+    {1.0 / 24, 1.0 / 12, 1.0 / 6},
+    {1.0 / 24, -1.0 / 12, 1.0 / 6},
+    {0, 0, 1},
+};
+static const double g6[8][3] = {
+    {1, 0, 0},
+    {-2.0 / 9, -2.0 / 9, -2.0 / 9},
+    {-2.0 / 9, 2.0 / 9, -2.0 / 9},
+    {1.0 / 90, 1.0 / 45, 2.0 / 45},
+    {1.0 / 90, -1.0 / 45, 2.0 / 45},
+    {32.0 / 45, 16.0 / 45, 8.0 / 45},
+    {32.0 / 45, -16.0 / 45, 8.0 / 45},
+    {0, 0, 1},
+};
+
+int lsn_conv_panels(int filters)
+{
+    return lsn_ceil_div(filters, LSN_PANEL);
+}
+
+static int elements_of(lsn_conv_method method)
+{
+    return method == LSN_CONV_F4 ? 36 : method == LSN_CONV_F6 ? 64 : 9;
+}
+
+size_t lsn_conv_weights_bytes(lsn_conv_method method, int channels, int filters)
+{
+    return (size_t)elements_of(method) * lsn_conv_panels(filters) * channels * LSN_PANEL * sizeof(float);
+}
+
+size_t lsn_dense_weights_bytes(int terms, int filters)
+{
+    return (size_t)lsn_conv_panels(filters) * terms * LSN_PANEL * sizeof(float);
+}
+
+/* u[element] = G w G' of one filter's channel w[3][3]. */
+static void transform(const double (*g)[3], int points, const float *w, float *u)
+{
+    double rows[8][3];
+    for (int i = 0; i < points; i++)
+        for (int x = 0; x < 3; x++)
+            rows[i][x] = g[i][0] * w[x] + g[i][1] * w[3 + x] + g[i][2] * w[6 + x];
+    for (int i = 0; i < points; i++)
+        for (int j = 0; j < points; j++)
+            u[i * points + j] = (float)(rows[i][0] * g[j][0] + rows[i][1] * g[j][1] + rows[i][2] * g[j][2]);
+}
+
+/* Writes row c of the panel for all elements. */
+static void pack_winograd_row(lsn_conv_method method, float *packed, const float *w, int channels, int filters,
+                              int panel, int c)
+{
+    float rows[64][LSN_PANEL] = {{0}};
+    int points = method == LSN_CONV_F4 ? 6 : 8, panels = lsn_conv_panels(filters);
+    int n = lsn_min_int(LSN_PANEL, filters - panel * LSN_PANEL);
+    for (int f = 0; f < n; f++) {
+        float u[64];
+        transform(method == LSN_CONV_F4 ? g4 : g6, points, w + ((size_t)(panel * LSN_PANEL + f) * channels + c) * 9, u);
+        for (int e = 0; e < points * points; e++)
+            rows[e][f] = u[e];
+    }
+    for (int e = 0; e < points * points; e++)
+        memcpy(packed + (((size_t)e * panels + panel) * channels + c) * LSN_PANEL, rows[e], sizeof rows[e]);
+}
+
+void lsn_conv_pack(lsn_conv_method method, float *packed, const float *w, int channels, int filters, int first_panel,
+                   int end_panel)
+{
+    if (method == LSN_CONV_DIRECT) {
+        lsn_dense_pack(packed, w, channels, 9, filters, first_panel, end_panel);
+        return;
+    }
+    for (int panel = first_panel; panel < end_panel; panel++)
+        for (int c = 0; c < channels; c++)
+            pack_winograd_row(method, packed, w, channels, filters, panel, c);
+}
+
+void lsn_dense_pack(float *packed, const float *w, int channels, int pixels, int filters, int first_panel,
+                    int end_panel)
+{
+    for (int panel = first_panel; panel < end_panel; panel++) {
+        float *to = packed + (size_t)panel * channels * pixels * LSN_PANEL;
+        for (int f = 0; f < LSN_PANEL; f++) {
+            size_t filter = (size_t)panel * LSN_PANEL + f;
+            const float *from = w + filter * channels * pixels;
+            for (int x = 0; x < pixels; x++)
+                for (int c = 0; c < channels; c++)
+                    to[((size_t)x * channels + c) * LSN_PANEL + f] =
+                        filter < (size_t)filters ? from[(size_t)c * pixels + x] : 0.0F;
+        }
+    }
+}

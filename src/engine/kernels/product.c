@@ -1,0 +1,93 @@
+/* Matrix products of packed rows and one panel of weights, cut into micro-kernels. */
+#include "kernels_internal.h"
+
+#include <string.h>
+
+/* Memory to be fetched while products run, a few lines for each segment of terms. */
+typedef struct fetch {
+    const char *at, *end;
+    int lines; /* a segment */
+} fetch;
+
+static void run_rows(const lsn_isa *isa, const lsn_rows *rows, lsn_product *product, int columns, fetch *ahead)
+{
+    lsn_product_kernel *const *kernels = isa->product[rows->stride][rows->index != NULL][columns / 16 - 1];
+    int groups = lsn_ceil_div(rows->rows, isa->rows), most = rows->rows / groups, larger = rows->rows % groups;
+    int segments = lsn_ceil_div(product->terms, product->segment);
+    for (int g = 0; g < groups; g++) {
+        int n = most + (g < larger);
+        product->next = ahead->at;
+        product->next_lines = ahead->at < ahead->end ? ahead->lines : 0;
+        kernels[n - 1](product);
+        ahead->at += 64 * (ptrdiff_t)product->next_lines * segments;
+        product->a += n * (rows->stride == LSN_STRIDE_CHUNK ? LSN_CHUNK : rows->stride == LSN_STRIDE_1 ? 1 : 3);
+        product->c += n * product->c_stride;
+    }
+}
+
+void lsn_product_panel(const lsn_isa *isa, const lsn_rows *rows, const float *panel, int filters, bool accumulate,
+                       float *c, ptrdiff_t c_stride, const void *next, size_t next_bytes)
+{
+    int groups = lsn_ceil_div(rows->rows, isa->rows), segments = lsn_ceil_div(rows->terms, rows->segment);
+    int widths = lsn_ceil_div(filters, isa->columns);
+    size_t lines = lsn_round_up(next_bytes, 64) / 64, calls = (size_t)groups * segments * widths;
+    fetch ahead = {next, (const char *)next + next_bytes, next == NULL ? 0 : (int)((lines + calls - 1) / calls)};
+    if (next == NULL)
+        ahead.end = ahead.at;
+    for (int k = 0; k < rows->terms; k += LSN_TERMS_BLOCK) {
+        for (int f = 0; f < filters;) {
+            int columns = filters - f > 16 && isa->columns == 32 ? 32 : 16;
+            lsn_product product = {
+                .a = rows->a + k / rows->segment * rows->segment_stride,
+                .segment_stride = rows->segment_stride,
+                .segment = rows->segment,
+                .terms = lsn_min_int(LSN_TERMS_BLOCK, rows->terms - k),
+                .b = panel + (rows->index == NULL ? (ptrdiff_t)k * LSN_PANEL : 0) + f,
+                .index = rows->index == NULL ? NULL : rows->index + k,
+                .c = c + f,
+                .c_stride = c_stride,
+                .accumulate = accumulate || k > 0,
+            };
+            run_rows(isa, rows, &product, columns, &ahead);
+            f += columns;
+        }
+    }
+}
+
+void lsn_gather_panel(float *to, const float *panels, int w_terms, const int *index, int terms, const int *columns,
+                      int filters)
+{
+    size_t at[LSN_PANEL];
+    for (int f = 0; f < filters; f++)
+        at[f] = (size_t)(columns[f] / LSN_PANEL) * w_terms * LSN_PANEL + columns[f] % LSN_PANEL;
+    for (int k = 0; k < terms; k++) {
+        const float *from = panels + (ptrdiff_t)LSN_PANEL * (index == NULL ? k : index[k]);
+        for (int f = 0; f < filters; f++)
+            to[(ptrdiff_t)k * LSN_PANEL + f] = from[at[f]];
+        for (int f = filters; f < LSN_PANEL; f++)
+            to[(ptrdiff_t)k * LSN_PANEL + f] = 0.0F;
+    }
+}
+
+void lsn_pack_terms(float *row, ptrdiff_t chunk_stride, int first, const float *from, int n)
+{
+    while (n > 0) {
+        int lane = first % LSN_CHUNK, count = lsn_min_int(n, LSN_CHUNK - lane);
+        float *to = row + first / LSN_CHUNK * chunk_stride + lane;
+        if (from == NULL) {
+            memset(to, 0, (size_t)count * sizeof *to);
+        } else {
+            memcpy(to, from, (size_t)count * sizeof *to);
+            from += count;
+        }
+        first += count;
+        n -= count;
+    }
+}
+
+void lsn_gather_channels(float *to, const float *from, size_t pixels, int channels, const int *list, int n)
+{
+    for (size_t x = 0; x < pixels; x++, from += channels, to += n)
+        for (int i = 0; i < n; i++)
+            to[i] = from[list[i]];
+}

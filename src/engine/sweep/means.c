@@ -1,0 +1,60 @@
+/* Mean activations: the intact network, with its maps before pooling. */
+#include "engine/sweep/sweep.h"
+
+#include <string.h>
+
+/* Layer l's map for images i < n, before pooling, to sweep->z[i]. */
+static void run_unpooled(engine_sweep *sweep, int l, const float *x, int n)
+{
+    const sweep_layer *layer = &sweep->layers[l];
+    for (int i = 0; i < n; i++) {
+        const float *in = x + (size_t)i * layer->in_floats;
+        float *out = sweep->z + (size_t)i * layer->z_floats;
+        sweep->images[i] = (lsn_conv_image){.in = in, .out = out};
+        sweep->rows[i] = (lsn_dense_row){.in = in, .out = out};
+    }
+    lsn_conv conv = layer->conv;
+    conv.pool = false;
+    if (layer->fc)
+        sweep_run_dense(sweep, &layer->dense, n);
+    else
+        sweep_run_conv(sweep, &conv, n);
+}
+
+/* sweep->z as the next layer sees it: y. */
+static void pool(engine_sweep *sweep, int l, int n, float *y)
+{
+    const lsn_layer *layer = &sweep->engine->model->layers[l];
+    const sweep_layer *here = &sweep->layers[l];
+    const size_t next = sweep->layers[l + 1].in_floats;
+    for (int i = 0; i < n; i++) {
+        const float *z = sweep->z + (size_t)i * here->z_floats;
+        float *to = sweep_output_place(sweep, l, i, y + (size_t)i * next);
+        if (layer->pool)
+            engine_max_pool(z, 1, layer->h, layer->w, layer->filters, to);
+        else
+            memcpy(to, z, here->z_floats * sizeof *z);
+        sweep_finish_output(sweep, l, i, y + (size_t)i * next);
+    }
+}
+
+bool sweep_add_means(engine_sweep *sweep, const float *images, int n, int64_t *sums, lsn_stop *stop, void *context,
+                     lsn_error *err)
+{
+    lsn_engine *engine = sweep->engine;
+    const size_t image = sweep->layers[0].in_floats;
+    for (int begin = 0; begin < n; begin += sweep->sub_block) {
+        const int here = n - begin < sweep->sub_block ? n - begin : sweep->sub_block;
+        const float *x = images + (size_t)begin * image;
+        for (int l = 0; l < sweep->n_layers - 1; l++) {
+            if (!engine_go_on(stop, context, err))
+                return false;
+            run_unpooled(sweep, l, x, here);
+            if (!engine_add_layer_means(engine, l, sweep->z, begin, here, sums + engine->layers[l].filter_offset, err))
+                return false;
+            pool(sweep, l, here, sweep->intact[l % 2]);
+            x = sweep->intact[l % 2];
+        }
+    }
+    return true;
+}

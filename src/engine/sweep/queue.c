@@ -1,0 +1,92 @@
+/* The layers' queues. A layer runs when its stack is full and pushes its outputs to the next; the last ones in run
+ * first, so that nothing is moved. Invariant: between calls every queue holds fewer than its stack. */
+#include "engine/sweep/sweep.h"
+
+#include <assert.h>
+#include <string.h>
+
+float *sweep_push(engine_sweep *sweep, int l, int n, sweep_pair **pairs)
+{
+    sweep_queue *queue = &sweep->layers[l].queue;
+    assert(queue->count + n <= queue->room);
+    *pairs = queue->pairs + queue->count;
+    return queue->in + (size_t)queue->count * sweep->layers[l].in_floats;
+}
+
+static float *logits_of(const engine_sweep *sweep, sweep_pair pair)
+{
+    const sweep_request *r = sweep->request;
+    size_t row = (size_t)pair.ablation * (size_t)r->n + (size_t)pair.image;
+    return r->logits + row * (size_t)sweep->engine->model->classes;
+}
+
+/* The last n inputs of layer l, a convolution, into layer l + 1's queue. */
+static void run_conv(engine_sweep *sweep, int l, int n)
+{
+    sweep_layer *layer = &sweep->layers[l], *next = &sweep->layers[l + 1];
+    sweep_pair *pairs;
+    float *to = sweep_push(sweep, l + 1, n, &pairs);
+    const float *in = layer->queue.in + (size_t)(layer->queue.count - n) * layer->in_floats;
+    for (int i = 0; i < n; i++)
+        sweep->images[i] = (lsn_conv_image){
+            .in = in + (size_t)i * layer->in_floats,
+            .out = sweep_output_place(sweep, l, i, to + (size_t)i * next->in_floats),
+        };
+    sweep_run_conv(sweep, &layer->conv, n);
+    for (int i = 0; i < n; i++)
+        sweep_finish_output(sweep, l, i, to + (size_t)i * next->in_floats);
+    memcpy(pairs, layer->queue.pairs + layer->queue.count - n, (size_t)n * sizeof *pairs);
+}
+
+/* The same for a fully connected layer; the last one's outputs are logits and go to their place. */
+static void run_dense(engine_sweep *sweep, int l, int n)
+{
+    sweep_layer *layer = &sweep->layers[l];
+    const sweep_pair *from = layer->queue.pairs + layer->queue.count - n;
+    const float *in = layer->queue.in + (size_t)(layer->queue.count - n) * layer->in_floats;
+    bool last = l == sweep->n_layers - 1;
+    sweep_pair *pairs = NULL;
+    float *to = last ? NULL : sweep_push(sweep, l + 1, n, &pairs);
+    for (int i = 0; i < n; i++)
+        sweep->rows[i] = (lsn_dense_row){
+            .in = in + (size_t)i * layer->in_floats,
+            .out = last ? logits_of(sweep, from[i]) : to + (size_t)i * layer->out_floats,
+        };
+    sweep_run_dense(sweep, &layer->dense, n);
+    if (!last)
+        memcpy(pairs, from, (size_t)n * sizeof *pairs);
+}
+
+/* Runs layer l on at most a stack of its inputs. */
+static bool run_layer(engine_sweep *sweep, int l, lsn_error *err)
+{
+    sweep_layer *layer = &sweep->layers[l];
+    int n = layer->queue.count < layer->queue.stack ? layer->queue.count : layer->queue.stack;
+    if (!engine_go_on(sweep->request->stop, sweep->request->context, err))
+        return false;
+    if (layer->fc)
+        run_dense(sweep, l, n);
+    else
+        run_conv(sweep, l, n);
+    layer->queue.count -= n;
+    return l == sweep->n_layers - 1 || sweep_pushed(sweep, l + 1, n, err);
+}
+
+bool sweep_pushed(engine_sweep *sweep, int l, int n, lsn_error *err)
+{
+    sweep_queue *queue = &sweep->layers[l].queue;
+    queue->count += n;
+    while (queue->count >= queue->stack)
+        if (!run_layer(sweep, l, err))
+            return false;
+    return true;
+}
+
+bool sweep_flush(engine_sweep *sweep, lsn_error *err)
+{
+    for (int l = 0; l < sweep->n_layers; l++)
+        while (sweep->layers[l].queue.count > 0)
+            if (!run_layer(sweep, l, err))
+                return false;
+    return true;
+}

@@ -1,0 +1,168 @@
+/* Ablations of several layers. The first layer's mask is a linear step like any other. From there on a masked filter of
+ * a later layer is neither computed (it is left out of the layer's columns) nor read (it is left out of the next one's
+ * rows). Where the mode is not zero, or a layer loses all its filters, there is nothing to leave out: the layer is
+ * computed in full and its filters are overwritten. */
+#include "engine/sweep/sweep.h"
+
+#include <string.h>
+
+/* What a layer leaves of itself. */
+typedef struct kept {
+    const int *filters; /* NULL: all */
+    int count;
+} kept;
+
+/* One ablation on its way through the layers. */
+typedef struct solo {
+    engine_sweep *sweep;
+    const lsn_ablation *ablation;
+    const float *means;    /* of all filters; NULL: zero */
+    int part;              /* the next part that has not been applied */
+    int count;             /* images */
+    kept in;               /* channels that the present input holds */
+    int in_list, out_list; /* which of sweep->list hold them */
+} solo;
+
+/* The mask of layer l, or NULL. */
+static const lsn_mask_part *part_at(const solo *s, int l)
+{
+    const lsn_mask *mask = &s->ablation->mask;
+    return s->part < mask->count && mask->parts[s->part].layer == l ? &mask->parts[s->part] : NULL;
+}
+
+/* What layer l keeps under its mask, where computing only that is right; else all. */
+static kept keeps(solo *s, int l)
+{
+    const int filters = s->sweep->engine->model->layers[l].filters;
+    const lsn_mask_part *part = part_at(s, l);
+    kept k = {NULL, filters};
+    if (part == NULL || s->means != NULL || part->count == filters)
+        return k;
+    int *list = s->sweep->list[s->out_list], n = 0;
+    for (int f = 0, r = 0; f < filters; f++) {
+        if (r < part->count && part->filters[r] == f)
+            r++;
+        else
+            list[n++] = f;
+    }
+    return (kept){list, n};
+}
+
+/* The biases of the kept filters. */
+static const float *bias_of(solo *s, const float *bias, kept k)
+{
+    if (k.filters == NULL)
+        return bias;
+    for (int i = 0; i < k.count; i++)
+        s->sweep->bias[i] = bias[k.filters[i]];
+    return s->sweep->bias;
+}
+
+/* Makes y, layer l's output [count][pixels][k.count], what the next layer shall see. */
+static void settle(solo *s, int l, kept k, float *y)
+{
+    const sweep_layer *layer = &s->sweep->layers[l];
+    const int filters = s->sweep->engine->model->layers[l].filters;
+    const lsn_mask_part *part = part_at(s, l);
+    if (part != NULL) {
+        if (k.filters == NULL)
+            engine_mask(y, (size_t)s->count * (layer->out_floats / (size_t)filters), filters, part,
+                        s->means == NULL ? NULL : s->means + s->sweep->engine->layers[l].filter_offset);
+        s->part++;
+    }
+    s->in = k;
+    int list = s->in_list;
+    s->in_list = s->out_list;
+    s->out_list = list;
+}
+
+static void conv(solo *s, int l, const float *x, float *y)
+{
+    engine_sweep *sweep = s->sweep;
+    const sweep_layer *layer = &sweep->layers[l];
+    const kept k = keeps(s, l);
+    lsn_conv c = layer->conv;
+    c.channels = s->in.count;
+    c.rows = s->in.filters;
+    c.filters = k.count;
+    c.columns = k.filters;
+    c.bias = bias_of(s, layer->conv.bias, k);
+    const size_t in = (size_t)layer->in_pixels * (size_t)s->in.count;
+    const size_t out = layer->out_floats / (size_t)layer->conv.filters * (size_t)k.count;
+    for (int i = 0; i < s->count; i++)
+        sweep->images[i] = (lsn_conv_image){.in = x + (size_t)i * in, .out = y + (size_t)i * out};
+    sweep_run_conv(sweep, &c, s->count);
+    settle(s, l, k, y);
+}
+
+/* The first fully connected layer's input of kept channels is [grid][grid][kept], so that its terms are listed. */
+static void dense(solo *s, int l, const float *x, float *y, size_t y_stride)
+{
+    engine_sweep *sweep = s->sweep;
+    const sweep_layer *layer = &sweep->layers[l];
+    const kept k = keeps(s, l);
+    lsn_dense d = layer->dense;
+    if (s->in.filters != NULL) {
+        int *terms = sweep->list[SOLO_TERMS], n = 0;
+        for (int p = 0; p < layer->in_pixels; p++)
+            for (int i = 0; i < s->in.count; i++)
+                terms[n++] = p * layer->channels + s->in.filters[i];
+        d.rows = terms;
+        d.terms = n;
+    }
+    d.filters = k.count;
+    d.columns = k.filters;
+    d.bias = bias_of(s, layer->dense.bias, k);
+    for (int i = 0; i < s->count; i++)
+        sweep->rows[i] = (lsn_dense_row){
+            .in = x + (size_t)i * (size_t)d.terms,
+            .out = y + (size_t)i * (y_stride > 0 ? y_stride : (size_t)k.count),
+        };
+    sweep_run_dense(sweep, &d, s->count);
+    settle(s, l, k, y);
+}
+
+/* [count][grid][grid][kept] from [count][H][W][kept]. */
+static const float *average(solo *s, const float *x, float *y)
+{
+    const lsn_model *model = s->sweep->engine->model;
+    const lsn_layer *last = &model->layers[model->n_conv - 1];
+    const size_t in = (size_t)last->out_h * (size_t)last->out_w * (size_t)s->in.count;
+    const size_t out = (size_t)model->grid * (size_t)model->grid * (size_t)s->in.count;
+    for (int i = 0; i < s->count; i++)
+        sweep_average_pool(s->sweep, s->in.count, x + (size_t)i * in, y + (size_t)i * out);
+    return y;
+}
+
+bool sweep_solo(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err)
+{
+    const sweep_request *r = sweep->request;
+    const lsn_model *model = sweep->engine->model;
+    const size_t classes = (size_t)model->classes;
+    solo s = {.sweep = sweep,
+              .ablation = r->ablations[ablation],
+              .part = 1,
+              .count = count,
+              .in_list = SOLO_IN,
+              .out_list = SOLO_OUT};
+    s.means = s.ablation->mode == LSN_MEAN ? sweep->engine->means : NULL;
+    float *logits = r->logits + ((size_t)ablation * (size_t)r->n + (size_t)begin) * classes;
+    float *y = sweep->solo[0];
+    sweep_step_raw(sweep, s.ablation, n, a, begin - sweep->first, count, y);
+    settle(&s, n, (kept){NULL, model->layers[n].filters}, y);
+    for (int l = n + 1; l < model->n_layers; l++) {
+        if (!engine_go_on(r->stop, r->context, err))
+            return false;
+        const float *x = y;
+        y = sweep->solo[(l - n) % 2];
+        if (l == model->n_conv && sweep->average)
+            x = average(&s, x, sweep->solo[2]);
+        if (l == model->n_layers - 1)
+            dense(&s, l, x, logits, classes);
+        else if (l >= model->n_conv)
+            dense(&s, l, x, y, 0);
+        else
+            conv(&s, l, x, y);
+    }
+    return true;
+}

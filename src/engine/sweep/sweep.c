@@ -1,0 +1,161 @@
+/* The rolling pass of the intact network, and what branches off it. */
+#include "engine/sweep/sweep.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The layer whose output an ablation masks first; -1 where it masks nothing. */
+static int first_layer(const lsn_ablation *ablation)
+{
+    return ablation->mask.count == 0 ? -1 : ablation->mask.parts[0].layer;
+}
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Whether layer n's pre-activations will be asked for: some ablation begins at the layer before. */
+static bool anyone_begins_at(const sweep_request *r, int l)
+{
+    for (int a = 0; a < r->n_ablations; a++)
+        if (first_layer(r->ablations[a]) == l)
+            return true;
+    return false;
+}
+
+/* Layer n of the intact network for `count` images: y from x, and z where wanted. */
+static void roll_layer(engine_sweep *sweep, int n, const float *x, int count, float *y, bool want_z)
+{
+    sweep_layer *layer = &sweep->layers[n];
+    const bool last = n == sweep->n_layers - 1;
+    const size_t out = last ? layer->out_floats : sweep->layers[n + 1].in_floats;
+    for (int at = 0; at < count; at += sweep->step_images) {
+        int here = smaller(count - at, sweep->step_images);
+        for (int i = 0; i < here; i++) {
+            const float *in = x + (size_t)(at + i) * layer->in_floats;
+            float *to = y + (size_t)(at + i) * out;
+            float *z = want_z ? sweep->z + (size_t)(at + i) * layer->z_floats : NULL;
+            if (layer->fc)
+                sweep->rows[i] = (lsn_dense_row){.in = in, .out = to, .pre = z};
+            else
+                sweep->images[i] = (lsn_conv_image){.in = in, .out = sweep_output_place(sweep, n, i, to), .pre = z};
+        }
+        if (layer->fc)
+            sweep_run_dense(sweep, &layer->dense, here);
+        else
+            sweep_run_conv(sweep, &layer->conv, here);
+        for (int i = 0; i < here; i++)
+            sweep_finish_output(sweep, n, i, y + (size_t)(at + i) * out);
+    }
+}
+
+/* All ablations that begin at layer n - 1, whose intact outputs are x. */
+static bool branch(engine_sweep *sweep, int n, const float *x, int count, lsn_error *err)
+{
+    const sweep_request *r = sweep->request;
+    for (int a = 0; a < r->n_ablations; a++) {
+        const lsn_ablation *ablation = r->ablations[a];
+        if (first_layer(ablation) != n - 1)
+            continue;
+        int most = sweep->step_images;
+        if (n + 1 < sweep->n_layers)
+            most = smaller(most, sweep->layers[n + 1].queue.stack);
+        for (int at = 0; at < count; at += most) {
+            int here = smaller(count - at, most);
+            const float *from = x + (size_t)at * sweep->layers[n].in_floats;
+            if (!engine_go_on(r->stop, r->context, err))
+                return false;
+            bool alone = ablation->mask.count > 1;
+            if (!(alone ? sweep_solo : sweep_step)(sweep, a, n, from, sweep->first + at, here, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool check_finite(const float *logits, int begin, int n, int classes, lsn_error *err)
+{
+    for (size_t i = 0; i < (size_t)n * (size_t)classes; i++)
+        if (!isfinite(logits[i]))
+            return lsn_fail(err, LSN_INVALID,
+                            "image %d of the block: a logit of the intact network is not a finite number; check the "
+                            "weights, the image and its preprocessing",
+                            begin + (int)(i / (size_t)classes));
+    return true;
+}
+
+/* Images first .. first+count-1, at x. */
+static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
+{
+    const sweep_request *r = sweep->request;
+    const int classes = sweep->engine->model->classes;
+    float *baseline = r->baseline + (size_t)sweep->first * (size_t)classes;
+    for (int n = 0; n < sweep->n_layers; n++) {
+        const bool last = n == sweep->n_layers - 1;
+        float *y = last ? baseline : sweep->intact[n % 2];
+        if (!engine_go_on(r->stop, r->context, err))
+            return false;
+        bool begins = n > 0 && anyone_begins_at(r, n - 1);
+        roll_layer(sweep, n, x, count, y, begins);
+        if (begins && !branch(sweep, n, x, count, err))
+            return false;
+        x = y;
+    }
+    return check_finite(baseline, sweep->first, count, classes, err);
+}
+
+/* Ablations that remove nothing. */
+static void copy_baselines(const sweep_request *r, int classes)
+{
+    const size_t block = (size_t)r->n * (size_t)classes;
+    for (int a = 0; a < r->n_ablations; a++)
+        if (first_layer(r->ablations[a]) < 0)
+            memcpy(r->logits + (size_t)a * block, r->baseline, block * sizeof(float));
+}
+
+/* Pairs are computed together, so an ablation's time is its share of all by its predicted work. */
+static void share_seconds(const engine_sweep *sweep, const sweep_request *r, double seconds)
+{
+    const lsn_model *model = sweep->engine->model;
+    const lsn_ablation nothing = {.mask = {0}};
+    double all = 0, intact = lsn_engine_madds(model, LSN_METHOD_WINOGRAD, &nothing);
+    for (int a = 0; a < r->n_ablations; a++) {
+        r->seconds[a] =
+            first_layer(r->ablations[a]) < 0 ? 0 : lsn_engine_madds(model, LSN_METHOD_WINOGRAD, r->ablations[a]);
+        all += r->seconds[a];
+    }
+    for (int a = 0; a < r->n_ablations; a++)
+        r->seconds[a] *= seconds / (all + intact);
+}
+
+lsn_engine_profile sweep_profile(const engine_sweep *sweep)
+{
+    lsn_engine_profile profile = sweep->profile;
+    profile.input_s = sweep->phases.input;
+    profile.product_s = sweep->phases.product;
+    profile.output_s = sweep->phases.output;
+    return profile;
+}
+
+bool sweep_run(engine_sweep *sweep, const float *images, const sweep_request *request, lsn_error *err)
+{
+    const size_t image = sweep->layers[0].in_floats;
+    const double began = lsn_now_s();
+    bool ok = true;
+    sweep->request = request;
+    for (int l = 0; l < sweep->n_layers; l++)
+        sweep->layers[l].queue.count = 0; /* a run that was stopped may have left some */
+    for (int begin = 0; ok && begin < request->n; begin += sweep->sub_block) {
+        sweep->first = begin;
+        ok = roll(sweep, images + (size_t)begin * image, smaller(request->n - begin, sweep->sub_block), err);
+    }
+    ok = ok && sweep_flush(sweep, err);
+    if (ok)
+        copy_baselines(request, sweep->engine->model->classes);
+    sweep->request = NULL;
+    sweep->profile.run_s += lsn_now_s() - began;
+    if (ok && request->seconds != NULL)
+        share_seconds(sweep, request, lsn_now_s() - began);
+    return ok;
+}

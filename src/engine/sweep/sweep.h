@@ -1,0 +1,142 @@
+/* The sweep: many ablations on a block of images, sharing all that they can.
+ *
+ * The intact network is rolled forward over a sub-block of images, layer by layer. When layer n has been computed, each
+ * ablation whose first layer is n - 1 branches off by the linear step: the pre-activation of layer n is linear in the
+ * removed channels S, z' = z - W[:,S] * a[S], so that only they (or only the kept ones, whichever are fewer) are
+ * computed. What comes out are pairs (ablation, image), which from layer n + 1 on need every layer in full.
+ *
+ * Pairs of all ablations are stacked: each layer has a queue of inputs, and runs when its stack is full. So a kernel
+ * always has full blocks, and a fully connected layer reads its weights once for many pairs. Since an output of a
+ * kernel depends on its own image only, a pair's logits do not depend on what it was stacked with.
+ *
+ * An ablation of several layers goes its way alone (solo.c): its later masks change what is computed and read. */
+#ifndef LESION_ENGINE_SWEEP_H
+#define LESION_ENGINE_SWEEP_H
+
+#include "engine/engine_internal.h"
+#include "engine/kernels/kernels.h"
+
+/* (ablation, image) */
+typedef struct sweep_pair {
+    int ablation, image;
+} sweep_pair;
+
+/* Inputs that wait for a layer. Full means `stack`; there is room for a push of the layer before besides. */
+typedef struct sweep_queue {
+    float *in;         /* [room][in_floats] */
+    sweep_pair *pairs; /* [room] */
+    int count, stack, room;
+} sweep_queue;
+
+typedef struct sweep_layer {
+    bool fc;
+    lsn_conv conv;   /* the layer in full */
+    lsn_conv step;   /* the linear step over few channels; not for layer 0 */
+    lsn_dense dense; /* where fc */
+    float *weights, *step_weights;
+    size_t in_floats, out_floats; /* of one image; the first fully connected layer's input is [grid][grid][C] */
+    size_t z_floats;              /* pre-activation */
+    int in_pixels, channels;      /* in_floats = in_pixels * channels */
+    sweep_queue queue;
+} sweep_layer;
+
+/* Lists of channels and terms in use at a time: a step's channels and terms, what a solo's input and output keep, its
+ * terms. */
+enum { STEP_CHANNELS, STEP_TERMS, SOLO_IN, SOLO_OUT, SOLO_TERMS, SWEEP_LISTS };
+
+typedef struct engine_sweep {
+    lsn_engine *engine;
+    const lsn_isa *isa;
+    int threads;
+    sweep_layer *layers;
+    int n_layers;
+    bool average;           /* the last map must be average-pooled before the first fully connected layer */
+    int sub_block;          /* images rolled at a time */
+    int step_images;        /* images of one linear step, at most */
+    size_t workspace_bytes; /* of one thread */
+    char *workspace;        /* [threads][workspace_bytes] */
+    float *intact[2];       /* [sub_block][largest output]: a layer's input and output in turn */
+    float *z;               /* [sub_block][largest pre-activation] */
+    float *gathered;        /* [step_images][largest input]: the channels of a linear step */
+    float *map;             /* [most images of a run][last map]: before average pooling; NULL where there is none */
+    int map_images;
+    float *solo[3];         /* [step_images][largest map]: for ablations of several layers */
+    lsn_conv_image *images; /* [most_images] */
+    lsn_dense_row *rows;    /* [most_images] */
+    int most_images;
+    int *list[SWEEP_LISTS]; /* [most terms]: lists of channels or terms */
+    float *bias;            /* [most filters] */
+    lsn_conv_phases phases;
+    lsn_engine_profile profile;
+
+    /* What is asked for at present. */
+    const struct sweep_request *request;
+    int first; /* of the images that are being rolled, in the block */
+} engine_sweep;
+
+typedef struct sweep_request {
+    const lsn_ablation *const *ablations;
+    int n, n_ablations;
+    float *baseline, *logits;
+    double *seconds;
+    lsn_stop *stop;
+    void *context;
+} sweep_request;
+
+/* ---- plan.c -------------------------------------------------------------------------------------------------- */
+
+/* How a convolution is computed: by the size of its map and its channels. */
+lsn_conv_method sweep_conv_method(const lsn_layer *layer);
+/* And its linear step over `channels` channels. */
+lsn_conv_method sweep_step_method(const lsn_layer *layer, int channels);
+
+engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err);
+void sweep_destroy(engine_sweep *sweep);
+
+/* ---- layers.c: one layer on many images ---------------------------------------------------------------------- */
+
+/* Runs the convolution on sweep->images[0 .. n-1], over the threads. */
+void sweep_run_conv(engine_sweep *sweep, const lsn_conv *conv, int n);
+/* Runs the fully connected layer on sweep->rows[0 .. n-1]. */
+void sweep_run_dense(engine_sweep *sweep, const lsn_dense *dense, int n);
+/* y[grid][grid][C] from the last map's x[H][W][C], adaptive average pooling as PyTorch defines it. */
+void sweep_average_pool(const engine_sweep *sweep, int channels, const float *x, float *y);
+/* Where layer l's output for image i of a run of n has to go so that `to` is layer l + 1's input: `to` itself, or
+ * before average pooling a place of its own; and what then makes it that input. */
+float *sweep_output_place(engine_sweep *sweep, int l, int i, float *to);
+void sweep_finish_output(engine_sweep *sweep, int l, int i, float *to);
+
+/* ---- queue.c ------------------------------------------------------------------------------------------------- */
+
+/* Room for `n` (at most its stack) more inputs of layer l; written by the caller, then counted by sweep_pushed. */
+float *sweep_push(engine_sweep *sweep, int l, int n, sweep_pair **pairs);
+bool sweep_pushed(engine_sweep *sweep, int l, int n, lsn_error *err);
+/* Runs all that waits, to the logits. */
+bool sweep_flush(engine_sweep *sweep, lsn_error *err);
+
+/* ---- step.c -------------------------------------------------------------------------------------------------- */
+
+/* The linear step of an ablation of one layer, from layer n - 1 of images begin .. begin+count-1 (intact: a, of their
+ * first; layer n's pre-activations are in sweep->z), into layer n + 1's queue or the logits. */
+bool sweep_step(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err);
+
+/* The same for one of several layers, its first mask only: y[count][layer n's output], before average pooling. */
+void sweep_step_raw(engine_sweep *sweep, const lsn_ablation *ablation, int n, const float *a, int begin, int count,
+                    float *y);
+
+/* ---- solo.c -------------------------------------------------------------------------------------------------- */
+
+/* The same for an ablation of several layers, all the way to its logits. */
+bool sweep_solo(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err);
+
+/* ---- sweep.c ------------------------------------------------------------------------------------------------- */
+
+bool sweep_run(engine_sweep *sweep, const float *images, const sweep_request *request, lsn_error *err);
+lsn_engine_profile sweep_profile(const engine_sweep *sweep);
+
+/* ---- means.c ------------------------------------------------------------------------------------------------- */
+
+bool sweep_add_means(engine_sweep *sweep, const float *images, int n, int64_t *sums, lsn_stop *stop, void *context,
+                     lsn_error *err);
+
+#endif
