@@ -3,80 +3,73 @@
 #include "kernels_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { LANES = 4, VECTORS = 4, ROWS = 2 };
-typedef struct {
-    float lane[LANES];
-} vec;
+typedef float vec __attribute__((vector_size(16))); /* GNU C: the compiler splits it where the processor has none */
 #define COLUMNS 16
 #define EACH_ROWS(what, ...) what(__VA_ARGS__, 1) what(__VA_ARGS__, 2)
 
 /* The first n lanes; the others are 0. */
 static inline vec v_load_part(const float *p, int n)
 {
-    vec x = {{0}};
+    vec x = {0};
     for (int i = 0; i < n; i++)
-        x.lane[i] = p[i];
+        x[i] = p[i];
     return x;
 }
 
 static inline void v_store_part(float *p, vec x, int n)
 {
     for (int i = 0; i < n; i++)
-        p[i] = x.lane[i];
+        p[i] = x[i];
 }
 
 static inline vec v_load(const float *p)
 {
-    return v_load_part(p, LANES);
+    vec x;
+    memcpy(&x, p, sizeof x);
+    return x;
 }
 
 static inline void v_store(float *p, vec x)
 {
-    v_store_part(p, x, LANES);
+    memcpy(p, &x, sizeof x);
 }
 
 static inline vec v_set(float x)
 {
-    return (vec){{x, x, x, x}};
+    return (vec){x, x, x, x};
 }
 
 static inline vec v_add(vec a, vec b)
 {
-    for (int i = 0; i < LANES; i++)
-        a.lane[i] += b.lane[i];
-    return a;
+    return a + b;
 }
 
 static inline vec v_sub(vec a, vec b)
 {
-    for (int i = 0; i < LANES; i++)
-        a.lane[i] -= b.lane[i];
-    return a;
+    return a - b;
 }
 
-/* a * b + c, rounded once */
-static inline vec v_fma(vec a, vec b, vec c)
+/* a * b + c, rounded once. Called, not inlined: thousands of copies would take minutes to compile. */
+static __attribute__((noinline)) vec v_fma(vec a, vec b, vec c)
 {
-    for (int i = 0; i < LANES; i++)
-        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
-    return c;
+    return (vec){fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]), fmaf(a[3], b[3], c[3])};
 }
 
 /* c - a * b, rounded once */
 static inline vec v_fnma(vec a, vec b, vec c)
 {
-    for (int i = 0; i < LANES; i++)
-        c.lane[i] = fmaf(-a.lane[i], b.lane[i], c.lane[i]);
-    return c;
+    return v_fma(-a, b, c);
 }
 
 /* a > b ? a : b */
 static inline vec v_max(vec a, vec b)
 {
-    for (int i = 0; i < LANES; i++)
-        a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
-    return a;
+    typedef int mask __attribute__((vector_size(16)));
+    mask greater = a > b;
+    return (vec)((greater & (mask)a) | (~greater & (mask)b));
 }
 
 #include "product_template.h"
