@@ -42,6 +42,7 @@ typedef struct bench {
     float *baseline;            /* [n_images][classes] */
     float *logits;              /* [n_jobs][n_images][classes] */
     double *seconds;            /* [n_jobs] */
+    lsn_engine_profile profile; /* as it was printed last */
 } bench;
 
 /* One command's task. */
@@ -187,13 +188,24 @@ static bool run_batch(const bench *b, int begin, int n, int jobs, lsn_error *err
                           NULL, NULL, err);
 }
 
-/* What the engine itself knows of its work. It exposes no counters yet: what is null here is left out of the report.
+/* What the engine itself knows of its work; null with methods that do not count it.
  *   executed_madds   multiply-adds really executed since the last call (in transformed space where it is Winograd's)
- *   phases           seconds by phase: transform, product, output, branch, data */
-static void print_work(const bench *b)
+ *   phases           seconds by phase */
+static void print_work(bench *b)
 {
-    (void)b;
-    printf(", \"executed_madds\": null, \"phases\": null");
+    const lsn_engine_profile now = lsn_engine_profile_of(b->engine), *was = &b->profile;
+    double madds = now.conv_madds - was->conv_madds + now.dense_madds - was->dense_madds;
+    double named = now.input_s + now.product_s + now.output_s + now.dense_s + now.branch_s;
+    double before = was->input_s + was->product_s + was->output_s + was->dense_s + was->branch_s;
+    if (!(madds > 0)) {
+        printf(", \"executed_madds\": null, \"phases\": null");
+        return;
+    }
+    printf(", \"executed_madds\": %.0f, \"phases\": {\"input transform\": %.6f, \"product\": %.6f, "
+           "\"output transform\": %.6f, \"fully connected\": %.6f, \"branch\": %.6f, \"other\": %.6f}",
+           madds, now.input_s - was->input_s, now.product_s - was->product_s, now.output_s - was->output_s,
+           now.dense_s - was->dense_s, now.branch_s - was->branch_s, (now.run_s - was->run_s) - (named - before));
+    b->profile = now;
 }
 
 /* Seconds spent on jobs whose filter is in each layer, without the shared baseline. */
@@ -205,7 +217,7 @@ static void print_layer_seconds(const double *seconds, int layers)
 }
 
 /* The first t->images images under the task's jobs, t->batch at a time, timed and reported. */
-static bool measure(const bench *b, const task *t, lsn_error *err)
+static bool measure(bench *b, const task *t, lsn_error *err)
 {
     double by_layer[LSN_MAX_LAYERS] = {0};
     int jobs = take_jobs(b, t);
@@ -262,7 +274,7 @@ static bool check_task(const bench *b, const task *t, lsn_error *err)
                           b->n_images, t->batch, t->first, t->step);
 }
 
-static bool obey(const bench *b, const char *line, lsn_error *err)
+static bool obey(bench *b, const char *line, lsn_error *err)
 {
     task t = {.batch = 1};
     char path[LINE_BYTES];
@@ -275,7 +287,7 @@ static bool obey(const bench *b, const char *line, lsn_error *err)
     return lsn_fail(err, LSN_USAGE, "unknown command: %s", line);
 }
 
-static bool serve(const bench *b, lsn_error *err)
+static bool serve(bench *b, lsn_error *err)
 {
     char line[LINE_BYTES];
     printf("{\"what\": \"Lesion, method %s, %s\", ", lsn_method_name(b->method), lsn_engine_library());

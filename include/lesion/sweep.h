@@ -46,6 +46,7 @@ typedef struct lsn_sweep_options {
     size_t memory_bytes; /* for each rank; 0: an equal share of what the node has free */
     double deadline_s;   /* from now: nothing is begun that is not expected to end by then; 0: none */
     lsn_method method;
+    int threads;         /* of each computing rank; 0: one */
     const char *command;                                                 /* the command line, for the record */
     void (*progress)(void *context, const lsn_sweep_progress *progress); /* rank 0, about ten times a second */
     void *context;

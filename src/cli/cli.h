@@ -36,6 +36,8 @@ bool lsn_parse_size(const char *text, size_t *bytes, lsn_error *err);
 /* "1,2,64": each at least 1. *numbers is to be freed. */
 bool lsn_parse_counts(const char *text, int **numbers, int *count, lsn_error *err);
 
+/* "1" .. "1024". */
+bool lsn_parse_threads(const char *text, int *threads, lsn_error *err);
 /* "winograd", "blas", "reference". */
 bool lsn_parse_method(const char *text, lsn_method *method, lsn_error *err);
 

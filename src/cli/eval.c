@@ -15,7 +15,7 @@ typedef struct eval_options {
     lsn_engine_options engine;
 } eval_options;
 
-enum { OPT_ABLATE = 256, OPT_MODE, OPT_LOGITS, OPT_METHOD, OPT_MEMORY, OPT_SET };
+enum { OPT_ABLATE = 256, OPT_MODE, OPT_LOGITS, OPT_METHOD, OPT_MEMORY, OPT_THREADS, OPT_SET };
 
 static const struct option eval_option_table[] = {
     {"ablate", required_argument, NULL, OPT_ABLATE},
@@ -23,6 +23,7 @@ static const struct option eval_option_table[] = {
     {"logits", required_argument, NULL, OPT_LOGITS},
     {"method", required_argument, NULL, OPT_METHOD},
     {"memory", required_argument, NULL, OPT_MEMORY},
+    {"threads", required_argument, NULL, OPT_THREADS},
     {"set", required_argument, NULL, OPT_SET},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -54,6 +55,8 @@ static bool take_option(eval_options *options, int option, lsn_error *err)
         return lsn_parse_method(optarg, &options->engine.method, err);
     case OPT_MEMORY:
         return lsn_parse_size(optarg, &options->engine.memory_bytes, err) || lsn_fail_in(err, "--memory");
+    case OPT_THREADS:
+        return lsn_parse_threads(optarg, &options->engine.threads, err);
     default:
         return lsn_override_add(&options->overrides, optarg, err);
     }

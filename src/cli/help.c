@@ -18,6 +18,7 @@ static const struct {
             "  --deadline T      begin nothing that would not end within T (90s, 5m, 1h30m)\n"
             "  --memory SIZE     memory for each rank (500M, 2G); default: an equal share of\n"
             "                    what the node has free\n"
+            "  --threads N       threads of each computing rank; default: 1\n"
             "  --method NAME     winograd (default), blas, or reference (plain loops, to check against)\n"
             "  --fresh           begin anew; an existing database is kept as FILE.old\n"
             "  --quiet           no progress and no tables, only messages\n" HELP_HELP "\n"
@@ -39,6 +40,7 @@ static const struct {
              "  --logits FILE.npy     write the logits, [images][classes] float32, in the study's order\n"
              "  --method NAME         winograd (default), blas or reference\n"
              "  --memory SIZE         memory to use (500M, 2G)\n"
+             "  --threads N           default: 1\n"
              "  --set KEY=VALUE       replace a value of the study (repeatable)\n"
              "  -h, --help            print this\n"},
     {"status", "usage: lesion status DB\n\n"

@@ -119,6 +119,16 @@ bool lsn_parse_counts(const char *text, int **numbers, int *count, lsn_error *er
     }
 }
 
+bool lsn_parse_threads(const char *text, int *threads, lsn_error *err)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end != '\0' || number < 1 || number > 1024)
+        return lsn_fail(err, LSN_USAGE, "--threads %s: should be a whole number, 1 to 1024", text);
+    *threads = (int)number;
+    return true;
+}
+
 bool lsn_parse_method(const char *text, lsn_method *method, lsn_error *err)
 {
     *method = lsn_method_find(text);

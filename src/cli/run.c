@@ -14,7 +14,7 @@ typedef struct run_options {
     bool quiet;
 } run_options;
 
-enum { OPT_DB = 256, OPT_SET, OPT_DEADLINE, OPT_MEMORY, OPT_METHOD, OPT_FRESH, OPT_QUIET };
+enum { OPT_DB = 256, OPT_SET, OPT_DEADLINE, OPT_MEMORY, OPT_METHOD, OPT_THREADS, OPT_FRESH, OPT_QUIET };
 
 static const struct option run_option_table[] = {
     {"db", required_argument, NULL, OPT_DB},
@@ -22,6 +22,7 @@ static const struct option run_option_table[] = {
     {"deadline", required_argument, NULL, OPT_DEADLINE},
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"method", required_argument, NULL, OPT_METHOD},
+    {"threads", required_argument, NULL, OPT_THREADS},
     {"fresh", no_argument, NULL, OPT_FRESH},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, 'h'},
@@ -42,6 +43,8 @@ static bool take_option(run_options *options, int option, lsn_error *err)
         return lsn_parse_size(optarg, &options->sweep.memory_bytes, err) || lsn_fail_in(err, "--memory");
     case OPT_METHOD:
         return lsn_parse_method(optarg, &options->sweep.method, err);
+    case OPT_THREADS:
+        return lsn_parse_threads(optarg, &options->sweep.threads, err);
     case OPT_FRESH:
         options->sweep.fresh = true;
         return true;

@@ -26,7 +26,7 @@ static int32_t pass_room(const lsn_plan *plan, int32_t block_images)
     return room < 16 ? 16 : room > LONGEST_PASS ? LONGEST_PASS : (int32_t)room;
 }
 
-lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, lsn_method method, size_t memory_bytes,
+lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options,
                                 lsn_error *err)
 {
     const lsn_model *model = plan->model;
@@ -43,8 +43,7 @@ lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, lsn_
     c->logits = c->images == NULL ? NULL : lsn_array((size_t)c->room + 1, logits * sizeof(float), err);
     c->ablations = c->logits == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->ablations, err);
     c->seconds = c->ablations == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->seconds, err);
-    lsn_engine_options options = {.method = method, .memory_bytes = memory_bytes};
-    c->engine = c->seconds == NULL ? NULL : lsn_engine_create(model, &options, err);
+    c->engine = c->seconds == NULL ? NULL : lsn_engine_create(model, options, err);
     if (c->engine == NULL) {
         lsn_compute_destroy(c);
         return NULL;

@@ -189,12 +189,18 @@ static bool turn(coordinator *c, lsn_error *err)
     return true;
 }
 
-static bool all_complete(const coordinator *c)
+/* LSN_OK where all evaluations are complete, LSN_JOBS_FAILED where the others failed, LSN_STOPPED where any is left. */
+static lsn_code how_complete(const coordinator *c)
 {
-    for (int32_t e = 0; e < c->plan->n_evaluations; e++)
-        if (!lsn_store_complete(c->store, e))
-            return false;
-    return true;
+    lsn_code code = LSN_OK;
+    for (int32_t e = 0; e < c->plan->n_evaluations; e++) {
+        if (lsn_store_complete(c->store, e))
+            continue;
+        if (!lsn_store_failed(c->store, e))
+            return LSN_STOPPED;
+        code = LSN_JOBS_FAILED;
+    }
+    return code;
 }
 
 lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *crew, const lsn_sweep_options *options,
@@ -212,8 +218,8 @@ lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *
             ok = false;
         }
     }
-    lsn_code code = !ok ? err->code : all_complete(&c) ? LSN_OK : LSN_STOPPED;
-    lsn_store_run_note(store, !ok ? "failed" : code == LSN_OK ? "complete" : "stopped", &late);
+    lsn_code code = ok ? how_complete(&c) : err->code;
+    lsn_store_run_note(store, !ok ? "failed" : code == LSN_STOPPED ? "stopped" : "complete", &late);
     finish(&c);
     return code;
 }

@@ -31,7 +31,7 @@ lsn_asked lsn_signals_asked(void);
 /* What a rank needs to compute units: the engine, and the block of images it last used. */
 typedef struct lsn_compute lsn_compute;
 
-lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, lsn_method method, size_t memory_bytes,
+lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options,
                                 lsn_error *err);
 void lsn_compute_destroy(lsn_compute *compute);
 

@@ -158,8 +158,12 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sw
                       int32_t block_images, lsn_error *err)
 {
     const bool computes = ranks->size == 1 || ranks->rank > 0, first = ranks->rank == 0;
-    size_t memory = options->memory_bytes > 0 ? options->memory_bytes : lsn_sweep_default_memory(ranks->on_node);
-    lsn_compute *compute = computes ? lsn_compute_create(plan, block_images, options->method, memory, err) : NULL;
+    const lsn_engine_options engine = {
+        .method = options->method,
+        .memory_bytes = options->memory_bytes > 0 ? options->memory_bytes : lsn_sweep_default_memory(ranks->on_node),
+        .threads = options->threads,
+    };
+    lsn_compute *compute = computes ? lsn_compute_create(plan, block_images, &engine, err) : NULL;
     lsn_text hosts = {0};
     bool mine = compute != NULL || !computes;
     bool ok = lsn_ranks_agree(ranks, mine);

@@ -36,6 +36,7 @@ static void usage_mistakes_end_with_2(void **state)
         {"$LESION run study.yaml --deadline soon", "'soon' is no length of time"},
         {"$LESION run study.yaml --memory much", "'much' is no amount of memory"},
         {"$LESION run study.yaml --method fast", "winograd, blas or reference"},
+        {"$LESION run study.yaml --threads none", "whole number"},
         {"$LESION run study.yaml --set data", "KEY=VALUE"},
         {"$LESION run study.yaml other.yaml", "one study file"},
         {"$LESION plan study.yaml --ranks 1,x", "whole numbers"},

@@ -50,6 +50,26 @@ static void both_methods_agree(void **state)
                         "1");
 }
 
+static void threads_change_no_bit(void **state)
+{
+    (void)state;
+    dump("results/tiny.db", "one.txt");
+    assert_int_equal(shell("$LESION run study.yaml --quiet --threads 3 --db threads.db"), 0);
+    dump("threads.db", "three.txt");
+    assert_int_equal(shell("cmp one.txt three.txt"), 0);
+}
+
+static void another_methods_database_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("cp results/tiny.db method.db && $LESION run study.yaml --db method.db --method blas --set "
+                           "ablate.chance.filters.random.seeds=0..6"),
+                     3);
+    assert_said("winograd");
+    assert_said("--method");
+    assert_string_equal(ask("method.db", "SELECT count(*) FROM run"), "1");
+}
+
 static void a_stopped_run_continues_to_the_same_tables(void **state)
 {
     (void)state;
@@ -189,6 +209,8 @@ int main(void)
         cmocka_unit_test(a_study_runs_to_its_end),
         cmocka_unit_test(a_complete_study_computes_nothing_again),
         cmocka_unit_test(both_methods_agree),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(another_methods_database_is_refused),
         cmocka_unit_test(a_stopped_run_continues_to_the_same_tables),
         cmocka_unit_test(signals_stop_with_75),
         cmocka_unit_test(a_deadline_stops_with_75),
