@@ -244,10 +244,10 @@ static void test_many_blocks(void **state)
     (void)state;
     uint64_t seed = 2;
     for (int i = 0; i < 9; i++) {
-        trial t = {.n = 3 + 12 * (i / 3)};
+        trial t = {.n = 3 + 8 * (i / 3)};
         t.problem.conv = (lsn_conv){.method = i % 3,
-                                    .height = 27,
-                                    .width = 23,
+                                    .height = 13,
+                                    .width = 11,
                                     .channels = 18,
                                     .filters = 40,
                                     .w_channels = 18,
