@@ -10,6 +10,11 @@
     "--set ablate.chance.layers=conv2_1 --set ablate.chance.filters='{random: {count: 8, seeds: 0..20000}}' --set " \
     "study=more "
 
+/* Waits, with the database's name in $db, until a hundred results are stored, a minute at most. */
+#define UNTIL_SOME_ARE_DONE                                                                                       \
+    "for i in $(seq 600); do [ \"$(sqlite3 -readonly $db \"SELECT count(*) > 100 FROM evaluation WHERE status = " \
+    "'done'\" 2>/dev/null)\" = 1 ] && break; sleep 0.1; done; "
+
 static void dump(const char *database, const char *file)
 {
     assert_int_equal(
@@ -56,8 +61,9 @@ static void a_stopped_run_continues_with_other_ranks(void **state)
     (void)state;
     assert_int_equal(shell("$LESION run study.yaml " MORE "--quiet --db whole.db"), 0);
     dump("whole.db", "alone.txt");
-    int code = shell(MPIRUN "-n 3 $LESION run study.yaml " MORE "--db more.db & pid=$!; sleep 2; kill -USR1 $pid; wait "
-                            "$pid");
+    int code = shell("db=more.db; " MPIRUN "-n 3 $LESION run study.yaml " MORE "--db $db & pid=$!; " UNTIL_SOME_ARE_DONE
+                     " kill -USR1 $pid; wait "
+                     "$pid");
     if (code != 75)
         fail_msg("exit code %d:\n%s", code, shell_output);
     assert_string_equal(ask("more.db", "SELECT how FROM run"), "stopped");
@@ -71,7 +77,8 @@ static void a_terminated_run_stores_what_it_has(void **state)
 {
     (void)state;
     shell("rm -f term.db*");
-    shell(MPIRUN "-n 3 $LESION run study.yaml " MORE "--db term.db & pid=$!; sleep 2; kill -TERM $pid; wait $pid");
+    shell("db=term.db; " MPIRUN "-n 3 $LESION run study.yaml " MORE "--db $db & pid=$!; " UNTIL_SOME_ARE_DONE
+          " kill -TERM $pid; wait $pid");
     assert_string_equal(ask("term.db", "PRAGMA integrity_check"), "ok");
     assert_string_equal(ask("term.db", "SELECT sum(status = 'done') > 0 FROM job_result"), "1");
     assert_int_equal(shell(MPIRUN "-n 3 $LESION run study.yaml " MORE "--quiet --db term.db"), 0);
@@ -83,8 +90,9 @@ static void a_killed_worker_costs_only_units_in_flight(void **state)
 {
     (void)state;
     shell("rm -f killed.db*");
-    int code = shell(MPIRUN "-n 3 $LESION run study.yaml " MORE "--db killed.db & pid=$!; sleep 2; kill -9 $(pgrep -P "
-                            "$pid | tail -n 1); wait $pid");
+    int code = shell("db=killed.db; " MPIRUN "-n 3 $LESION run study.yaml " MORE
+                     "--db $db & pid=$!; " UNTIL_SOME_ARE_DONE " kill -9 $(pgrep -P "
+                     "$pid | tail -n 1); wait $pid");
     assert_int_not_equal(code, 0);
     assert_string_equal(ask("killed.db", "PRAGMA integrity_check"), "ok");
     assert_string_equal(ask("killed.db", "SELECT sum(status = 'done') > 0 FROM job_result"), "1");

@@ -94,6 +94,7 @@ void lsn_conv_pack(lsn_conv_method method, float *packed, const float *w, int ch
 
 /* The work on N images is cut into blocks, which are the grain for threads. */
 int lsn_conv_blocks(const lsn_conv *conv, int n_images);
+/* Enough for up to that many images; fewer channels may need more. */
 size_t lsn_conv_workspace_bytes(const lsn_conv *conv, int n_images);
 /* Computes the blocks from `first_block` to before `end_block` of images[n_images]. */
 void lsn_conv_run(const lsn_conv *conv, const lsn_conv_image *images, int n_images, int first_block, int end_block,

@@ -37,21 +37,26 @@ static int tiles_of_image(const lsn_conv *conv)
     return lsn_ceil_div(conv->height, side_of(conv)) * lsn_ceil_div(conv->width, side_of(conv));
 }
 
-/* Tiles of a block: so many that their transforms stay in a cache of 2 MB with those of two panels; from 256 channels
- * on that would be too few to pay for reading the weights, and the transforms overflow into the next cache. (Measured.)
+/* Tiles of a block, at most: so many that their transforms stay in a cache of 2 MB with those of two panels; from 256
+ * channels on that would be too few to pay for reading the weights, and the transforms overflow into the next cache.
+ * (Measured.)
  */
+static int most_tiles(const lsn_conv *conv)
+{
+    int points = side_of(conv) + 2;
+    if (conv->channels > 256)
+        return 112;
+    if (conv->channels > 128)
+        return 56;
+    int most = BLOCK_FLOATS / (points * points * (conv->channels + 2 * LSN_PANEL)) / LSN_MAX_ROWS * LSN_MAX_ROWS;
+    return most < 28 ? 28 : lsn_min_int(most, 112);
+}
+
+/* Tiles of a block of so many images: blocks of one size, but for the last. */
 static int block_tiles(const lsn_conv *conv, int n_images)
 {
-    int points = side_of(conv) + 2, all = tiles_of_image(conv) * n_images, most;
-    if (conv->channels > 256) {
-        most = 112;
-    } else if (conv->channels > 128) {
-        most = 56;
-    } else {
-        most = BLOCK_FLOATS / (points * points * (conv->channels + 2 * LSN_PANEL)) / LSN_MAX_ROWS * LSN_MAX_ROWS;
-        most = most < 28 ? 28 : lsn_min_int(most, 112);
-    }
-    return lsn_ceil_div(all, lsn_ceil_div(all, most));
+    int all = tiles_of_image(conv) * n_images;
+    return lsn_ceil_div(all, lsn_ceil_div(all, most_tiles(conv)));
 }
 
 /* Panels whose products are kept together before they are transformed back. */
@@ -91,7 +96,7 @@ static size_t lay_out(block *b, const lsn_conv *conv, int n_tiles, void *workspa
 size_t lsn_winograd_workspace_bytes(const lsn_conv *conv, int n_images)
 {
     block b;
-    return lay_out(&b, conv, block_tiles(conv, n_images), NULL);
+    return lay_out(&b, conv, lsn_min_int(most_tiles(conv), tiles_of_image(conv) * n_images), NULL);
 }
 
 static void list_tiles(block *b, const lsn_conv_image *images, int first)

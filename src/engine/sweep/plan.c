@@ -48,15 +48,17 @@ lsn_conv_method sweep_step_method(const lsn_layer *layer, int channels)
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-/* Backed by huge pages where the system has them; released with free(). */
+/* Backed by huge pages where the system has them; not zeroed; released with free(). */
 static void *big_array(size_t bytes, lsn_error *err)
 {
-    size_t rounded = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    void *memory = bytes < HUGE_PAGE ? lsn_array(bytes, 1, err) : aligned_alloc(HUGE_PAGE, rounded);
-    if (memory == NULL)
+    void *memory = NULL;
+    if (bytes < HUGE_PAGE)
+        return lsn_array(bytes, 1, err);
+    if (posix_memalign(&memory, HUGE_PAGE, bytes) != 0) {
         lsn_fail(err, LSN_FAILED, "out of memory: %zu bytes could not be had", bytes);
-    else if (bytes >= HUGE_PAGE)
-        madvise(memory, rounded, MADV_HUGEPAGE);
+        return NULL;
+    }
+    madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return memory;
 }
 
@@ -225,28 +227,36 @@ static bool plan_memory(engine_sweep *sweep, size_t memory_bytes, const needs *n
                     fixed + planned_bytes(sweep, need));
 }
 
+/* Workspace of a convolution with any number of its channels, listed or not. */
+static size_t conv_workspace(lsn_conv conv)
+{
+    size_t bytes = 0;
+    for (conv.channels = 1; conv.channels <= conv.w_channels; conv.channels++) {
+        conv.rows = conv.columns = NULL;
+        bytes = larger(bytes, lsn_conv_workspace_bytes(&conv, MOST_STACK));
+        conv.rows = conv.columns = &(int){0};
+        bytes = larger(bytes, lsn_conv_workspace_bytes(&conv, MOST_STACK));
+    }
+    return bytes;
+}
+
+static size_t dense_workspace(lsn_dense dense)
+{
+    size_t bytes = lsn_dense_workspace_bytes(&dense, MOST_STACK);
+    dense.rows = dense.columns = &(int){0};
+    return larger(bytes, lsn_dense_workspace_bytes(&dense, MOST_STACK));
+}
+
 /* Workspace of one thread: that of the layer, in full or as a step, that needs most. */
 static size_t find_workspace(const engine_sweep *sweep)
 {
     size_t bytes = 0;
     for (int l = 0; l < sweep->n_layers; l++) {
         const sweep_layer *layer = &sweep->layers[l];
-        if (layer->fc) {
-            bytes = larger(bytes, lsn_dense_workspace_bytes(&layer->dense, MOST_STACK));
-            lsn_dense listed = layer->dense;
-            listed.rows = listed.columns = &(int){0};
-            bytes = larger(bytes, lsn_dense_workspace_bytes(&listed, MOST_STACK));
-            continue;
-        }
-        lsn_conv listed = layer->conv;
-        listed.rows = listed.columns = &(int){0};
-        bytes = larger(bytes, lsn_conv_workspace_bytes(&layer->conv, MOST_STACK));
-        bytes = larger(bytes, lsn_conv_workspace_bytes(&listed, MOST_STACK));
-        listed = layer->step;
-        listed.rows = listed.columns = &(int){0};
-        listed.channels = 2;
-        if (l > 0)
-            bytes = larger(bytes, lsn_conv_workspace_bytes(&listed, MOST_STACK));
+        if (layer->fc)
+            bytes = larger(bytes, dense_workspace(layer->dense));
+        else
+            bytes = larger(bytes, larger(conv_workspace(layer->conv), l > 0 ? conv_workspace(layer->step) : 0));
     }
     return (bytes + LSN_KERNEL_ALIGN - 1) / LSN_KERNEL_ALIGN * LSN_KERNEL_ALIGN;
 }

@@ -313,11 +313,36 @@ static void test_choice(void **state)
         assert_string_equal(lsn_isa_name(isa), forced);
 }
 
+/* A workspace for many images is enough for fewer. */
+static void workspace_grows_with_the_images(void **state)
+{
+    (void)state;
+    for (int method = 0; method < LSN_N_CONV_METHODS; method++)
+        for (int channels = 1; channels <= 512; channels = channels * 3 / 2 + 1) {
+            lsn_conv conv = {.method = (lsn_conv_method)method,
+                             .height = 14,
+                             .width = 10,
+                             .channels = channels,
+                             .filters = 96,
+                             .w_channels = channels,
+                             .w_filters = 96};
+            size_t before = 0;
+            for (int n = 1; n <= 300; n++) {
+                size_t bytes = lsn_conv_workspace_bytes(&conv, n);
+                assert_true(bytes >= before);
+                before = bytes;
+            }
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choice),        cmocka_unit_test(test_gather_channels),
-        cmocka_unit_test(test_base_in_place), cmocka_unit_test(test_many_blocks),
+        cmocka_unit_test(workspace_grows_with_the_images),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_gather_channels),
+        cmocka_unit_test(test_base_in_place),
+        cmocka_unit_test(test_many_blocks),
         cmocka_unit_test(test_random_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
