@@ -41,10 +41,14 @@ bool lsn_parse_threads(const char *text, int *threads, lsn_error *err);
 /* "winograd", "blas", "reference". */
 bool lsn_parse_method(const char *text, lsn_method *method, lsn_error *err);
 
-/* The next option as getopt_long gives it: -1 at the end; '?' after a message. '-h' prints the help and gives 'h'. */
-int lsn_next_option(int argc, char **argv, const struct option *options, const char *command);
-/* Exactly `count` arguments besides the options, or a message that names `what`. */
-bool lsn_have_arguments(int argc, int count, const char *command, const char *what);
+/* What a command does with one of its options; the value is in optarg. */
+typedef bool lsn_take_option(void *options, int option, lsn_error *err);
+
+/* Reads all options of a command and its one argument (`what`, in words), which is then argv[optind]. LSN_OK;
+ * LSN_HELPED after -h printed the help; or the exit code after a message. */
+int lsn_read_options(int argc, char **argv, const struct option *table, const char *command, const char *what,
+                     lsn_take_option *take, void *options);
+enum { LSN_HELPED = -1 };
 
 /* Says what went wrong on stderr and returns the exit code. */
 int lsn_exit_with(const lsn_error *err);

@@ -40,8 +40,9 @@ static bool add_ablate(lsn_overrides *ablate, const char *text, lsn_error *err)
     return true;
 }
 
-static bool take_option(eval_options *options, int option, lsn_error *err)
+static bool take_option(void *context, int option, lsn_error *err)
 {
+    eval_options *options = context;
     switch (option) {
     case OPT_ABLATE:
         return add_ablate(&options->ablate, optarg, err);
@@ -60,23 +61,6 @@ static bool take_option(eval_options *options, int option, lsn_error *err)
     default:
         return lsn_override_add(&options->overrides, optarg, err);
     }
-}
-
-static int read_options(eval_options *options, int argc, char **argv)
-{
-    for (int option; (option = lsn_next_option(argc, argv, eval_option_table, "eval")) != -1;) {
-        lsn_error err = {0};
-        if (option == 'h')
-            return -1;
-        if (option == '?')
-            return LSN_USAGE;
-        if (!take_option(options, option, &err))
-            return lsn_exit_with(&err);
-    }
-    if (!lsn_have_arguments(argc, 1, "eval", "one study file"))
-        return LSN_USAGE;
-    options->study = argv[optind];
-    return LSN_OK;
 }
 
 /* ---- the mask ------------------------------------------------------------------------------------------------ */
@@ -248,8 +232,9 @@ static int eval_plan(const lsn_plan *plan, const eval_options *options)
 int lsn_command_eval(int argc, char **argv)
 {
     eval_options options = {.engine = {.method = LSN_METHOD_WINOGRAD}};
-    int code = read_options(&options, argc, argv);
+    int code = lsn_read_options(argc, argv, eval_option_table, "eval", "one study file", take_option, &options);
     if (code == LSN_OK) {
+        options.study = argv[optind];
         lsn_plan *plan = lsn_read_plan(options.study, &options.overrides, &code);
         if (plan != NULL)
             code = eval_plan(plan, &options);
@@ -257,5 +242,5 @@ int lsn_command_eval(int argc, char **argv)
     }
     lsn_overrides_finish(&options.overrides);
     lsn_overrides_finish(&options.ablate);
-    return code < 0 ? LSN_OK : code;
+    return code == LSN_HELPED ? LSN_OK : code;
 }

@@ -112,26 +112,28 @@ static bool is_study(const char *path)
     return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
+typedef struct inspect_options {
+    lsn_overrides overrides;
+    const char *input;
+} inspect_options;
+
+static bool take_option(void *context, int option, lsn_error *err)
+{
+    inspect_options *options = context;
+    if (option == OPT_SET)
+        return lsn_override_add(&options->overrides, optarg, err);
+    options->input = optarg;
+    return true;
+}
+
 int lsn_command_inspect(int argc, char **argv)
 {
-    lsn_overrides overrides = {0};
-    lsn_error err = {0};
-    const char *input = NULL;
-    int code = LSN_OK;
-    for (int option; code == LSN_OK && (option = lsn_next_option(argc, argv, inspect_option_table, "inspect")) != -1;) {
-        if (option == 'h')
-            code = -1;
-        else if (option == '?')
-            code = LSN_USAGE;
-        else if (option == OPT_INPUT)
-            input = optarg;
-        else if (!lsn_override_add(&overrides, optarg, &err))
-            code = lsn_exit_with(&err);
-    }
-    if (code == LSN_OK && !lsn_have_arguments(argc, 1, "inspect", "one weights file or study file"))
-        code = LSN_USAGE;
+    inspect_options options = {0};
+    int code = lsn_read_options(argc, argv, inspect_option_table, "inspect", "one weights file or study file",
+                                take_option, &options);
     if (code == LSN_OK)
-        code = is_study(argv[optind]) ? inspect_study(argv[optind], &overrides) : inspect_weights(argv[optind], input);
-    lsn_overrides_finish(&overrides);
-    return code < 0 ? LSN_OK : code;
+        code = is_study(argv[optind]) ? inspect_study(argv[optind], &options.overrides)
+                                      : inspect_weights(argv[optind], options.input);
+    lsn_overrides_finish(&options.overrides);
+    return code == LSN_HELPED ? LSN_OK : code;
 }

@@ -149,7 +149,8 @@ static const char *nearest_option(const char *word, const struct option *options
     return lsn_nearest(name, names);
 }
 
-int lsn_next_option(int argc, char **argv, const struct option *options, const char *command)
+/* The next option as getopt_long gives it: -1 at the end; '?' after a message. -h prints the help and gives 'h'. */
+static int next_option(int argc, char **argv, const struct option *options, const char *command)
 {
     opterr = 0;
     int at = optind;
@@ -171,12 +172,22 @@ int lsn_next_option(int argc, char **argv, const struct option *options, const c
     return '?';
 }
 
-bool lsn_have_arguments(int argc, int count, const char *command, const char *what)
+int lsn_read_options(int argc, char **argv, const struct option *table, const char *command, const char *what,
+                     lsn_take_option *take, void *options)
 {
-    if (argc - optind == count)
-        return true;
+    for (int option; (option = next_option(argc, argv, table, command)) != -1;) {
+        lsn_error err = {0};
+        if (option == 'h')
+            return LSN_HELPED;
+        if (option == '?')
+            return LSN_USAGE;
+        if (!take(options, option, &err))
+            return lsn_exit_with(&err);
+    }
+    if (argc - optind == 1)
+        return LSN_OK;
     lsn_log("'lesion %s' takes %s: see 'lesion %s --help'", command, what, command);
-    return false;
+    return LSN_USAGE;
 }
 
 int lsn_exit_with(const lsn_error *err)

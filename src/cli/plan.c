@@ -26,8 +26,9 @@ static const struct option plan_option_table[] = {
     {0},
 };
 
-static bool take_option(plan_options *options, int option, lsn_error *err)
+static bool take_option(void *context, int option, lsn_error *err)
 {
+    plan_options *options = context;
     if (option == OPT_SET)
         return lsn_override_add(&options->overrides, optarg, err);
     if (option == OPT_JOBS) {
@@ -36,23 +37,6 @@ static bool take_option(plan_options *options, int option, lsn_error *err)
     }
     free(options->ranks);
     return lsn_parse_counts(optarg, &options->ranks, &options->n_ranks, err) || lsn_fail_in(err, "--ranks");
-}
-
-static int read_options(plan_options *options, int argc, char **argv)
-{
-    for (int option; (option = lsn_next_option(argc, argv, plan_option_table, "plan")) != -1;) {
-        lsn_error err = {0};
-        if (option == 'h')
-            return -1;
-        if (option == '?')
-            return LSN_USAGE;
-        if (!take_option(options, option, &err))
-            return lsn_exit_with(&err);
-    }
-    if (!lsn_have_arguments(argc, 1, "plan", "one study file"))
-        return LSN_USAGE;
-    options->study = argv[optind];
-    return LSN_OK;
 }
 
 /* ---- the jobs, one a line ------------------------------------------------------------------------------------ */
@@ -176,8 +160,9 @@ static int print_plan(const lsn_plan *plan, const plan_options *options)
 int lsn_command_plan(int argc, char **argv)
 {
     plan_options options = {0};
-    int code = read_options(&options, argc, argv);
+    int code = lsn_read_options(argc, argv, plan_option_table, "plan", "one study file", take_option, &options);
     if (code == LSN_OK) {
+        options.study = argv[optind];
         lsn_plan *plan = lsn_read_plan(options.study, &options.overrides, &code);
         if (plan != NULL && options.jobs)
             list_jobs(plan);
@@ -187,5 +172,5 @@ int lsn_command_plan(int argc, char **argv)
     }
     lsn_overrides_finish(&options.overrides);
     free(options.ranks);
-    return code < 0 ? LSN_OK : code;
+    return code == LSN_HELPED ? LSN_OK : code;
 }

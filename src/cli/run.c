@@ -29,8 +29,9 @@ static const struct option run_option_table[] = {
     {0},
 };
 
-static bool take_option(run_options *options, int option, lsn_error *err)
+static bool take_option(void *context, int option, lsn_error *err)
 {
+    run_options *options = context;
     switch (option) {
     case OPT_DB:
         options->database = optarg;
@@ -52,24 +53,6 @@ static bool take_option(run_options *options, int option, lsn_error *err)
         options->quiet = true;
         return true;
     }
-}
-
-/* LSN_OK: go on. -1: help was printed. */
-static int read_options(run_options *options, int argc, char **argv)
-{
-    for (int option; (option = lsn_next_option(argc, argv, run_option_table, "run")) != -1;) {
-        lsn_error err = {0};
-        if (option == 'h')
-            return -1;
-        if (option == '?')
-            return LSN_USAGE;
-        if (!take_option(options, option, &err))
-            return lsn_exit_with(&err);
-    }
-    if (!lsn_have_arguments(argc, 1, "run", "one study file"))
-        return LSN_USAGE;
-    options->study = argv[optind];
-    return LSN_OK;
 }
 
 static char *command_line(int argc, char **argv)
@@ -171,9 +154,10 @@ int lsn_command_run(int argc, char **argv)
 {
     run_options options = {.sweep = {.method = LSN_METHOD_WINOGRAD}};
     char *command = command_line(argc, argv);
-    int code = read_options(&options, argc, argv);
+    int code = lsn_read_options(argc, argv, run_option_table, "run", "one study file", take_option, &options);
     options.sweep.command = command;
     if (code == LSN_OK) {
+        options.study = argv[optind];
         lsn_error err = {0};
         lsn_ranks ranks;
         lsn_sweep_catch_signals();
@@ -189,5 +173,5 @@ int lsn_command_run(int argc, char **argv)
     }
     lsn_overrides_finish(&options.overrides);
     free(command);
-    return code < 0 ? LSN_OK : code;
+    return code == LSN_HELPED ? LSN_OK : code;
 }

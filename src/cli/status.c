@@ -6,13 +6,17 @@
 
 static const struct option status_option_table[] = {{"help", no_argument, NULL, 'h'}, {0}};
 
+static bool take_option(void *options, int option, lsn_error *err)
+{
+    (void)options;
+    return lsn_fail(err, LSN_USAGE, "option %d is not expected", option);
+}
+
 int lsn_command_status(int argc, char **argv)
 {
-    int option = lsn_next_option(argc, argv, status_option_table, "status");
-    if (option == 'h')
-        return LSN_OK;
-    if (option != -1 || !lsn_have_arguments(argc, 1, "status", "one database"))
-        return LSN_USAGE;
+    int code = lsn_read_options(argc, argv, status_option_table, "status", "one database", take_option, NULL);
+    if (code != LSN_OK)
+        return code == LSN_HELPED ? LSN_OK : code;
     lsn_error err = {0};
     if (lsn_report_status(argv[optind], stdout, &err) && lsn_report_findings(argv[optind], stdout, &err))
         return LSN_OK;
