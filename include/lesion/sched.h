@@ -20,7 +20,7 @@ typedef struct lsn_sched_work {
     int32_t n_evaluations, n_blocks, n_workers;
     const double *cost; /* [n_evaluations], > 0: predicted work of one evaluation on one block, in any one unit */
     double unit_cost;   /* work that every unit needs besides, in the same unit (the intact network's pass) */
-    double unit_s;      /* longest duration wanted of a unit, seconds */
+    double unit_s;      /* longest duration wanted of a unit, seconds; but a unit costs a few unit_cost at least */
     int32_t held;       /* units a worker holds at a time, >= 1: 2 keeps one in reserve while the other is computed */
     bool (*has)(void *context, int32_t evaluation, int32_t block); /* what need not be done any more */
     void *context;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa.h"
 #include "lesion/engine.h"
 #include "network.h"
 
@@ -200,5 +201,7 @@ static int check_method(lsn_method method)
 
 int main(void)
 {
+    if (isa_is_lacking())
+        return ISA_SKIPPED;
     return check_method(LSN_METHOD_REFERENCE) + check_method(LSN_METHOD_BLAS) + check_method(LSN_METHOD_WINOGRAD);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa.h"
 #include "lesion/engine.h"
 #include "network.h"
 
@@ -232,6 +233,8 @@ static void a_block_may_be_empty(void **state)
 
 int main(void)
 {
+    if (isa_is_lacking())
+        return ISA_SKIPPED;
     static lsn_method reference = LSN_METHOD_REFERENCE, blas = LSN_METHOD_BLAS, winograd = LSN_METHOD_WINOGRAD;
 #define FOR_ALL(test)                                                                    \
     cmocka_unit_test_prestate(test, &reference), cmocka_unit_test_prestate(test, &blas), \
