@@ -15,6 +15,10 @@
     "for i in $(seq 600); do [ \"$(sqlite3 -readonly $db \"SELECT count(*) > 100 FROM evaluation WHERE status = " \
     "'done'\" 2>/dev/null)\" = 1 ] && break; sleep 0.1; done; "
 
+/* The process that the mpirun $pid started last: the last rank. */
+#define LAST_RANK \
+    "$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v p=$pid '$4 == p && $1 > last { last = $1 } END { print last }')"
+
 static void dump(const char *database, const char *file)
 {
     assert_int_equal(
@@ -91,8 +95,7 @@ static void a_killed_worker_costs_only_units_in_flight(void **state)
     (void)state;
     shell("rm -f killed.db*");
     int code = shell("db=killed.db; " MPIRUN "-n 3 $LESION run study.yaml " MORE
-                     "--db $db & pid=$!; " UNTIL_SOME_ARE_DONE " kill -9 $(pgrep -P "
-                     "$pid | tail -n 1); wait $pid");
+                     "--db $db & pid=$!; " UNTIL_SOME_ARE_DONE " kill -9 " LAST_RANK "; wait $pid");
     assert_int_not_equal(code, 0);
     assert_string_equal(ask("killed.db", "PRAGMA integrity_check"), "ok");
     assert_string_equal(ask("killed.db", "SELECT sum(status = 'done') > 0 FROM job_result"), "1");
