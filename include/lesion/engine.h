@@ -2,8 +2,9 @@
  *
  * An engine evaluates a set of ablations on a block of images. Activations are channels last: [N][H][W][C]. The logits
  * of an (ablation, image) pair do not depend, to the bit, on the other ablations or images of the block, nor on the
- * order they are given in, nor on the limit of memory; they do depend on the method, and with OpenBLAS on the kind of
- * processor. An engine belongs to one thread at a time. Nothing here is collective over MPI.
+ * order they are given in, nor on the limit of memory or the threads; they do depend on the method, and with OpenBLAS
+ * on the kind of processor (LSN_METHOD_WINOGRAD gives the same bits with each instruction set). An engine belongs to
+ * one thread at a time. Nothing here is collective over MPI.
  */
 #ifndef LESION_ENGINE_H
 #define LESION_ENGINE_H
@@ -45,7 +46,8 @@ typedef bool lsn_stop(void *context);
 /* Evaluates `n_ablations` ablations on images[N][H][W][C].
  *   baseline[N][classes]               logits with nothing removed
  *   logits[n_ablations][N][classes]    logits of each ablation, in the given order
- *   seconds[n_ablations]               time spent on each (NULL: not wanted); the shared baseline is not in it
+ *   seconds[n_ablations]               time spent on each (NULL: not wanted); the shared baseline is not in it.
+ *                                      LSN_METHOD_WINOGRAD computes them together: shares by predicted work
  * LSN_INVALID where a LSN_MEAN ablation is asked for and no means were set, where a mask is not one of this network's,
  * or where a baseline logit is not finite (the message has the image's index in the block); LSN_STOPPED where `stop`
  * (NULL: never; asked before every layer of every ablation) said so: the results are then incomplete and must not be
@@ -62,8 +64,9 @@ LSN_API bool lsn_engine_add_means(lsn_engine *engine, const float *images, int n
 
 /* ---- where the time goes ------------------------------------------------------------------------------------- */
 
-/* Seconds that LSN_METHOD_WINOGRAD has spent since the engine was made, on one thread: in the phases of convolutions, in
- * fully connected layers, and in gathering channels for linear steps; and the multiply-adds its products executed. */
+/* Seconds that LSN_METHOD_WINOGRAD has spent since the engine was made, on one thread: in the phases of convolutions,
+ * in fully connected layers, and in gathering channels for linear steps; and the multiply-adds its products executed.
+ */
 typedef struct lsn_engine_profile {
     double input_s, product_s, output_s, dense_s, branch_s, run_s; /* run_s: all of lsn_engine_run */
     double conv_madds, dense_madds;
@@ -78,7 +81,8 @@ LSN_API const char *lsn_engine_isa(const lsn_engine *engine);
 /* ---- predicted work ------------------------------------------------------------------------------------------ */
 
 /* Multiply-adds that an ablation costs for one image besides the shared baseline: the layers after its first ablated
- * one. An empty mask: the intact network, which is the baseline's own cost. */
+ * one; with LSN_METHOD_WINOGRAD those its kernels execute, the linear step's in place of the layer behind the mask. An
+ * empty mask: the intact network, which is the baseline's own cost. */
 LSN_API double lsn_engine_madds(const lsn_model *model, lsn_method method, const lsn_ablation *ablation);
 
 /* "OpenBLAS 0.3.21 SkylakeX", as the library describes itself. */
