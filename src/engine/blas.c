@@ -159,7 +159,6 @@ static void fc(const float *x, int n, const engine_fc_shape *s, const float *wei
 }
 
 const engine_kernels engine_blas_kernels = {
-    .name = "blas",
     .prepare = prepare,
     .conv_floats = conv_floats,
     .conv = conv,

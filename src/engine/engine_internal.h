@@ -27,7 +27,6 @@ typedef struct engine_fc_shape {
 /* The functions of one method. An image's output does not depend, to the bit, on n, on its place in x, or on the other
  * images. `workspace` has room for as many floats as the function above says; x, y and workspace do not overlap. */
 typedef struct engine_kernels {
-    const char *name;
     void (*prepare)(void); /* before the first call of the others */
     /* y[N][H][W][F] (pooled: [N][H/2][W/2][F]) = pool(relu(x[N][H][W][C] * weights[3][3][C][F] + bias[F])) */
     size_t (*conv_floats)(const engine_conv_shape *shape);

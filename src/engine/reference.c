@@ -70,7 +70,6 @@ static void fc(const float *x, int n, const engine_fc_shape *s, const float *wei
 }
 
 const engine_kernels engine_reference_kernels = {
-    .name = "reference",
     .prepare = prepare,
     .conv_floats = conv_floats,
     .conv = conv,

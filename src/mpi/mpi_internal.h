@@ -64,7 +64,7 @@ typedef struct lsn_unit_message {
     const int32_t *evaluations; /* [count], inside the message */
 } lsn_unit_message;
 
-/* A unit's result: worker to rank 0. The arrays lie inside the message, which `result_layout` has sized. */
+/* A unit's result: worker to rank 0. The arrays lie inside the message. */
 typedef struct lsn_result {
     int32_t worker;               /* from 0; not on the wire */
     int32_t unit, count, classes; /* classes: 0 where nothing is counted per class */

@@ -59,7 +59,6 @@ typedef struct engine_sweep {
     float *z;               /* [sub_block][largest pre-activation] */
     float *gathered;        /* [step_images][largest input]: the channels of a linear step */
     float *map;             /* [most images of a run][last map]: before average pooling; NULL where there is none */
-    int map_images;
     float *solo[3];         /* [step_images][largest map]: for ablations of several layers */
     lsn_conv_image *images; /* [most_images] */
     lsn_dense_row *rows;    /* [most_images] */
