@@ -29,7 +29,7 @@ double lsn_conv_multiply_adds(const lsn_conv *conv)
         bool tiny = conv->height <= 2 && conv->width <= 2;
         products = pixels * (tiny ? pixels : 9);
     } else {
-        int side = conv->method == LSN_CONV_F4 ? 4 : 6;
+        int side = lsn_winograd_side(conv->method);
         products = (double)lsn_ceil_div(conv->height, side) * lsn_ceil_div(conv->width, side) * (side + 2) * (side + 2);
     }
     return products * conv->channels * (double)lsn_round_up((size_t)conv->filters, 16);

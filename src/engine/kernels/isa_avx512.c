@@ -69,5 +69,6 @@ static inline vec v_max(vec a, vec b)
 #include "winograd_template.h"
 
 const lsn_isa lsn_isa_avx512 = {
-    "avx512", ROWS, COLUMNS, product_table, {input_f4, input_f6}, {output_f4, output_f6}, finish_pixels,
+    "avx512",      ROWS, COLUMNS, product_table, {input_f4, input_f6, input_f7}, {output_f4, output_f6, output_f7},
+    finish_pixels,
 };

@@ -76,5 +76,6 @@ static inline vec v_max(vec a, vec b)
 #include "winograd_template.h"
 
 const lsn_isa lsn_isa_portable = {
-    "portable", ROWS, COLUMNS, product_table, {input_f4, input_f6}, {output_f4, output_f6}, finish_pixels,
+    "portable",    ROWS, COLUMNS, product_table, {input_f4, input_f6, input_f7}, {output_f4, output_f6, output_f7},
+    finish_pixels,
 };

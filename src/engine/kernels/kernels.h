@@ -7,8 +7,9 @@
  * Reproducible to the bit. An output depends on the layer's description (struct below: shape, algorithm, lists) and on
  * its own image only. It does not depend on the instruction set, on the images it is stacked with, on their order, on
  * the split into blocks, on the number of threads or on the workspace. This holds because
- *   - every element of a product is one chain of fused multiply-adds, acc = fma(a[k], w[k], acc), over k ascending from
- *     acc = 0; where the chain is cut to fit the cache, the accumulator goes through memory as it is;
+ *   - every element of a product is a sum of chains of 128 terms, added in their order; a chain is one of fused
+ *     multiply-adds, acc = fma(a[k], w[k], acc), over k ascending from acc = 0 (short chains round less than one of
+ *     all terms: what is lost in a product's sum is what limits Winograd's precision);
  *   - transforms are additions and fused multiply-adds in an order fixed in the source; the compiler contracts nothing.
  * A ReLU is `0 > x ? 0 : x` and a maximum `a > b ? a : b` (a NaN passes a ReLU). Denormals are not flushed.
  *
@@ -46,6 +47,7 @@ typedef enum lsn_conv_method {
     LSN_CONV_DIRECT, /* 9*C terms a product; for few channels (1, 3, a linear step's) and for maps up to 2x2 */
     LSN_CONV_F4,     /* Winograd F(4x4,3x3): 36 products of C terms for each 4x4 outputs */
     LSN_CONV_F6,     /* Winograd F(6x6,3x3): 64 products of C terms for each 6x6 outputs */
+    LSN_CONV_F7,     /* Winograd F(7x7,3x3): 81 products of C terms for each 7x7 outputs */
     LSN_N_CONV_METHODS
 } lsn_conv_method;
 

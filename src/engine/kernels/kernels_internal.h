@@ -12,11 +12,12 @@ enum {
     LSN_CHUNK = 16,       /* terms of a chunk: packed rows are [chunk][row][LSN_CHUNK] */
     LSN_MAX_ROWS = 14,    /* rows of the largest micro-kernel of any instruction set */
     LSN_LINE = 16,        /* floats of a cache line */
-    LSN_TERMS_BLOCK = 512 /* terms after which a product's accumulators go through memory */
+    LSN_TERMS_BLOCK = 128 /* terms of one chain of multiply-adds; the chains' sums are added */
 };
 
-/* c[rows][columns] (+)= a * b. Term k of row r is a[(k / segment) * segment_stride + r * row_stride + k % segment];
- * row_stride is a constant of the micro-kernel. Term k's weights are b[LSN_PANEL * (index ? index[k] : k)]. */
+/* c[rows][columns] (+)= a * b, the product being one chain of terms from 0, then added. Term k of row r is a[(k /
+ * segment) * segment_stride + r * row_stride + k % segment]; row_stride is a constant of the micro-kernel. Term k's
+ * weights are b[LSN_PANEL * (index ? index[k] : k)]. */
 typedef struct lsn_product {
     const float *a;
     ptrdiff_t segment_stride;
@@ -65,8 +66,8 @@ struct lsn_isa {
     int columns; /* of the widest micro-kernel: 32 or 16 */
     /* [stride][index given][columns / 16 - 1][rows - 1] */
     lsn_product_kernel *const (*product)[2][2][LSN_MAX_ROWS];
-    lsn_input_kernel *input[2]; /* F4, F6 */
-    lsn_output_kernel *output[2];
+    lsn_input_kernel *input[3]; /* F4, F6, F7 */
+    lsn_output_kernel *output[3];
     lsn_pixel_kernel *pixels;
 };
 
@@ -134,6 +135,13 @@ void lsn_gather_panel(float *to, const float *panels, int w_terms, const int *in
 void lsn_pack_terms(float *row, ptrdiff_t chunk_stride, int first, const float *from, int n);
 
 /* ---- winograd.c, direct.c ---- */
+
+/* p of a Winograd method. */
+static inline int lsn_winograd_side(lsn_conv_method method)
+{
+    assert(method != LSN_CONV_DIRECT);
+    return method == LSN_CONV_F4 ? 4 : method == LSN_CONV_F6 ? 6 : 7;
+}
 
 int lsn_winograd_blocks(const lsn_conv *conv, int n_images);
 size_t lsn_winograd_workspace_bytes(const lsn_conv *conv, int n_images);

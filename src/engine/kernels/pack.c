@@ -26,20 +26,34 @@ static const double g6[8][3] = {
     {32.0 / 45, -16.0 / 45, 8.0 / 45},
     {0, 0, 1},
 };
+/* Rows of F(7x7,3x3)'s G: 1, p, p^2 for each point p, over the product of p's distances to the others. */
+static const double g7[9][3] = {
+    {-16.0 / 27, 0, 0},
+    {-2.0 / 15, -2.0 / 15, -2.0 / 15},
+    {-4.0 / 15, 4.0 / 15, -4.0 / 15},
+    {8.0 / 21, 4.0 / 21, 2.0 / 21},
+    {8.0 / 15, -4.0 / 15, 2.0 / 15},
+    {8.0 / 405, 4.0 / 135, 2.0 / 45},
+    {8.0 / 135, -4.0 / 45, 2.0 / 15},
+    {-2.0 / 2835, 2.0 / 945, -2.0 / 315},
+    {0, 0, 1},
+};
 
 int lsn_conv_panels(int filters)
 {
     return lsn_ceil_div(filters, LSN_PANEL);
 }
 
-static int elements_of(lsn_conv_method method)
+/* p + 2; 3 for the direct convolution, whose elements are the taps. */
+static int points_of(lsn_conv_method method)
 {
-    return method == LSN_CONV_F4 ? 36 : method == LSN_CONV_F6 ? 64 : 9;
+    return method == LSN_CONV_DIRECT ? 3 : lsn_winograd_side(method) + 2;
 }
 
 size_t lsn_conv_weights_bytes(lsn_conv_method method, int channels, int filters)
 {
-    return (size_t)elements_of(method) * lsn_conv_panels(filters) * channels * LSN_PANEL * sizeof(float);
+    return (size_t)(points_of(method) * points_of(method)) * lsn_conv_panels(filters) * channels * LSN_PANEL *
+           sizeof(float);
 }
 
 size_t lsn_dense_weights_bytes(int terms, int filters)
@@ -50,7 +64,7 @@ size_t lsn_dense_weights_bytes(int terms, int filters)
 /* u[element] = G w G' of one filter's channel w[3][3]. */
 static void transform(const double (*g)[3], int points, const float *w, float *u)
 {
-    double rows[8][3];
+    double rows[9][3];
     for (int i = 0; i < points; i++)
         for (int x = 0; x < 3; x++)
             rows[i][x] = g[i][0] * w[x] + g[i][1] * w[3 + x] + g[i][2] * w[6 + x];
@@ -63,12 +77,13 @@ static void transform(const double (*g)[3], int points, const float *w, float *u
 static void pack_winograd_row(lsn_conv_method method, float *packed, const float *w, int channels, int filters,
                               int panel, int c)
 {
-    float rows[64][LSN_PANEL] = {{0}};
-    int points = method == LSN_CONV_F4 ? 6 : 8, panels = lsn_conv_panels(filters);
+    static const double(*const g[LSN_N_CONV_METHODS])[3] = {[LSN_CONV_F4] = g4, [LSN_CONV_F6] = g6, [LSN_CONV_F7] = g7};
+    float rows[81][LSN_PANEL] = {{0}};
+    int points = points_of(method), panels = lsn_conv_panels(filters);
     int n = lsn_min_int(LSN_PANEL, filters - panel * LSN_PANEL);
     for (int f = 0; f < n; f++) {
-        float u[64];
-        transform(method == LSN_CONV_F4 ? g4 : g6, points, w + ((size_t)(panel * LSN_PANEL + f) * channels + c) * 9, u);
+        float u[81];
+        transform(g[method], points, w + ((size_t)(panel * LSN_PANEL + f) * channels + c) * 9, u);
         for (int e = 0; e < points * points; e++)
             rows[e][f] = u[e];
     }

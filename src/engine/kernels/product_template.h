@@ -10,7 +10,7 @@ ALWAYS void product(const lsn_product *q, const int rows, const int vectors, con
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 16
         for (int v = 0; v < vectors; v++)
-            acc[r][v] = q->accumulate ? v_load(q->c + r * q->c_stride + v * LANES) : v_set(0.0F);
+            acc[r][v] = v_set(0.0F);
     }
     const float *a = q->a, *b = q->b;
     const int *index = q->index;
@@ -39,8 +39,10 @@ ALWAYS void product(const lsn_product *q, const int rows, const int vectors, con
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 16
-        for (int v = 0; v < vectors; v++)
-            v_store(q->c + r * q->c_stride + v * LANES, acc[r][v]);
+        for (int v = 0; v < vectors; v++) {
+            float *c = q->c + r * q->c_stride + v * LANES;
+            v_store(c, q->accumulate ? v_add(v_load(c), acc[r][v]) : acc[r][v]);
+        }
     }
 }
 

@@ -25,38 +25,44 @@ typedef struct block {
     ptrdiff_t v_chunk, v_element, m_panel, m_element;
     place *tiles;
     float *zeros, *v, *m, *gathered;
+    float *map; /* [H][W][LSN_PANEL]: an image's outputs before pooling, where windows straddle the tiles */
 } block;
-
-static int side_of(const lsn_conv *conv)
-{
-    return conv->method == LSN_CONV_F4 ? 4 : 6;
-}
 
 static int tiles_of_image(const lsn_conv *conv)
 {
-    return lsn_ceil_div(conv->height, side_of(conv)) * lsn_ceil_div(conv->width, side_of(conv));
+    return lsn_ceil_div(conv->height, lsn_winograd_side(conv->method)) *
+           lsn_ceil_div(conv->width, lsn_winograd_side(conv->method));
+}
+
+/* Whether pooling windows straddle the tiles: a block is then made of whole images. */
+static bool straddles(const lsn_conv *conv)
+{
+    return conv->pool && lsn_winograd_side(conv->method) % 2 != 0;
 }
 
 /* Tiles of a block, at most: so many that their transforms stay in a cache of 2 MB with those of two panels; from 256
  * channels on that would be too few to pay for reading the weights, and the transforms overflow into the next cache.
- * (Measured.)
- */
+ * (Measured.) */
 static int most_tiles(const lsn_conv *conv)
 {
-    int points = side_of(conv) + 2;
-    if (conv->channels > 256)
-        return 112;
-    if (conv->channels > 128)
-        return 56;
-    int most = BLOCK_FLOATS / (points * points * (conv->channels + 2 * LSN_PANEL)) / LSN_MAX_ROWS * LSN_MAX_ROWS;
-    return most < 28 ? 28 : lsn_min_int(most, 112);
+    int points = lsn_winograd_side(conv->method) + 2, most = 112;
+    if (conv->channels <= 128) {
+        most = BLOCK_FLOATS / (points * points * (conv->channels + 2 * LSN_PANEL)) / LSN_MAX_ROWS * LSN_MAX_ROWS;
+        most = most < 28 ? 28 : lsn_min_int(most, 112);
+    } else if (conv->channels <= 256) {
+        most = 56;
+    }
+    if (!straddles(conv))
+        return most;
+    int image = tiles_of_image(conv);
+    return most < image ? image : most / image * image;
 }
 
 /* Tiles of a block of so many images: blocks of one size, but for the last. */
 static int block_tiles(const lsn_conv *conv, int n_images)
 {
-    int all = tiles_of_image(conv) * n_images;
-    return lsn_ceil_div(all, lsn_ceil_div(all, most_tiles(conv)));
+    int grain = straddles(conv) ? tiles_of_image(conv) : 1, all = tiles_of_image(conv) / grain * n_images;
+    return lsn_ceil_div(all, lsn_ceil_div(all, most_tiles(conv) / grain)) * grain;
 }
 
 /* Panels whose products are kept together before they are transformed back. */
@@ -75,7 +81,10 @@ int lsn_winograd_blocks(const lsn_conv *conv, int n_images)
 static size_t lay_out(block *b, const lsn_conv *conv, int n_tiles, void *workspace)
 {
     size_t chunks = lsn_round_up((size_t)conv->channels, LSN_CHUNK) / LSN_CHUNK;
-    *b = (block){.conv = conv, .side = side_of(conv), .points = side_of(conv) + 2, .n_tiles = n_tiles};
+    *b = (block){.conv = conv,
+                 .side = lsn_winograd_side(conv->method),
+                 .points = lsn_winograd_side(conv->method) + 2,
+                 .n_tiles = n_tiles};
     b->w_panels = lsn_conv_panels(conv->w_filters);
     b->panels = lsn_conv_panels(conv->filters);
     b->group = group_panels(conv);
@@ -90,6 +99,7 @@ static size_t lay_out(block *b, const lsn_conv *conv, int n_tiles, void *workspa
     b->gathered = lsn_take_floats(&at, conv->columns != NULL ? (size_t)conv->channels * LSN_PANEL : 0);
     b->v = lsn_take_floats(&at, (size_t)b->points * b->points * b->v_element);
     b->m = lsn_take_floats(&at, (size_t)b->points * b->points * b->m_element);
+    b->map = lsn_take_floats(&at, straddles(conv) ? (size_t)conv->height * conv->width * LSN_PANEL : 0);
     return at.bytes;
 }
 
@@ -133,12 +143,12 @@ static void list_taps(const block *b, const place *tile, int first, const float 
 static void transform_inputs(const block *b)
 {
     const lsn_conv *conv = b->conv;
-    lsn_input_kernel *input = conv->isa->input[conv->method == LSN_CONV_F6];
+    lsn_input_kernel *input = conv->isa->input[conv->method - LSN_CONV_F4];
     for (int c = 0; c < conv->channels; c += INPUT_CHANNELS) {
         int n = lsn_min_int(INPUT_CHANNELS, conv->channels - c);
         float *v = b->v + c / LSN_CHUNK * b->v_chunk;
         for (int t = 0; t < b->n_tiles; t++, v += LSN_CHUNK) {
-            const float *taps[64];
+            const float *taps[81];
             list_taps(b, b->tiles + t, c, taps);
             input(taps, n, v, b->v_element, b->v_chunk);
         }
@@ -184,34 +194,56 @@ static void multiply(const block *b, int first_panel, int end_panel)
     }
 }
 
+/* What a panel's tiles have in common; pooling across tiles comes later, from b->map. */
+static lsn_target panel_target(const block *b, int panel)
+{
+    const lsn_conv *conv = b->conv;
+    ptrdiff_t filters = conv->filters;
+    bool whole = straddles(conv);
+    return (lsn_target){.out_row = whole ? conv->width * LSN_PANEL : conv->width / (conv->pool ? 2 : 1) * filters,
+                        .out_pixel = whole ? LSN_PANEL : filters,
+                        .row = conv->width * filters,
+                        .pixel = filters,
+                        .bias = conv->bias == NULL ? NULL : conv->bias + (ptrdiff_t)panel * LSN_PANEL,
+                        .relu = conv->relu,
+                        .pool = conv->pool && !whole,
+                        .subtract = conv->subtract};
+}
+
+/* b->map, of an image's panel, into its pooled output. */
+static void pool_map(const block *b, const lsn_conv_image *image, int panel, int filters)
+{
+    const lsn_conv *conv = b->conv;
+    ptrdiff_t out_row = conv->width / 2 * (ptrdiff_t)conv->filters, row = (ptrdiff_t)conv->width * LSN_PANEL;
+    lsn_target target = {.out_row = out_row, .out_pixel = conv->filters, .rows = 2, .relu = conv->relu, .pool = true};
+    for (int y = 0; y + 1 < conv->height; y += 2) {
+        target.out = image->out + y / 2 * out_row + (ptrdiff_t)panel * LSN_PANEL;
+        conv->isa->pixels(b->map + y * row, 0, row, LSN_PANEL, conv->width, filters, &target);
+    }
+}
+
 static void transform_outputs(const block *b, int first_panel, int end_panel)
 {
     const lsn_conv *conv = b->conv;
-    lsn_output_kernel *output = conv->isa->output[conv->method == LSN_CONV_F6];
-    ptrdiff_t filters = conv->filters;
-    int out_width = conv->pool ? conv->width / 2 : conv->width, shrink = conv->pool ? 2 : 1;
+    lsn_output_kernel *output = conv->isa->output[conv->method - LSN_CONV_F4];
+    const bool whole = straddles(conv);
     for (int panel = first_panel; panel < end_panel; panel++) {
-        ptrdiff_t f = (ptrdiff_t)panel * LSN_PANEL;
-        lsn_target target = {.out_row = out_width * filters,
-                             .out_pixel = filters,
-                             .row = conv->width * filters,
-                             .pixel = filters,
-                             .bias = conv->bias == NULL ? NULL : conv->bias + f,
-                             .relu = conv->relu,
-                             .pool = conv->pool,
-                             .subtract = conv->subtract};
-        for (int t = 0; t < b->n_tiles; t++) {
+        const float *m = b->m + (panel - first_panel) * b->m_panel;
+        int filters = lsn_min_int(LSN_PANEL, conv->filters - panel * LSN_PANEL), shrink = conv->pool && !whole ? 2 : 1;
+        lsn_target target = panel_target(b, panel);
+        for (int t = 0; t < b->n_tiles; t++, m += LSN_PANEL) {
             const place *tile = b->tiles + t;
             const lsn_conv_image *image = tile->image;
-            ptrdiff_t at = ((ptrdiff_t)tile->y * conv->width + tile->x) * filters + f;
-            ptrdiff_t out_at = ((ptrdiff_t)tile->y / shrink * out_width + tile->x / shrink) * filters + f;
-            target.out = image->out == NULL ? NULL : image->out + out_at;
+            ptrdiff_t f = (ptrdiff_t)panel * LSN_PANEL, at = tile->y * target.row + tile->x * target.pixel + f,
+                      out_at = tile->y / shrink * target.out_row + tile->x / shrink * target.out_pixel;
+            target.out = image->out == NULL ? NULL : whole ? b->map + out_at : image->out + out_at + f;
             target.base = image->base == NULL ? NULL : image->base + at;
             target.pre = image->pre == NULL ? NULL : image->pre + at;
             target.rows = lsn_min_int(b->side, conv->height - tile->y);
             target.columns = lsn_min_int(b->side, conv->width - tile->x);
-            output(b->m + (panel - first_panel) * b->m_panel + (ptrdiff_t)t * LSN_PANEL, b->m_element,
-                   lsn_min_int(LSN_PANEL, conv->filters - panel * LSN_PANEL), &target);
+            output(m, b->m_element, filters, &target);
+            if (whole && image->out != NULL && (t + 1 == b->n_tiles || b->tiles[t + 1].image != image))
+                pool_map(b, image, panel, filters);
         }
     }
 }

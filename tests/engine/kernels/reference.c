@@ -1,5 +1,6 @@
 #include "reference.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static void complete(double sum, double error, const float *bias, const float *b
     *bound = (1 + unit) * error + unit * fabs(*z);
 }
 
-/* |B'|, |G| and |A'| of both Winograd methods, without their signs. */
+/* |B'|, |G| and |A'| of the Winograd methods, without their signs. */
 static const double b4[8][8] = {{4, 0, 5, 0, 1, 0}, {0, 4, 4, 1, 1, 0}, {0, 4, 4, 1, 1, 0},
                                 {0, 2, 1, 2, 1, 0}, {0, 2, 1, 2, 1, 0}, {0, 4, 0, 5, 0, 1}};
 static const double g4[8][3] = {{1. / 4, 0, 0},
@@ -88,10 +89,54 @@ static const double a6[6][8] = {{1, 1, 1, 1, 1, 1, 1, 0},           {0, 1, 1, 2,
                                 {0, 1, 1, 4, 4, .25, .25, 0},       {0, 1, 1, 8, 8, .125, .125, 0},
                                 {0, 1, 1, 16, 16, .0625, .0625, 0}, {0, 1, 1, 32, 32, .03125, .03125, 1}};
 
+/* F7's rows of B' are products of polynomials (see winograd_template.h); these are those of the factors' absolute
+ * values, since that is how they are computed. */
+static const double b7[9][9] = {
+    {1.6875, 0.5625, 9.1875, 3.0625, 10.5, 3.5, 3, 1, 0}, {0, 1.6875, 2.25, 8.0625, 10, 5.5, 4, 1, 0},
+    {0, 1.6875, 2.25, 8.0625, 10, 5.5, 4, 1, 0},          {0, 3.375, 7.875, 7.125, 11.375, 4.75, 3.5, 1, 0},
+    {0, 3.375, 7.875, 7.125, 11.375, 4.75, 3.5, 1, 0},    {0, 1.125, 1.125, 5.875, 5.625, 5.75, 4.5, 1, 0},
+    {0, 1.125, 1.125, 5.875, 5.625, 5.75, 4.5, 1, 0},     {0, 0.5625, 0, 3.0625, 0, 3.5, 0, 1, 0},
+    {0, 1.6875, 0.5625, 9.1875, 3.0625, 10.5, 3.5, 3, 1}};
+static const double g7[9][3] = {{16. / 27, 0, 0},
+                                {2. / 15, 2. / 15, 2. / 15},
+                                {4. / 15, 4. / 15, 4. / 15},
+                                {8. / 21, 4. / 21, 2. / 21},
+                                {8. / 15, 4. / 15, 2. / 15},
+                                {8. / 405, 4. / 135, 2. / 45},
+                                {8. / 135, 4. / 45, 2. / 15},
+                                {2. / 2835, 2. / 945, 2. / 315},
+                                {0, 0, 1}};
+static const double a7[7][9] = {{1, 1, 1, 1, 1, 1, 1, 1, 0},
+                                {0, 1, 1, 0.5, 0.5, 1.5, 1.5, 3, 0},
+                                {0, 1, 1, 0.25, 0.25, 2.25, 2.25, 9, 0},
+                                {0, 1, 1, 0.125, 0.125, 3.375, 3.375, 27, 0},
+                                {0, 1, 1, 0.0625, 0.0625, 5.0625, 5.0625, 81, 0},
+                                {0, 1, 1, 0.03125, 0.03125, 7.59375, 7.59375, 243, 0},
+                                {0, 1, 1, 0.015625, 0.015625, 11.390625, 11.390625, 729, 1}};
+
+typedef struct transform {
+    const double *b, *g, *a;
+    int stride;    /* of the rows of b and a */
+    int roundings; /* of an output besides the product's: weights 1, input, output, bias 2 */
+} transform;
+
+static transform transform_of(lsn_conv_method method)
+{
+    switch (method) {
+    case LSN_CONV_F4:
+        return (transform){b4[0], g4[0], a4[0], 8, 1 + 6 + 8 + 2};
+    case LSN_CONV_F6:
+        return (transform){b6[0], g6[0], a6[0], 8, 1 + 6 + 8 + 2};
+    default:
+        assert(method == LSN_CONV_F7);
+        return (transform){b7[0], g7[0], a7[0], 9, 1 + 8 + 10 + 2};
+    }
+}
+
 /* out[m][m] = t[m][n] in[n][n] t' */
 static void sandwich(const double *t, int stride, int m, int n, const double *in, double *out)
 {
-    double half[8][8] = {{0}};
+    double half[9][9] = {{0}};
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++)
             for (int k = 0; k < n; k++)
@@ -114,7 +159,7 @@ static double *absolute_weights(const problem *p, int points)
             double w[9];
             for (int t = 0; t < 9; t++)
                 w[t] = fabs(weight(p, f, c, t));
-            sandwich(points == 6 ? g4[0] : g6[0], 3, points, 3, w,
+            sandwich(transform_of(conv->method).g, 3, points, 3, w,
                      u + ((size_t)f * conv->channels + c) * points * points);
         }
     return u;
@@ -124,24 +169,25 @@ static void tile_bound(const problem *p, const lsn_conv_image *image, const doub
                        int points, double *bound)
 {
     const lsn_conv *conv = &p->conv;
+    const transform t = transform_of(conv->method);
     int side = points - 2, elements = points * points;
     for (int c = 0; c < conv->channels; c++) {
-        double d[64];
+        double d[81];
         for (int i = 0; i < elements; i++)
             d[i] = fabs(pixel(conv, image, ty + i / points - 1, tx + i % points - 1, c));
-        sandwich(points == 6 ? b4[0] : b6[0], 8, points, points, d, v + (size_t)c * elements);
+        sandwich(t.b, t.stride, points, points, d, v + (size_t)c * elements);
     }
     for (int f = 0; f < conv->filters; f++) {
-        double sum[64] = {0}, y[36];
+        double sum[81] = {0}, y[49];
         for (int c = 0; c < conv->channels; c++)
             for (int e = 0; e < elements; e++)
                 sum[e] += u[((size_t)f * conv->channels + c) * elements + e] * v[(size_t)c * elements + e];
-        sandwich(points == 6 ? a4[0] : a6[0], 8, side, points, sum, y);
+        sandwich(t.a, t.stride, side, points, sum, y);
         for (int i = 0; i < side * side; i++) {
             int row = ty + i / side, column = tx + i % side;
             if (row < conv->height && column < conv->width)
                 bound[((size_t)row * conv->width + column) * conv->filters + f] =
-                    unit * (conv->channels + 1 + 6 + 8 + 2) * y[i];
+                    unit * (conv->channels + t.roundings) * y[i];
         }
     }
 }
@@ -149,7 +195,7 @@ static void tile_bound(const problem *p, const lsn_conv_image *image, const doub
 static void winograd_bounds(const problem *p, const lsn_conv_image *image, double *bound)
 {
     const lsn_conv *conv = &p->conv;
-    int points = conv->method == LSN_CONV_F4 ? 6 : 8;
+    int points = conv->method == LSN_CONV_F4 ? 6 : conv->method == LSN_CONV_F6 ? 8 : 9;
     double *u = absolute_weights(p, points), *v = calloc((size_t)conv->channels * points * points, sizeof *v);
     for (int y = 0; y < conv->height; y += points - 2)
         for (int x = 0; x < conv->width; x += points - 2)

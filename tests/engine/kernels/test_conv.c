@@ -17,7 +17,7 @@
 #include <string.h>
 
 static const char *const isa_names[] = {"portable", "avx2", "avx512"};
-static const char *const method_names[] = {"direct", "F4", "F6"};
+static const char *const method_names[] = {"direct", "F4", "F6", "F7"};
 static double worst[LSN_N_CONV_METHODS]; /* error as a share of its bound */
 
 /* A random layer, its images' data and room for results. */
@@ -118,6 +118,7 @@ static void run(const trial *t, const lsn_isa *isa, int first, int end, float *o
     lsn_conv conv = t->problem.conv;
     conv.isa = isa;
     lsn_conv_image images[64];
+    assert_in_range(end - first, 0, 64);
     int n = end - first;
     for (int i = 0; i < n; i++) {
         size_t at = first + i;
@@ -243,9 +244,9 @@ static void test_many_blocks(void **state)
 {
     (void)state;
     uint64_t seed = 2;
-    for (int i = 0; i < 9; i++) {
-        trial t = {.n = 3 + 8 * (i / 3)};
-        t.problem.conv = (lsn_conv){.method = i % 3,
+    for (int i = 0; i < 4 * LSN_N_CONV_METHODS; i++) {
+        trial t = {.n = 3 + 12 * (i / LSN_N_CONV_METHODS)};
+        t.problem.conv = (lsn_conv){.method = i % LSN_N_CONV_METHODS,
                                     .height = 13,
                                     .width = 11,
                                     .channels = 18,
@@ -253,7 +254,7 @@ static void test_many_blocks(void **state)
                                     .w_channels = 18,
                                     .w_filters = 40,
                                     .relu = true,
-                                    .pool = i % 2 == 0};
+                                    .pool = i / LSN_N_CONV_METHODS % 2 != 0};
         make_weights(&t, &seed);
         make_images(&t, &seed);
         check_trial(&t, &seed);
