@@ -1,14 +1,15 @@
 /* Fully connected layers. A block is a group of panels; for up to BLOCK_ROWS rows at a time, each piece of
- * LSN_TERMS_BLOCK terms of the rows is packed and multiplied with the group's panels, whose weights so are read once.
+ * BLOCK_TERMS terms of the rows is packed and multiplied with the group's panels, whose weights so are read once.
  */
 #include "kernels_internal.h"
 
-enum { BLOCK_ROWS = 252, GROUP = 16 };
+enum { BLOCK_ROWS = 252, BLOCK_TERMS = 512, GROUP = 16 };
 
 typedef struct group {
     const lsn_dense *dense;
     int first_panel, end_panel;
     ptrdiff_t m_panel;
+    lsn_packing packing;
     float *rows, *gathered, *m;
 } group;
 
@@ -23,8 +24,9 @@ static size_t lay_out(group *g, const lsn_dense *dense, int n_rows, void *worksp
     lsn_layout at = {workspace, 0};
     *g = (group){.dense = dense};
     g->m_panel = (ptrdiff_t)n_rows * LSN_PANEL;
-    g->rows = lsn_take_floats(&at, (size_t)n_rows * LSN_TERMS_BLOCK);
-    g->gathered = lsn_take_floats(&at, dense->columns != NULL ? LSN_TERMS_BLOCK * LSN_PANEL : 0);
+    g->packing = lsn_packing_of(dense->isa, n_rows, BLOCK_TERMS);
+    g->rows = lsn_take_floats(&at, g->packing.floats);
+    g->gathered = lsn_take_floats(&at, dense->columns != NULL ? BLOCK_TERMS * LSN_PANEL : 0);
     g->m = lsn_take_floats(&at, (size_t)GROUP * g->m_panel);
     return at.bytes;
 }
@@ -40,13 +42,13 @@ static void pack_rows(const group *g, const lsn_dense_row *rows, int n_rows, int
 {
     const int *gather = g->dense->gather;
     for (int r = 0; r < n_rows; r++) {
-        float *to = g->rows + (ptrdiff_t)r * LSN_CHUNK;
+        float *to = lsn_packed_row(&g->packing, g->rows, r);
         if (gather == NULL) {
-            lsn_pack_terms(to, (ptrdiff_t)n_rows * LSN_CHUNK, 0, rows[r].in + k, n);
+            lsn_pack_terms(to, g->packing.chunk_stride, 0, rows[r].in + k, n);
             continue;
         }
         for (int i = 0; i < n; i++)
-            to[(ptrdiff_t)(i / LSN_CHUNK) * n_rows * LSN_CHUNK + i % LSN_CHUNK] = rows[r].in[gather[k + i]];
+            to[i / LSN_CHUNK * g->packing.chunk_stride + i % LSN_CHUNK] = rows[r].in[gather[k + i]];
     }
 }
 
@@ -54,12 +56,7 @@ static void pack_rows(const group *g, const lsn_dense_row *rows, int n_rows, int
 static void multiply(const group *g, int n_rows, int k, int n)
 {
     const lsn_dense *dense = g->dense;
-    lsn_rows rows = {.a = g->rows,
-                     .segment_stride = (ptrdiff_t)n_rows * LSN_CHUNK,
-                     .segment = LSN_CHUNK,
-                     .stride = LSN_STRIDE_CHUNK,
-                     .rows = n_rows,
-                     .terms = n};
+    lsn_rows rows = lsn_packed_rows(&g->packing, g->rows, n_rows, n, NULL);
     const int *index = dense->rows == NULL ? NULL : dense->rows + k;
     ptrdiff_t panel_floats = (ptrdiff_t)dense->w_terms * LSN_PANEL,
               first = index == NULL ? (ptrdiff_t)k * LSN_PANEL : 0;
@@ -109,8 +106,8 @@ void lsn_dense_run(const lsn_dense *dense, const lsn_dense_row *rows, int n_rows
             lay_out(&g, dense, n, workspace);
             g.first_panel = block * GROUP;
             g.end_panel = lsn_min_int(g.first_panel + GROUP, lsn_conv_panels(dense->filters));
-            for (int k = 0; k < dense->terms; k += LSN_TERMS_BLOCK) {
-                int terms = lsn_min_int(LSN_TERMS_BLOCK, dense->terms - k);
+            for (int k = 0; k < dense->terms; k += BLOCK_TERMS) {
+                int terms = lsn_min_int(BLOCK_TERMS, dense->terms - k);
                 pack_rows(&g, rows + r, n, k, terms);
                 multiply(&g, n, k, terms);
             }

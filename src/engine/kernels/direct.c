@@ -17,7 +17,6 @@ typedef struct strips {
     int *index;
     float *rows, *gathered, *m;
     ptrdiff_t m_panel;
-    int chunk_rows; /* capacity of the packed rows */
 } strips;
 
 static bool is_tiny(const lsn_conv *conv)
@@ -55,12 +54,12 @@ static size_t lay_out(strips *s, const lsn_conv *conv, void *workspace)
     size_t pixels = (size_t)conv->height * conv->width;
     *s = (strips){.conv = conv, .per_image = strips_per_image(conv)};
     s->terms = (is_tiny(conv) ? (int)pixels : 9) * conv->channels;
-    s->chunk_rows = is_tiny(conv) ? TINY_IMAGES : 2 * conv->width * block_strips(conv);
-    size_t terms = lsn_round_up((size_t)s->terms, LSN_CHUNK),
-           m_rows = (size_t)s->chunk_rows * (is_tiny(conv) ? pixels : 1);
+    int rows = is_tiny(conv) ? TINY_IMAGES : 2 * conv->width * block_strips(conv);
+    size_t m_rows = (size_t)rows * (is_tiny(conv) ? pixels : 1);
     bool copied = in_place(conv) && !is_tiny(conv);
     s->index = lsn_take(&at, s->terms * (is_tiny(conv) ? pixels : 1) * sizeof(int));
-    s->rows = lsn_take_floats(&at, copied ? (size_t)4 * (conv->width + 2) * conv->channels : terms * s->chunk_rows);
+    s->rows = lsn_take_floats(&at, copied ? (size_t)4 * (conv->width + 2) * conv->channels
+                                          : lsn_packing_of(conv->isa, rows, s->terms).floats);
     s->gathered =
         lsn_take_floats(&at, conv->columns != NULL ? (size_t)s->terms * LSN_PANEL * (is_tiny(conv) ? pixels : 1) : 0);
     s->m_panel = (ptrdiff_t)m_rows * LSN_PANEL;
@@ -127,9 +126,10 @@ static void run_tiny(strips *s, int first_image, int n_images)
     const lsn_conv *conv = s->conv;
     int pixels = conv->height * conv->width;
     ptrdiff_t m_pixel = (ptrdiff_t)n_images * LSN_PANEL;
+    const lsn_packing packing = lsn_packing_of(conv->isa, n_images, s->terms);
     for (int i = 0; i < n_images; i++)
-        lsn_pack_terms(s->rows + (ptrdiff_t)i * LSN_CHUNK, (ptrdiff_t)n_images * LSN_CHUNK, 0,
-                       s->images[first_image + i].in, s->terms);
+        lsn_pack_terms(lsn_packed_row(&packing, s->rows, i), packing.chunk_stride, 0, s->images[first_image + i].in,
+                       s->terms);
     for (int to = 0; to < pixels; to++)
         for (int from = 0; from < pixels; from++) {
             int dy = from / conv->width - to / conv->width, dx = from % conv->width - to % conv->width;
@@ -139,13 +139,7 @@ static void run_tiny(strips *s, int first_image, int n_images)
         int filters = lsn_min_int(LSN_PANEL, conv->filters - panel * LSN_PANEL);
         float *m = s->m + panel * s->m_panel;
         for (int to = 0; to < pixels; to++) {
-            lsn_rows rows = {.a = s->rows,
-                             .segment_stride = (ptrdiff_t)n_images * LSN_CHUNK,
-                             .segment = LSN_CHUNK,
-                             .stride = LSN_STRIDE_CHUNK,
-                             .rows = n_images,
-                             .terms = s->terms,
-                             .index = s->index + to * s->terms};
+            lsn_rows rows = lsn_packed_rows(&packing, s->rows, n_images, s->terms, s->index + to * s->terms);
             const float *weights = panel_weights(s, panel, s->gathered, &rows.index);
             lsn_product_panel(conv->isa, &rows, weights, filters, false, m + to * m_pixel, LSN_PANEL, NULL, 0);
         }
@@ -169,14 +163,14 @@ static void copy_strip(const strips *s, const float *in, int y)
 }
 
 /* Copies the windows of the strip's pixels into packed rows from `first` on. */
-static void copy_windows(const strips *s, const float *in, int y, int first)
+static void copy_windows(const strips *s, const lsn_packing *packing, const float *in, int y, int first)
 {
     const lsn_conv *conv = s->conv;
     int c = conv->channels, y_end = lsn_min_int(y + 2, conv->height);
-    ptrdiff_t chunk = (ptrdiff_t)s->chunk_rows * LSN_CHUNK;
-    float *row = s->rows + (ptrdiff_t)first * LSN_CHUNK;
+    ptrdiff_t chunk = packing->chunk_stride;
     for (int i = y; i < y_end; i++) {
-        for (int x = 0; x < conv->width; x++, row += LSN_CHUNK) {
+        for (int x = 0; x < conv->width; x++) {
+            float *row = lsn_packed_row(packing, s->rows, first++);
             int left = x == 0, right = x == conv->width - 1;
             for (int ky = 0; ky < 3; ky++) {
                 int iy = i + ky - 1, k = 3 * ky * c;
@@ -217,6 +211,7 @@ static void run_in_place(strips *s, int strip, const int *index)
             lsn_rows rows = {.a = s->rows + i * row,
                              .segment_stride = row,
                              .segment = 3 * c,
+                             .group_stride = lsn_group_rows(conv->isa, conv->width) * (ptrdiff_t)c,
                              .stride = c == 1 ? LSN_STRIDE_1 : LSN_STRIDE_3,
                              .rows = conv->width,
                              .terms = 9 * c,
@@ -231,20 +226,17 @@ static void run_in_place(strips *s, int strip, const int *index)
 static void run_windows(strips *s, int first, int end, const int *index)
 {
     const lsn_conv *conv = s->conv;
-    int n = 0;
+    int n = 0, all = 0;
+    for (int strip = first; strip < end; strip++)
+        all += strip_rows(s, strip) * conv->width;
+    const lsn_packing packing = lsn_packing_of(conv->isa, all, s->terms);
     for (int strip = first; strip < end; strip++) {
-        copy_windows(s, s->images[strip / s->per_image].in, strip % s->per_image * 2, n);
+        copy_windows(s, &packing, s->images[strip / s->per_image].in, strip % s->per_image * 2, n);
         n += strip_rows(s, strip) * conv->width;
     }
     for (int panel = 0; panel < lsn_conv_panels(conv->filters); panel++) {
         int filters = lsn_min_int(LSN_PANEL, conv->filters - panel * LSN_PANEL);
-        lsn_rows rows = {.a = s->rows,
-                         .segment_stride = (ptrdiff_t)s->chunk_rows * LSN_CHUNK,
-                         .segment = LSN_CHUNK,
-                         .stride = LSN_STRIDE_CHUNK,
-                         .rows = n,
-                         .terms = s->terms,
-                         .index = index};
+        lsn_rows rows = lsn_packed_rows(&packing, s->rows, all, s->terms, index);
         const float *weights = panel_weights(s, panel, s->gathered, &rows.index);
         lsn_product_panel(conv->isa, &rows, weights, filters, false, s->m + panel * s->m_panel, LSN_PANEL, NULL, 0);
     }

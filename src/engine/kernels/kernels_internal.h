@@ -9,7 +9,7 @@
 
 enum {
     LSN_PANEL = 32,       /* filters of a panel: packed weights are [panel][k][LSN_PANEL] */
-    LSN_CHUNK = 16,       /* terms of a chunk: packed rows are [chunk][row][LSN_CHUNK] */
+    LSN_CHUNK = 16,       /* terms of a chunk of packed rows */
     LSN_MAX_ROWS = 14,    /* rows of the largest micro-kernel of any instruction set */
     LSN_LINE = 16,        /* floats of a cache line */
     LSN_TERMS_BLOCK = 128 /* terms of one chain of multiply-adds; the chains' sums are added */
@@ -53,8 +53,8 @@ typedef struct lsn_target {
  * v[element * element_stride + (c / 16) * chunk_stride + c % 16]. */
 typedef void lsn_input_kernel(const float *const *taps, int channels, float *v, ptrdiff_t element_stride,
                               ptrdiff_t chunk_stride);
-/* Transforms m[element * element_stride + f], f < filters <= LSN_PANEL, back to p x p pixels. */
-typedef void lsn_output_kernel(const float *m, ptrdiff_t element_stride, int filters, const lsn_target *target);
+/* Transforms m[element * LSN_PANEL + f], f < filters <= LSN_PANEL, back to p x p pixels. */
+typedef void lsn_output_kernel(const float *m, int filters, const lsn_target *target);
 /* Finishes `width` pixels of target->rows (1 or 2) rows; filter f of pixel (i, j) is at
  * m[(f / LSN_PANEL) * panel + i * row + j * pixel + f % LSN_PANEL]. */
 typedef void lsn_pixel_kernel(const float *m, ptrdiff_t panel, ptrdiff_t row, ptrdiff_t pixel, int width, int filters,
@@ -112,11 +112,30 @@ static inline float *lsn_take_floats(lsn_layout *layout, size_t floats)
 
 /* ---- product.c ---- */
 
+/* How rows are packed: [group][chunk][row of the group][LSN_CHUNK], a group being the rows of one run of a
+ * micro-kernel, which so reads its memory from end to end. */
+typedef struct lsn_packing {
+    int group; /* rows of a group; the last may have fewer, not less room */
+    ptrdiff_t chunk_stride, group_stride;
+    size_t floats; /* no fewer for more rows */
+} lsn_packing;
+
+lsn_packing lsn_packing_of(const lsn_isa *isa, int rows, int terms);
+
+static inline float *lsn_packed_row(const lsn_packing *packing, float *packed, int row)
+{
+    return packed + row / packing->group * packing->group_stride + row % packing->group * LSN_CHUNK;
+}
+
+/* Rows that one run of a micro-kernel takes: as many as there can be, evenly. */
+int lsn_group_rows(const lsn_isa *isa, int rows);
+
 /* A matrix product's operands: packed rows times panels. */
 typedef struct lsn_rows {
     const float *a; /* of the first row */
     ptrdiff_t segment_stride;
     int segment;
+    ptrdiff_t group_stride; /* from the first row of one group, of lsn_group_rows, to that of the next */
     lsn_row_stride stride;
     int rows;
     int terms;
@@ -131,6 +150,8 @@ void lsn_product_panel(const lsn_isa *isa, const lsn_rows *rows, const float *pa
 void lsn_gather_panel(float *to, const float *panels, int w_terms, const int *index, int terms, const int *columns,
                       int filters);
 
+/* Packed rows as operands. */
+lsn_rows lsn_packed_rows(const lsn_packing *packing, const float *packed, int rows, int terms, const int *index);
 /* Writes terms first .. first + n - 1 of a packed row; from == NULL: zeros. */
 void lsn_pack_terms(float *row, ptrdiff_t chunk_stride, int first, const float *from, int n);
 

@@ -9,19 +9,43 @@ typedef struct fetch {
     int lines; /* a segment */
 } fetch;
 
+int lsn_group_rows(const lsn_isa *isa, int rows)
+{
+    return lsn_ceil_div(rows, lsn_ceil_div(rows, isa->rows));
+}
+
+lsn_packing lsn_packing_of(const lsn_isa *isa, int rows, int terms)
+{
+    lsn_packing p = {.group = lsn_group_rows(isa, rows)};
+    p.chunk_stride = (ptrdiff_t)p.group * LSN_CHUNK;
+    p.group_stride = lsn_ceil_div(terms, LSN_CHUNK) * p.chunk_stride;
+    p.floats = (size_t)lsn_ceil_div(rows, p.group) * (size_t)p.group_stride;
+    return p;
+}
+
+lsn_rows lsn_packed_rows(const lsn_packing *packing, const float *packed, int rows, int terms, const int *index)
+{
+    return (lsn_rows){.a = packed,
+                      .segment_stride = packing->chunk_stride,
+                      .segment = LSN_CHUNK,
+                      .group_stride = packing->group_stride,
+                      .stride = LSN_STRIDE_CHUNK,
+                      .rows = rows,
+                      .terms = terms,
+                      .index = index};
+}
+
 static void run_rows(const lsn_isa *isa, const lsn_rows *rows, lsn_product *product, int columns, fetch *ahead)
 {
     lsn_product_kernel *const *kernels = isa->product[rows->stride][rows->index != NULL][columns / 16 - 1];
-    int groups = lsn_ceil_div(rows->rows, isa->rows), most = rows->rows / groups, larger = rows->rows % groups;
-    int segments = lsn_ceil_div(product->terms, product->segment);
-    for (int g = 0; g < groups; g++) {
-        int n = most + (g < larger);
+    int group = lsn_group_rows(isa, rows->rows), segments = lsn_ceil_div(product->terms, product->segment);
+    for (int r = 0; r < rows->rows; r += group) {
         product->next = ahead->at;
         product->next_lines = ahead->at < ahead->end ? ahead->lines : 0;
-        kernels[n - 1](product);
+        kernels[lsn_min_int(group, rows->rows - r) - 1](product);
         ahead->at += 64 * (ptrdiff_t)product->next_lines * segments;
-        product->a += n * (rows->stride == LSN_STRIDE_CHUNK ? LSN_CHUNK : rows->stride == LSN_STRIDE_1 ? 1 : 3);
-        product->c += n * product->c_stride;
+        product->a += rows->group_stride;
+        product->c += group * product->c_stride;
     }
 }
 

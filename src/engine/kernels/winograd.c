@@ -1,6 +1,6 @@
 /* Winograd convolution. A block of tiles, which may belong to several images, goes through three phases: the input
- * transform writes v[element][chunk][tile][LSN_CHUNK]; for each group of panels, a product for each element writes
- * m[element][panel][tile][LSN_PANEL]; the output transform of the group finishes the outputs. */
+ * transform writes v[element][tile][LSN_CHUNK], tiles packed as rows; for each group of panels, a product for each
+ * element writes m[panel][tile][element][LSN_PANEL]; the output transform of the group finishes the outputs. */
 #include "kernels_internal.h"
 
 #include <string.h>
@@ -22,7 +22,8 @@ typedef struct block {
     int n_tiles;
     int w_panels, panels; /* of the weights; computed */
     int group;            /* panels that share a pass over the products */
-    ptrdiff_t v_chunk, v_element, m_panel, m_element;
+    lsn_packing packing;  /* of an element's tiles */
+    ptrdiff_t v_element, m_panel, m_tile;
     place *tiles;
     float *zeros, *v, *m, *gathered;
     float *map; /* [H][W][LSN_PANEL]: an image's outputs before pooling, where windows straddle the tiles */
@@ -40,17 +41,15 @@ static bool straddles(const lsn_conv *conv)
     return conv->pool && lsn_winograd_side(conv->method) % 2 != 0;
 }
 
-/* Tiles of a block, at most: so many that their transforms stay in a cache of 2 MB with those of two panels; from 256
- * channels on that would be too few to pay for reading the weights, and the transforms overflow into the next cache.
- * (Measured.) */
+/* Tiles of a block, at most: so many that their transforms stay in a cache of 2 MB. With more than 128 channels that
+ * would be too few to pay for reading the weights from memory, which all cores share; the transforms then go to the
+ * next cache, in runs long enough to be fetched ahead. (Measured.) */
 static int most_tiles(const lsn_conv *conv)
 {
-    int points = lsn_winograd_side(conv->method) + 2, most = 112;
+    int points = lsn_winograd_side(conv->method) + 2, most = conv->channels > 256 ? 112 : 56;
     if (conv->channels <= 128) {
-        most = BLOCK_FLOATS / (points * points * (conv->channels + 2 * LSN_PANEL)) / LSN_MAX_ROWS * LSN_MAX_ROWS;
-        most = most < 28 ? 28 : lsn_min_int(most, 112);
-    } else if (conv->channels <= 256) {
-        most = 56;
+        most = BLOCK_FLOATS / (points * points * (conv->channels + LSN_PANEL)) / LSN_MAX_ROWS * LSN_MAX_ROWS;
+        most = most < 42 ? 42 : lsn_min_int(most, 112);
     }
     if (!straddles(conv))
         return most;
@@ -69,7 +68,7 @@ static int block_tiles(const lsn_conv *conv, int n_images)
 static int group_panels(const lsn_conv *conv)
 {
     int panels = lsn_conv_panels(conv->filters);
-    return lsn_min_int(conv->channels > 256 ? panels : conv->channels > 128 ? 4 : 2, panels);
+    return lsn_min_int(conv->channels > 256 ? 8 : 1, panels);
 }
 
 int lsn_winograd_blocks(const lsn_conv *conv, int n_images)
@@ -80,7 +79,6 @@ int lsn_winograd_blocks(const lsn_conv *conv, int n_images)
 /* Fills in the sizes for a block of `n_tiles` and lays its arrays out in the workspace; returns the bytes. */
 static size_t lay_out(block *b, const lsn_conv *conv, int n_tiles, void *workspace)
 {
-    size_t chunks = lsn_round_up((size_t)conv->channels, LSN_CHUNK) / LSN_CHUNK;
     *b = (block){.conv = conv,
                  .side = lsn_winograd_side(conv->method),
                  .points = lsn_winograd_side(conv->method) + 2,
@@ -89,16 +87,16 @@ static size_t lay_out(block *b, const lsn_conv *conv, int n_tiles, void *workspa
     b->panels = lsn_conv_panels(conv->filters);
     b->group = group_panels(conv);
     /* Strides of an odd number of cache lines use all sets of a cache. */
-    b->v_chunk = (n_tiles | 1) * LSN_CHUNK;
-    b->v_element = ((ptrdiff_t)chunks * (n_tiles | 1) | 1) * LSN_CHUNK;
-    b->m_panel = (ptrdiff_t)n_tiles * LSN_PANEL;
-    b->m_element = b->group * b->m_panel + LSN_LINE;
+    b->packing = lsn_packing_of(conv->isa, n_tiles, conv->channels);
+    b->v_element = (ptrdiff_t)(b->packing.floats / LSN_CHUNK | 1) * LSN_CHUNK;
+    b->m_tile = b->points * b->points * LSN_PANEL + LSN_LINE;
+    b->m_panel = n_tiles * b->m_tile;
     lsn_layout at = {workspace, 0};
     b->tiles = lsn_take(&at, n_tiles * sizeof(place));
     b->zeros = lsn_take_floats(&at, INPUT_CHANNELS);
     b->gathered = lsn_take_floats(&at, conv->columns != NULL ? (size_t)conv->channels * LSN_PANEL : 0);
     b->v = lsn_take_floats(&at, (size_t)b->points * b->points * b->v_element);
-    b->m = lsn_take_floats(&at, (size_t)b->points * b->points * b->m_element);
+    b->m = lsn_take_floats(&at, (size_t)b->group * b->m_panel);
     b->map = lsn_take_floats(&at, straddles(conv) ? (size_t)conv->height * conv->width * LSN_PANEL : 0);
     return at.bytes;
 }
@@ -146,11 +144,11 @@ static void transform_inputs(const block *b)
     lsn_input_kernel *input = conv->isa->input[conv->method - LSN_CONV_F4];
     for (int c = 0; c < conv->channels; c += INPUT_CHANNELS) {
         int n = lsn_min_int(INPUT_CHANNELS, conv->channels - c);
-        float *v = b->v + c / LSN_CHUNK * b->v_chunk;
-        for (int t = 0; t < b->n_tiles; t++, v += LSN_CHUNK) {
+        float *v = b->v + c / LSN_CHUNK * b->packing.chunk_stride;
+        for (int t = 0; t < b->n_tiles; t++) {
             const float *taps[81];
             list_taps(b, b->tiles + t, c, taps);
-            input(taps, n, v, b->v_element, b->v_chunk);
+            input(taps, n, lsn_packed_row(&b->packing, v, t), b->v_element, b->packing.chunk_stride);
         }
     }
 }
@@ -167,17 +165,13 @@ static void multiply(const block *b, int first_panel, int end_panel)
     const lsn_conv *conv = b->conv;
     int elements = b->points * b->points;
     size_t panel_bytes = (size_t)conv->w_channels * LSN_PANEL * sizeof(float);
-    lsn_rows rows = {.segment_stride = b->v_chunk,
-                     .segment = LSN_CHUNK,
-                     .stride = LSN_STRIDE_CHUNK,
-                     .rows = b->n_tiles,
-                     .terms = conv->channels,
-                     .index = conv->columns == NULL ? conv->rows : NULL};
+    lsn_rows rows =
+        lsn_packed_rows(&b->packing, NULL, b->n_tiles, conv->channels, conv->columns == NULL ? conv->rows : NULL);
     for (int e = 0; e < elements; e++) {
         rows.a = b->v + e * b->v_element;
         for (int panel = first_panel; panel < end_panel; panel++) {
             int filters = lsn_min_int(LSN_PANEL, conv->filters - panel * LSN_PANEL);
-            float *m = b->m + e * b->m_element + (panel - first_panel) * b->m_panel;
+            float *m = b->m + (panel - first_panel) * b->m_panel + (ptrdiff_t)e * LSN_PANEL;
             const float *weights = b->gathered, *next = NULL;
             if (conv->columns != NULL)
                 lsn_gather_panel(b->gathered, panel_weights(b, e, 0), conv->w_channels, conv->rows, conv->channels,
@@ -189,7 +183,7 @@ static void multiply(const block *b, int first_panel, int end_panel)
                        : e + 1 < elements        ? panel_weights(b, e + 1, first_panel)
                        : end_panel < b->w_panels ? panel_weights(b, 0, end_panel)
                                                  : NULL;
-            lsn_product_panel(conv->isa, &rows, weights, filters, false, m, LSN_PANEL, next, panel_bytes);
+            lsn_product_panel(conv->isa, &rows, weights, filters, false, m, b->m_tile, next, panel_bytes);
         }
     }
 }
@@ -231,7 +225,7 @@ static void transform_outputs(const block *b, int first_panel, int end_panel)
         const float *m = b->m + (panel - first_panel) * b->m_panel;
         int filters = lsn_min_int(LSN_PANEL, conv->filters - panel * LSN_PANEL), shrink = conv->pool && !whole ? 2 : 1;
         lsn_target target = panel_target(b, panel);
-        for (int t = 0; t < b->n_tiles; t++, m += LSN_PANEL) {
+        for (int t = 0; t < b->n_tiles; t++, m += b->m_tile) {
             const place *tile = b->tiles + t;
             const lsn_conv_image *image = tile->image;
             ptrdiff_t f = (ptrdiff_t)panel * LSN_PANEL, at = tile->y * target.row + tile->x * target.pixel + f,
@@ -241,7 +235,7 @@ static void transform_outputs(const block *b, int first_panel, int end_panel)
             target.pre = image->pre == NULL ? NULL : image->pre + at;
             target.rows = lsn_min_int(b->side, conv->height - tile->y);
             target.columns = lsn_min_int(b->side, conv->width - tile->x);
-            output(m, b->m_element, filters, &target);
+            output(m, filters, &target);
             if (whole && image->out != NULL && (t + 1 == b->n_tiles || b->tiles[t + 1].image != image))
                 pool_map(b, image, panel, filters);
         }

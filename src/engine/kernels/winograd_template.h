@@ -256,19 +256,15 @@ ALWAYS void finish_rows(vec y[2][MOST_SIDE], const lsn_target *t, vec bias, int 
     }
 }
 
-ALWAYS void output_lanes(const float *m, ptrdiff_t element_stride, int f, int n, const lsn_target *t, const int side,
-                         const finish how)
+ALWAYS void output_lanes(const float *m, int f, int n, const lsn_target *t, const int side, const finish how)
 {
     const int points = side + 2;
     vec part[MOST_SIDE][MOST_POINTS], column[MOST_POINTS], y[MOST_SIDE];
 #pragma GCC unroll 9
     for (int j = 0; j < points; j++) {
 #pragma GCC unroll 9
-        for (int i = 0; i < points; i++) {
-            column[i] = v_load(m + (i * points + j) * element_stride + f);
-            if (points == 6) /* the tile after the next; 64 such fetches would be in each other's way */
-                __builtin_prefetch(m + (i * points + j) * element_stride + f + 2 * LSN_PANEL, 0, 3);
-        }
+        for (int i = 0; i < points; i++)
+            column[i] = v_load(m + (i * points + j) * LSN_PANEL + f);
         output_points(column, y, points);
 #pragma GCC unroll 7
         for (int i = 0; i < side; i++)
@@ -295,34 +291,34 @@ ALWAYS finish finish_of(const lsn_target *t, int side)
     return !usual || t->out == NULL ? FINISH_ANY : t->pool ? FINISH_POOL : FINISH_STORE;
 }
 
-ALWAYS void output_tile(const float *m, ptrdiff_t element_stride, int filters, const lsn_target *t, const int side)
+ALWAYS void output_tile(const float *m, int filters, const lsn_target *t, const int side)
 {
     finish how = finish_of(t, side);
     for (int f = 0; f < filters; f += LANES) {
         int n = filters - f;
         if (how == FINISH_STORE && n >= LANES)
-            output_lanes(m, element_stride, f, LANES, t, side, FINISH_STORE);
+            output_lanes(m, f, LANES, t, side, FINISH_STORE);
         else if (how == FINISH_POOL && n >= LANES)
-            output_lanes(m, element_stride, f, LANES, t, side, FINISH_POOL);
+            output_lanes(m, f, LANES, t, side, FINISH_POOL);
         else
-            output_lanes(m, element_stride, f, n, t, side, FINISH_ANY);
+            output_lanes(m, f, n, t, side, FINISH_ANY);
     }
 }
 
-static void output_f4(const float *m, ptrdiff_t element_stride, int filters, const lsn_target *target)
+static void output_f4(const float *m, int filters, const lsn_target *target)
 {
-    output_tile(m, element_stride, filters, target, 4);
+    output_tile(m, filters, target, 4);
 }
 
-static void output_f6(const float *m, ptrdiff_t element_stride, int filters, const lsn_target *target)
+static void output_f6(const float *m, int filters, const lsn_target *target)
 {
-    output_tile(m, element_stride, filters, target, 6);
+    output_tile(m, filters, target, 6);
 }
 
 /* Without pooling: its windows would straddle the tiles. */
-static void output_f7(const float *m, ptrdiff_t element_stride, int filters, const lsn_target *target)
+static void output_f7(const float *m, int filters, const lsn_target *target)
 {
-    output_tile(m, element_stride, filters, target, 7);
+    output_tile(m, filters, target, 7);
 }
 
 /* The pixels of rows i and i + 1, columns x and x + 1 of m. */

@@ -16,8 +16,10 @@ float *sweep_push(engine_sweep *sweep, int l, int n, sweep_pair **pairs)
 static float *logits_of(const engine_sweep *sweep, sweep_pair pair)
 {
     const sweep_request *r = sweep->request;
-    size_t row = (size_t)pair.ablation * (size_t)r->n + (size_t)pair.image;
-    return r->logits + row * (size_t)sweep->engine->model->classes;
+    const size_t classes = (size_t)sweep->engine->model->classes;
+    if (pair.ablation == SWEEP_INTACT)
+        return r->baseline + (size_t)pair.image * classes;
+    return r->logits + ((size_t)pair.ablation * (size_t)r->n + (size_t)pair.image) * classes;
 }
 
 /* The last n inputs of layer l, a convolution, into layer l + 1's queue. */

@@ -24,30 +24,62 @@ static bool anyone_begins_at(const sweep_request *r, int l)
     return false;
 }
 
-/* Layer n of the intact network for `count` images: y from x, and z where wanted. */
+/* The last layer that an ablation masks first; -1 where none masks any. */
+static int last_beginning(const sweep_request *r)
+{
+    int last = -1;
+    for (int a = 0; a < r->n_ablations; a++)
+        if (first_layer(r->ablations[a]) > last)
+            last = first_layer(r->ablations[a]);
+    return last;
+}
+
+/* Layer n of the intact network for `count` images, at most step_images: y from x, and z where it is not NULL. */
+static void roll_images(engine_sweep *sweep, int n, const float *x, int count, float *y, float *z)
+{
+    sweep_layer *layer = &sweep->layers[n];
+    const size_t out = n == sweep->n_layers - 1 ? layer->out_floats : sweep->layers[n + 1].in_floats;
+    for (int i = 0; i < count; i++) {
+        const float *in = x + (size_t)i * layer->in_floats;
+        float *to = y + (size_t)i * out, *pre = z == NULL ? NULL : z + (size_t)i * layer->z_floats;
+        if (layer->fc)
+            sweep->rows[i] = (lsn_dense_row){.in = in, .out = to, .pre = pre};
+        else
+            sweep->images[i] = (lsn_conv_image){.in = in, .out = sweep_output_place(sweep, n, i, to), .pre = pre};
+    }
+    if (layer->fc)
+        sweep_run_dense(sweep, &layer->dense, count);
+    else
+        sweep_run_conv(sweep, &layer->conv, count);
+    for (int i = 0; i < count; i++)
+        sweep_finish_output(sweep, n, i, y + (size_t)i * out);
+}
+
 static void roll_layer(engine_sweep *sweep, int n, const float *x, int count, float *y, bool want_z)
 {
     sweep_layer *layer = &sweep->layers[n];
-    const bool last = n == sweep->n_layers - 1;
-    const size_t out = last ? layer->out_floats : sweep->layers[n + 1].in_floats;
-    for (int at = 0; at < count; at += sweep->step_images) {
-        int here = smaller(count - at, sweep->step_images);
-        for (int i = 0; i < here; i++) {
-            const float *in = x + (size_t)(at + i) * layer->in_floats;
-            float *to = y + (size_t)(at + i) * out;
-            float *z = want_z ? sweep->z + (size_t)(at + i) * layer->z_floats : NULL;
-            if (layer->fc)
-                sweep->rows[i] = (lsn_dense_row){.in = in, .out = to, .pre = z};
-            else
-                sweep->images[i] = (lsn_conv_image){.in = in, .out = sweep_output_place(sweep, n, i, to), .pre = z};
-        }
-        if (layer->fc)
-            sweep_run_dense(sweep, &layer->dense, here);
-        else
-            sweep_run_conv(sweep, &layer->conv, here);
+    const size_t out = n == sweep->n_layers - 1 ? layer->out_floats : sweep->layers[n + 1].in_floats;
+    for (int at = 0; at < count; at += sweep->step_images)
+        roll_images(sweep, n, x + (size_t)at * layer->in_floats, smaller(count - at, sweep->step_images),
+                    y + (size_t)at * out, want_z ? sweep->z + (size_t)at * layer->z_floats : NULL);
+}
+
+/* The same into layer n + 1's queue, as pairs of SWEEP_INTACT, once nothing branches off any more: full stacks serve
+ * the intact network too. */
+static bool roll_into_queue(engine_sweep *sweep, int n, const float *x, int count, lsn_error *err)
+{
+    const int most = smaller(sweep->step_images, sweep->layers[n + 1].queue.stack);
+    for (int at = 0; at < count; at += most) {
+        int here = smaller(count - at, most);
+        sweep_pair *pairs;
+        float *to = sweep_push(sweep, n + 1, here, &pairs);
+        roll_images(sweep, n, x + (size_t)at * sweep->layers[n].in_floats, here, to, NULL);
         for (int i = 0; i < here; i++)
-            sweep_finish_output(sweep, n, i, y + (size_t)(at + i) * out);
+            pairs[i] = (sweep_pair){SWEEP_INTACT, sweep->first + at + i};
+        if (!sweep_pushed(sweep, n + 1, here, err))
+            return false;
     }
+    return true;
 }
 
 /* All ablations that begin at layer n - 1, whose intact outputs are x. */
@@ -74,14 +106,14 @@ static bool branch(engine_sweep *sweep, int n, const float *x, int count, lsn_er
     return true;
 }
 
-static bool check_finite(const float *logits, int begin, int n, int classes, lsn_error *err)
+static bool check_finite(const sweep_request *r, int classes, lsn_error *err)
 {
-    for (size_t i = 0; i < (size_t)n * (size_t)classes; i++)
-        if (!isfinite(logits[i]))
+    for (size_t i = 0; i < (size_t)r->n * (size_t)classes; i++)
+        if (!isfinite(r->baseline[i]))
             return lsn_fail(err, LSN_INVALID,
                             "image %d of the block: a logit of the intact network is not a finite number; check the "
                             "weights, the image and its preprocessing",
-                            begin + (int)(i / (size_t)classes));
+                            (int)(i / (size_t)classes));
     return true;
 }
 
@@ -89,20 +121,21 @@ static bool check_finite(const float *logits, int begin, int n, int classes, lsn
 static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
 {
     const sweep_request *r = sweep->request;
-    const int classes = sweep->engine->model->classes;
-    float *baseline = r->baseline + (size_t)sweep->first * (size_t)classes;
-    for (int n = 0; n < sweep->n_layers; n++) {
-        const bool last = n == sweep->n_layers - 1;
-        float *y = last ? baseline : sweep->intact[n % 2];
+    const int last = sweep->n_layers - 1, last_begin = last_beginning(r);
+    float *baseline = r->baseline + (size_t)sweep->first * (size_t)sweep->engine->model->classes;
+    for (int n = 0; n <= last; n++) {
+        float *y = n == last ? baseline : sweep->intact[n % 2];
         if (!engine_go_on(r->stop, r->context, err))
             return false;
+        if (n > 0 && n < last && n > last_begin + 1)
+            return roll_into_queue(sweep, n, x, count, err);
         bool begins = n > 0 && anyone_begins_at(r, n - 1);
         roll_layer(sweep, n, x, count, y, begins);
         if (begins && !branch(sweep, n, x, count, err))
             return false;
         x = y;
     }
-    return check_finite(baseline, sweep->first, count, classes, err);
+    return true;
 }
 
 /* Ablations that remove nothing. */
@@ -150,7 +183,7 @@ bool sweep_run(engine_sweep *sweep, const float *images, const sweep_request *re
         sweep->first = begin;
         ok = roll(sweep, images + (size_t)begin * image, smaller(request->n - begin, sweep->sub_block), err);
     }
-    ok = ok && sweep_flush(sweep, err);
+    ok = ok && sweep_flush(sweep, err) && check_finite(request, sweep->engine->model->classes, err);
     if (ok)
         copy_baselines(request, sweep->engine->model->classes);
     sweep->request = NULL;

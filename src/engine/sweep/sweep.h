@@ -16,6 +16,8 @@
 #include "engine/engine_internal.h"
 #include "engine/kernels/kernels.h"
 
+enum { SWEEP_INTACT = -1 }; /* in an ablation's place */
+
 /* (ablation, image) */
 typedef struct sweep_pair {
     int ablation, image;

@@ -321,6 +321,7 @@ static void workspace_grows_with_the_images(void **state)
     for (int method = 0; method < LSN_N_CONV_METHODS; method++)
         for (int channels = 1; channels <= 512; channels = channels * 3 / 2 + 1) {
             lsn_conv conv = {.method = (lsn_conv_method)method,
+                             .isa = lsn_isa_choose(),
                              .height = 14,
                              .width = 10,
                              .channels = channels,
