@@ -18,7 +18,7 @@
 
 enum { SKIPPED = 77, MOST_MASKS = 64 };
 
-static const double TOLERANCE = 1e-3;
+static const double TOLERANCE = 1e-4;
 
 /* A network, and what PyTorch says of it. */
 typedef struct golden {

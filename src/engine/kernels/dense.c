@@ -3,7 +3,14 @@
  */
 #include "kernels_internal.h"
 
-enum { BLOCK_ROWS = 252, BLOCK_TERMS = 512, GROUP = 16 };
+enum { BLOCK_ROWS = 252, BLOCK_TERMS = 512 };
+
+/* Panels of a block. */
+static int block_panels(const lsn_dense *dense)
+{
+    int panels = lsn_conv_panels(dense->filters);
+    return dense->block_panels > 0 ? lsn_min_int(dense->block_panels, panels) : panels;
+}
 
 typedef struct group {
     const lsn_dense *dense;
@@ -16,7 +23,7 @@ typedef struct group {
 int lsn_dense_blocks(const lsn_dense *dense, int n_rows)
 {
     (void)n_rows;
-    return lsn_ceil_div(lsn_conv_panels(dense->filters), GROUP);
+    return lsn_ceil_div(lsn_conv_panels(dense->filters), block_panels(dense));
 }
 
 static size_t lay_out(group *g, const lsn_dense *dense, int n_rows, void *workspace)
@@ -27,7 +34,7 @@ static size_t lay_out(group *g, const lsn_dense *dense, int n_rows, void *worksp
     g->packing = lsn_packing_of(dense->isa, n_rows, BLOCK_TERMS);
     g->rows = lsn_take_floats(&at, g->packing.floats);
     g->gathered = lsn_take_floats(&at, dense->columns != NULL ? BLOCK_TERMS * LSN_PANEL : 0);
-    g->m = lsn_take_floats(&at, (size_t)GROUP * g->m_panel);
+    g->m = lsn_take_floats(&at, (size_t)block_panels(dense) * (size_t)g->m_panel);
     return at.bytes;
 }
 
@@ -104,8 +111,8 @@ void lsn_dense_run(const lsn_dense *dense, const lsn_dense_row *rows, int n_rows
             int n = lsn_min_int(BLOCK_ROWS, n_rows - r);
             group g;
             lay_out(&g, dense, n, workspace);
-            g.first_panel = block * GROUP;
-            g.end_panel = lsn_min_int(g.first_panel + GROUP, lsn_conv_panels(dense->filters));
+            g.first_panel = block * block_panels(dense);
+            g.end_panel = lsn_min_int(g.first_panel + block_panels(dense), lsn_conv_panels(dense->filters));
             for (int k = 0; k < dense->terms; k += BLOCK_TERMS) {
                 int terms = lsn_min_int(BLOCK_TERMS, dense->terms - k);
                 pack_rows(&g, rows + r, n, k, terms);

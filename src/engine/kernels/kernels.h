@@ -120,6 +120,7 @@ typedef struct lsn_dense {
     const float *weights;
     const float *bias; /* [filters] or NULL */
     bool relu, subtract;
+    int block_panels; /* panels of 32 filters in a block; 0: all. Each block packs the rows anew */
 } lsn_dense;
 
 typedef struct lsn_dense_row {
@@ -133,7 +134,7 @@ size_t lsn_dense_weights_bytes(int terms, int filters);
 /* Packs w[filters][channels][pixels] for inputs [pixels][channels] (pixels = 1: w[filters][terms]). */
 void lsn_dense_pack(float *packed, const float *w, int channels, int pixels, int filters, int first_panel,
                     int end_panel);
-/* Blocks of filters: each reads its part of the weights once for up to 256 rows. */
+/* Blocks of filters: each reads its part of the weights once for up to 252 rows. */
 int lsn_dense_blocks(const lsn_dense *dense, int n_rows);
 size_t lsn_dense_workspace_bytes(const lsn_dense *dense, int n_rows);
 void lsn_dense_run(const lsn_dense *dense, const lsn_dense_row *rows, int n_rows, int first_block, int end_block,

@@ -61,16 +61,19 @@ size_t lsn_dense_weights_bytes(int terms, int filters)
     return (size_t)lsn_conv_panels(filters) * terms * LSN_PANEL * sizeof(float);
 }
 
-/* u[element] = G w G' of one filter's channel w[3][3]. */
-static void transform(const double (*g)[3], int points, const float *w, float *u)
+/* u[element] = G w G' of a panel's filters: taps w[9], then elements, side by side for all filters. */
+static void transform(const double (*g)[3], int points, double w[9][LSN_PANEL], float (*u)[LSN_PANEL])
 {
-    double rows[9][3];
+    double rows[9][3][LSN_PANEL];
     for (int i = 0; i < points; i++)
         for (int x = 0; x < 3; x++)
-            rows[i][x] = g[i][0] * w[x] + g[i][1] * w[3 + x] + g[i][2] * w[6 + x];
+            for (int f = 0; f < LSN_PANEL; f++)
+                rows[i][x][f] = g[i][0] * w[x][f] + g[i][1] * w[3 + x][f] + g[i][2] * w[6 + x][f];
     for (int i = 0; i < points; i++)
         for (int j = 0; j < points; j++)
-            u[i * points + j] = (float)(rows[i][0] * g[j][0] + rows[i][1] * g[j][1] + rows[i][2] * g[j][2]);
+            for (int f = 0; f < LSN_PANEL; f++)
+                u[i * points + j][f] =
+                    (float)(rows[i][0][f] * g[j][0] + rows[i][1][f] * g[j][1] + rows[i][2][f] * g[j][2]);
 }
 
 /* Writes row c of the panel for all elements. */
@@ -78,17 +81,16 @@ static void pack_winograd_row(lsn_conv_method method, float *packed, const float
                               int panel, int c)
 {
     static const double(*const g[LSN_N_CONV_METHODS])[3] = {[LSN_CONV_F4] = g4, [LSN_CONV_F6] = g6, [LSN_CONV_F7] = g7};
-    float rows[81][LSN_PANEL] = {{0}};
     int points = points_of(method), panels = lsn_conv_panels(filters);
     int n = lsn_min_int(LSN_PANEL, filters - panel * LSN_PANEL);
-    for (int f = 0; f < n; f++) {
-        float u[81];
-        transform(g[method], points, w + ((size_t)(panel * LSN_PANEL + f) * channels + c) * 9, u);
-        for (int e = 0; e < points * points; e++)
-            rows[e][f] = u[e];
-    }
+    double taps[9][LSN_PANEL] = {{0}};
+    float u[81][LSN_PANEL];
+    for (int f = 0; f < n; f++)
+        for (int t = 0; t < 9; t++)
+            taps[t][f] = w[((size_t)(panel * LSN_PANEL + f) * channels + c) * 9 + t];
+    transform(g[method], points, taps, u);
     for (int e = 0; e < points * points; e++)
-        memcpy(packed + (((size_t)e * panels + panel) * channels + c) * LSN_PANEL, rows[e], sizeof rows[e]);
+        memcpy(packed + (((size_t)e * panels + panel) * channels + c) * LSN_PANEL, u[e], sizeof u[e]);
 }
 
 void lsn_conv_pack(lsn_conv_method method, float *packed, const float *w, int channels, int filters, int first_panel,
@@ -108,13 +110,16 @@ void lsn_dense_pack(float *packed, const float *w, int channels, int pixels, int
 {
     for (int panel = first_panel; panel < end_panel; panel++) {
         float *to = packed + (size_t)panel * channels * pixels * LSN_PANEL;
-        for (int f = 0; f < LSN_PANEL; f++) {
-            size_t filter = (size_t)panel * LSN_PANEL + f;
-            const float *from = w + filter * channels * pixels;
-            for (int x = 0; x < pixels; x++)
-                for (int c = 0; c < channels; c++)
-                    to[((size_t)x * channels + c) * LSN_PANEL + f] =
-                        filter < (size_t)filters ? from[(size_t)c * pixels + x] : 0.0F;
-        }
+        int n = lsn_min_int(LSN_PANEL, filters - panel * LSN_PANEL);
+        const size_t terms = (size_t)channels * pixels;
+        const float *from = w + (size_t)panel * LSN_PANEL * terms;
+        for (int c = 0; c < channels; c++)
+            for (int x = 0; x < pixels; x++, from++) {
+                float *row = to + ((size_t)x * channels + c) * LSN_PANEL;
+                for (int f = 0; f < n; f++)
+                    row[f] = from[(size_t)f * terms];
+                for (int f = n; f < LSN_PANEL; f++)
+                    row[f] = 0.0F;
+            }
     }
 }

@@ -10,6 +10,7 @@
 enum {
     FULL_TILES = 112,      /* Winograd tiles, or pixels of tiny maps, that fill a kernel's block */
     FULL_ROWS = 256,       /* rows for which a fully connected layer reads its weights once */
+    DENSE_PANELS = 64,     /* panels of 252 rows' products take 2 MB */
     MOST_STACK = 256,      /* inputs stacked at most */
     CACHE_BYTES = 2 << 20, /* intact activations that the linear steps of many ablations read again and again */
     LEAST_SUB_BLOCK = 8,   /* images rolled together at least, if memory allows: the intact network needs stacks too */
@@ -136,6 +137,14 @@ static bool prepare_conv(engine_sweep *sweep, int l, lsn_error *err)
     return l == 0 || to->conv.method == LSN_CONV_DIRECT || pack_conv(&to->step, layer, &to->step_weights, err);
 }
 
+/* Panels of a fully connected layer's block: some blocks for each thread, and products of a block that stay in a cache.
+ */
+static int dense_block(int panels, int threads)
+{
+    int most = threads == 1 ? DENSE_PANELS : ceil_div(panels, 2 * threads);
+    return most > DENSE_PANELS ? DENSE_PANELS : most;
+}
+
 static bool prepare_dense(engine_sweep *sweep, int l, lsn_error *err)
 {
     const lsn_model *model = sweep->engine->model;
@@ -153,6 +162,7 @@ static bool prepare_dense(engine_sweep *sweep, int l, lsn_error *err)
         .w_filters = layer->filters,
         .bias = layer->bias,
         .relu = !layer->logits,
+        .block_panels = dense_block(lsn_conv_panels(layer->filters), sweep->threads),
     };
     if (!allocate(&to->weights, lsn_dense_weights_bytes(layer->channels, layer->filters), err))
         return false;

@@ -96,6 +96,7 @@ static void run(const trial *t, const lsn_isa *isa, int first, int end, float *o
 {
     static lsn_dense_row rows[MAX_ROWS];
     lsn_dense dense = t->dense;
+    dense.block_panels = random_int(seed, 4);
     dense.isa = isa;
     for (int i = first; i < end; i++)
         rows[i - first] = row_of(t, i, out, pre);
