@@ -85,6 +85,22 @@ LSN_API const char *lsn_engine_isa(const lsn_engine *engine);
  * empty mask: the intact network, which is the baseline's own cost. */
 LSN_API double lsn_engine_madds(const lsn_model *model, lsn_method method, const lsn_ablation *ablation);
 
+/* What work costs, by layer and image: predicted in multiply-adds (what transforms take counted as such), or measured
+ * in seconds. Plain data, which can be sent to other processes. */
+typedef struct lsn_costs {
+    int n_layers;
+    double layer[LSN_MAX_LAYERS];        /* the layer in full */
+    double step[LSN_MAX_LAYERS];         /* the layer behind a mask, besides: */
+    double step_channel[LSN_MAX_LAYERS]; /* for each channel that it computes */
+} lsn_costs;
+
+LSN_API lsn_costs lsn_costs_predict(const lsn_model *model, lsn_method method);
+/* Runs every layer, for about that many seconds together (more where one run of a layer takes longer). Must not be
+ * called from a `stop`. LSN_FAILED where memory is short. */
+LSN_API bool lsn_engine_measure(lsn_engine *engine, double seconds, lsn_costs *costs, lsn_error *err);
+/* An ablation's cost for one image besides the shared baseline; an empty mask: the intact network. */
+LSN_API double lsn_costs_of(const lsn_costs *costs, const lsn_model *model, const lsn_ablation *ablation);
+
 /* "OpenBLAS 0.3.21 SkylakeX", as the library describes itself. */
 LSN_API const char *lsn_engine_library(void);
 

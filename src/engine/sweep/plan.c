@@ -53,15 +53,42 @@ static bool fits(const winograd *w, const lsn_layer *layer)
     return !layer->pool || w->side % 2 == 0 || tiles(layer, w->side) <= FULL_TILES;
 }
 
-lsn_conv_method sweep_conv_method(const lsn_layer *layer)
+/* The cheapest; NULL where the direct convolution is cheaper. */
+static const winograd *choose_winograd(const lsn_layer *layer)
 {
     if (layer->channels <= 4 || (layer->h <= 2 && layer->w <= 2))
-        return LSN_CONV_DIRECT;
+        return NULL;
     const winograd *best = &winograds[0];
     for (size_t i = 1; i < sizeof winograds / sizeof *winograds; i++)
         if (fits(&winograds[i], layer) && winograd_cost(&winograds[i], layer) < winograd_cost(best, layer))
             best = &winograds[i];
-    return best->method;
+    return best;
+}
+
+lsn_conv_method sweep_conv_method(const lsn_layer *layer)
+{
+    const winograd *best = choose_winograd(layer);
+    return best == NULL ? LSN_CONV_DIRECT : best->method;
+}
+
+lsn_conv sweep_describe_conv(const lsn_layer *layer, int channels)
+{
+    return (lsn_conv){
+        .method = channels == layer->channels ? sweep_conv_method(layer) : sweep_step_method(layer, channels),
+        .height = layer->h,
+        .width = layer->w,
+        .channels = channels,
+        .filters = layer->filters,
+    };
+}
+
+double sweep_conv_cost(const lsn_layer *layer)
+{
+    const winograd *best = choose_winograd(layer);
+    if (best != NULL)
+        return winograd_cost(best, layer);
+    const lsn_conv conv = sweep_describe_conv(layer, layer->channels);
+    return lsn_conv_multiply_adds(&conv) + SWEEP_STEP_COST * layer->h * layer->w * layer->filters;
 }
 
 /* Few channels leave a Winograd step nothing but its output transform. */

@@ -91,6 +91,13 @@ lsn_conv_method sweep_conv_method(const lsn_layer *layer);
 /* And its linear step over `channels` channels. */
 lsn_conv_method sweep_step_method(const lsn_layer *layer, int channels);
 
+/* The kernel's view of a layer in full, or of its linear step over fewer channels. No weights. */
+lsn_conv sweep_describe_conv(const lsn_layer *layer, int channels);
+/* Predicted cost of a convolution in full, in multiply-adds, transforms included. */
+double sweep_conv_cost(const lsn_layer *layer);
+/* What is done to an output beside its products, in multiply-adds. */
+enum { SWEEP_STEP_COST = 30 };
+
 engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err);
 void sweep_destroy(engine_sweep *sweep);
 
@@ -134,6 +141,11 @@ bool sweep_solo(engine_sweep *sweep, int ablation, int n, const float *a, int be
 
 bool sweep_run(engine_sweep *sweep, const float *images, const sweep_request *request, lsn_error *err);
 lsn_engine_profile sweep_profile(const engine_sweep *sweep);
+
+/* ---- measure.c ----------------------------------------------------------------------------------------------- */
+
+/* Replaces the predicted costs by seconds, in about that time. No run may be going on. */
+void sweep_measure(engine_sweep *sweep, double seconds, lsn_costs *costs);
 
 /* ---- means.c ------------------------------------------------------------------------------------------------- */
 
