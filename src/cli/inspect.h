@@ -1,0 +1,14 @@
+/* The two halves of inspect. Private to the command. */
+#ifndef LESION_CLI_INSPECT_H
+#define LESION_CLI_INSPECT_H
+
+#include "lesion/model.h"
+
+/* Prints what the network is: its file, its input, its layers. The input must be set. */
+void lsn_print_layers(const lsn_model *model);
+
+/* Prints the layer table of a weights file for images of that size, "224x224", or NULL for the size of which the last
+ * map is as large as the average-pooled one. The exit code. */
+int lsn_inspect_weights(const char *path, const char *input);
+
+#endif
