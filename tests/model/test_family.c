@@ -106,27 +106,27 @@ static void classifier_numbers_need_only_ascend(void **state)
     lsn_model_destroy(model);
 }
 
-static void batch_normalisation_must_be_folded(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"running_mean", "running_var", "num_batches_tracked"};
-    for (int i = 0; i < 3; i++) {
-        small_network(&network, "F32");
-        network_add(&network, "features.1.weight", "F32", 1, (int64_t[]){4});
-        char name[64];
-        snprintf(name, sizeof name, "features.1.%s", names[i]);
-        network_add(&network, name, i == 2 ? "I64" : "F32", i < 2, (int64_t[]){4});
-        now_refused(name, "fold");
-    }
-}
-
 static void tensors_of_no_such_network_are_named(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "conv1.weight",       "features.0.alpha",     "features.weight",          "features.00.weight",
-        "features.01.weight", "features.x.weight",    "features.99999.weight",    "features.-1.bias",
-        "features.0weight",   "classifier.0.weights", "module.features.0.weight", "features.2.weight.more",
+        "conv1.weight",
+        "features.0.alpha",
+        "features.weight",
+        "features.00.weight",
+        "features.01.weight",
+        "features.x.weight",
+        "features.0weight",
+        "features.99999.weight",
+        "features.-1.weight",
+        "classifier.0.weights",
+        "module.features.0.weight",
+        "features.2.weight.more",
+        "classifier.weight",
+        "classifier.x.weight",
+        "head.fc.weight",
+        "features.0.0.weight",
+        "weight",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         small_network(&network, "F32");
@@ -138,8 +138,7 @@ static void tensors_of_no_such_network_are_named(void **state)
 static void missing_tensors_are_named(void **state)
 {
     (void)state;
-    static const char *const names[] = {"features.2.bias", "features.5.weight", "classifier.0.bias",
-                                        "classifier.3.weight"};
+    static const char *const names[] = {"features.5.weight", "classifier.3.weight"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         small_network(&network, "F32");
         network_remove(&network, names[i]);
@@ -155,15 +154,15 @@ static void missing_tensors_are_named(void **state)
     small_network(&network, "F32");
     memmove(network.tensors, network.tensors + 8, 4 * sizeof *network.tensors);
     network.count = 4;
-    now_refused("no tensor features.N.weight", "");
+    lsn_model_destroy(loaded(network_write(&network, "chain.safetensors"))); /* the classifier alone is a chain */
     network.count = 0;
-    now_refused("no tensor features.N.weight", "");
+    now_refused("has no tensors", "");
 }
 
 static void other_types_are_refused(void **state)
 {
     (void)state;
-    static const char *const types[] = {"F64", "I64", "I32", "I16"};
+    static const char *const types[] = {"I64", "I32", "I16", "U16"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         small_network(&network, "F32");
         strcpy(network_find(&network, "features.2.weight")->dtype, types[i]);
@@ -191,7 +190,7 @@ static void wrong_shapes_are_named(void **state)
     reshape("features.2.weight", 4, 5, 4, 3, 1);
     now_refused("features.2.weight has shape [5, 4, 3, 1]", "3 x 3");
     reshape("features.2.weight", 4, 5, 3, 3, 3);
-    now_refused("features.2.weight takes 3 channels", "features.0 gives 4");
+    now_refused("features.2.weight takes 3 channels", "features.0.weight gives 4");
     reshape("features.5.weight", 4, 0, 5, 3, 3);
     now_refused("features.5.weight has shape [0, 5, 3, 3]", "from 1");
     reshape("features.0.weight", 4, 4, 0, 3, 3);
@@ -218,7 +217,7 @@ static void wrong_classifiers_are_named(void **state)
     reshape("classifier.0.weight", 2, 9, 3, 0, 0);
     now_refused("classifier.0.weight takes 3 inputs", "for any grid");
     reshape("classifier.3.weight", 2, 10, 8, 0, 0);
-    now_refused("classifier.3.weight takes 8 inputs", "classifier.0 gives 9");
+    now_refused("classifier.3.weight takes 8 inputs", "classifier.0.weight gives 9");
     reshape("classifier.3.bias", 1, 9, 0, 0, 0);
     now_refused("classifier.3.bias has shape [9]", "expected [10]");
 }
@@ -295,7 +294,6 @@ int main(void)
         cmocka_unit_test(the_smallest_network_loads),
         cmocka_unit_test(tensors_may_stand_in_any_order),
         cmocka_unit_test(classifier_numbers_need_only_ascend),
-        cmocka_unit_test(batch_normalisation_must_be_folded),
         cmocka_unit_test(tensors_of_no_such_network_are_named),
         cmocka_unit_test(missing_tensors_are_named),
         cmocka_unit_test(other_types_are_refused),
