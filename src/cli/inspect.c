@@ -37,7 +37,7 @@ static int inspect_study(const char *path, const lsn_overrides *overrides)
 {
     int code = LSN_OK;
     char hex[LSN_HEX_BYTES], number[LSN_NUMBER_BYTES];
-    lsn_plan *plan = lsn_read_plan(path, overrides, &code);
+    lsn_plan *plan = lsn_read_settled_plan(path, overrides, 1, &code);
     if (plan == NULL)
         return code;
     const lsn_data *data = plan->data;
