@@ -45,7 +45,9 @@ static const float *read_values(reader *r, const lsn_tensor *tensor, const lsn_m
         r->in_place = true;
     } else if (tensor != NULL)
         lsn_tensor_convert(tensor, r->room);
-    r->room += converted_floats(tensor, norm, count);
+    size_t taken = converted_floats(tensor, norm, count);
+    if (taken > 0) /* there is no room at all where everything is in place */
+        r->room += taken;
     return tensor == NULL || lsn_tensor_check_finite(tensor, values, r->model->path, r->err) ? values : NULL;
 }
 
