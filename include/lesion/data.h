@@ -114,6 +114,8 @@ LSN_API bool lsn_data_normalise(const lsn_data *data, const unsigned char *fetch
 /* Writes the preprocessed images `which[0 .. n-1]` to out[n][H][W][C]: the two steps above. LSN_INVALID also where a
  * float32 pixel is not finite. */
 LSN_API bool lsn_data_load(const lsn_data *data, const int32_t *which, int n, float *out, lsn_error *err);
+/* The pixel, 0 .. 255, that a normalised value of a channel comes from: what is shown to people. */
+LSN_API float lsn_data_denormalise(const lsn_data *data, int channel, float value);
 /* Whether the pixels are 8-bit ones, not float32. */
 LSN_API bool lsn_data_is_8bit(const lsn_data *data);
 

@@ -217,8 +217,7 @@ lsn_plan *lsn_read_plan(const char *study, const lsn_overrides *overrides, int *
     return plan;
 }
 
-/* Names a few of the images that are left out. */
-static void tell_skipped(const lsn_plan *plan)
+void lsn_tell_skipped(const lsn_plan *plan)
 {
     enum { SHOWN = 5 };
     if (plan->n_skipped == 0)
@@ -240,7 +239,7 @@ int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads)
         lsn_log("%s", problems.text[i]);
     lsn_problems_finish(&problems);
     if (ok)
-        tell_skipped(plan);
+        lsn_tell_skipped(plan);
     return ok ? LSN_OK : lsn_exit_with(&err);
 }
 

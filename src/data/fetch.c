@@ -101,6 +101,11 @@ bool lsn_data_normalise(const lsn_data *data, const unsigned char *fetched, floa
     return lsn_transform_apply(&data->transform, &data->images, data->h, data->w, fetched, out);
 }
 
+float lsn_data_denormalise(const lsn_data *data, int channel, float value)
+{
+    return (value * data->transform.std[channel] + data->transform.mean[channel]) * 255;
+}
+
 bool lsn_data_fail_finite(const lsn_data *data, int32_t image, lsn_error *err)
 {
     return lsn_fail(err, LSN_INVALID, "%s: image %" PRId32 " has a pixel that is not finite: store it again",
