@@ -3,7 +3,9 @@
  * Dimension letters, here and everywhere: N images, H rows, W columns, C channels (a layer's inputs), F filters (its
  * outputs), K kernel side. A network is a row of 3x3 convolutions (stride 1, padding 1, ReLU, some followed by 2x2 max
  * pooling), then torchvision's adaptive average pooling to grid x grid, then fully connected layers, all but the last
- * followed by ReLU. Functions are thread-safe for different models; a model is read-only once its input is set.
+ * followed by ReLU. Or it is a chain: fully connected layers alone (n_conv == 0), of which the first sees the whole
+ * preprocessed image, flattened as PyTorch does it: value [c][y][x] of the image is input (c * H + y) * W + x.
+ * Functions are thread-safe for different models; a model is read-only once its input is set.
  */
 #ifndef LESION_MODEL_H
 #define LESION_MODEL_H
@@ -19,48 +21,73 @@ typedef struct lsn_layer {
     char name[LSN_LAYER_NAME_BYTES]; /* conv1_1, fc6; conv1, fc1 where the network is not of five blocks */
     lsn_layer_kind kind;
     int filters;  /* F */
-    int channels; /* C; for the first fully connected layer C of the last convolution x grid x grid */
+    int channels; /* C; for the first fully connected layer C of the last convolution x grid x grid, or H x W x C of
+                   * the image where there is no convolution */
     int kernel;   /* K: 3 for a convolution, 1 for a fully connected layer */
     bool pool;    /* 2x2 max pooling, stride 2, follows the ReLU (odd last row and column are dropped) */
     bool logits;  /* the last layer: no ReLU, not ablated */
     /* Set by lsn_model_set_input: the map's size (output size before pooling = input size; 1x1 if fully connected)
      * and what the next layer sees (after pooling). */
     int h, w, out_h, out_w;
-    /* [F][C][K][K] as in the file; the first fully connected layer's C runs over [C][grid][grid]. All finite. */
+    /* [F][C][K][K] in the file's order; the first fully connected layer's C runs over [C][grid][grid] ([C][H][W] of the
+     * image in a chain). A batch normalisation that follows is folded in. All finite. */
     const float *weights;
-    const float *bias;                  /* [F] */
-    char *weights_tensor, *bias_tensor; /* their names in the file */
+    const float *bias;                  /* [F]; zeros where the file has none */
+    char *weights_tensor, *bias_tensor; /* their names in the file; bias_tensor is NULL where the file has none */
+    char *norm; /* the module in the file of the batch normalisation that was folded in: "features.1"; NULL: none was */
 } lsn_layer;
 
 typedef struct lsn_model {
     int n_layers, n_conv; /* layers[0 .. n_conv-1] are convolutions, the rest fully connected; n_layers > n_conv */
     lsn_layer *layers;
-    int grid;    /* side of the average-pooled map that the first fully connected layer sees */
-    int classes; /* logits */
-    int input_channels;
+    int n_folded;         /* layers into which a batch normalisation was folded */
+    int grid;             /* side of the average-pooled map that the first fully connected layer sees; 0 in a chain */
+    bool fixed_map;       /* the last map may not be larger than grid x grid: timm's networks, see below */
+    int classes;          /* logits */
+    int input_channels;   /* of a chain: 0 until the input is set */
     int input_h, input_w; /* 0 until set */
     char *path;
-    char *dtype;       /* of the weights in the file: "F32", "F16", "BF16", or "mixed" */
+    char *dtype;       /* of the weights in the file: "F32", "F16", "BF16", "F64", or "mixed" */
     lsn_digest digest; /* SHA-256 of the file */
     struct lsn_model_storage *storage;
 } lsn_model;
 
-/* Reads a safetensors file (F32, F16, BF16; F32 stays mapped, so the file must not be overwritten while the model
- * lives, only replaced). Poolings follow from the numbers of the modules: features.N and the next convolution are 2
- * apart (ReLU between) or 3 (and pooling); the last convolution is always pooled. Names are VGG's where there are five
- * poolings. NULL and *err (LSN_INVALID, with the tensor's name) on anything that is not a whole, consistent network of
- * the family, batch normalisation included (it must be folded first); LSN_FAILED where memory is short. The caller
- * owns the model. */
+/* The variance's epsilon of the batch normalisations that are folded: PyTorch's default. A weights file does not tell
+ * it; a network that was trained with another one comes out slightly different. */
+#define LSN_NORM_EPSILON 1e-5
+
+/* Reads a weights file: safetensors, or a checkpoint of torch.save (its zip format) with a state dict, plain or under
+ * the key state_dict, model_state_dict, model or net. The format is told by the content. Names may all begin with
+ * "module.", "_orig_mod.", "model." or "net.". Nothing in a file is executed. F32, F16, BF16 and F64 (rounded to F32)
+ * are read; F32 stays mapped, so the file must not be overwritten while the model lives, only replaced.
+ *
+ * Convolutions are features.N, fully connected layers classifier.N, or a single one classifier (torchvision's names),
+ * or pre_logits.fc1, pre_logits.fc2 and head.fc (timm's). timm's slides the fully connected layers over a map that is
+ * larger than grid x grid and averages the results, which is not torchvision's network: such an input is refused, by
+ * lsn_model_set_input. Poolings follow from the numbers of the modules: a convolution (or its batch normalisation,
+ * which is the next module) and the next convolution are 2 apart (ReLU between) or 3 (and pooling); the last
+ * convolution is always pooled. Strides, padding and the activation cannot be seen in a file and are taken to be the
+ * family's. Layers are named as VGG's where there are five poolings, else convN and fcN in order.
+ *
+ * Without a convolution, all fully connected layers form a chain in the order of their modules (that of the numbers in
+ * their names in a safetensors file, which has no other order); at least two. Batch normalisations among them belong
+ * to the layer of the same number (fc1, bn1), of the number before (0, 1) or of the same block (b1.fc, b1.bn), and are
+ * taken to come before the ReLU.
+ *
+ * NULL and *err (LSN_INVALID, with the tensor's name and the remedy) on anything that is not a whole, consistent
+ * network of one of these kinds; LSN_FAILED where memory is short. No more memory is taken than in proportion to the
+ * file. The caller owns the model. */
 LSN_API lsn_model *lsn_model_load(const char *path, lsn_error *err);
 LSN_API void lsn_model_destroy(lsn_model *model);
 
-/* Fixes the images' size and with it every layer's map. LSN_INVALID where the channels differ, or where the map would
- * become empty on the way. May be called again with another size. */
+/* Fixes the images' size and with it every layer's map. LSN_INVALID where the channels differ, where the map would
+ * become empty on the way, or where it would be larger than a fixed one; of a chain: where h x w x channels is not what
+ * its first layer takes. May be called again with another size. */
 LSN_API bool lsn_model_set_input(lsn_model *model, int h, int w, int channels, lsn_error *err);
 
 /* Multiply-adds of one layer for one image, with nothing removed. The input must be set. */
 LSN_API double lsn_layer_madds(const lsn_layer *layer);
-/* Weights and biases of one layer. */
+/* Weights and biases of one layer, as it is computed (what was folded in adds none). */
 LSN_API int64_t lsn_layer_parameters(const lsn_layer *layer);
 
 /* Index of the layer of that name, -1 if there is none. */

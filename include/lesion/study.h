@@ -16,8 +16,8 @@
 /* What is computed. */
 typedef struct lsn_evaluation {
     lsn_ablation ablation;
-    char key[LSN_KEY_BYTES]; /* the first 128 bits of a SHA-256 over weights, images, preprocessing, mask and mode (and
-                              * the calibration images where the mode needs them) */
+    char key[LSN_KEY_BYTES]; /* empty until lsn_plan_settle; the first 128 bits of a SHA-256 over weights, images,
+                              * preprocessing, mask and mode (and the calibration images where the mode needs them) */
 } lsn_evaluation;
 
 /* What an experiment asked for. */
@@ -40,7 +40,16 @@ typedef struct lsn_metrics {
     bool per_class;
 } lsn_metrics;
 
-/* A study with all it refers to: loaded, checked, expanded. */
+/* An image that is left out because it cannot be read. */
+typedef struct lsn_skipped {
+    int32_t image;
+    bool calibration; /* it was one of those */
+    char *name;       /* its path below the folder, or "image 7" */
+    char *reason;     /* with its path; "cannot be read" on a rank that does not know more */
+} lsn_skipped;
+
+/* A study with all it refers to: opened, checked, expanded. Which images can be read, and so the keys, which cover
+ * their pixels, are known after lsn_plan_settle. */
 typedef struct lsn_plan {
     char *name;       /* `study:` */
     char *path;       /* of the study file */
@@ -48,8 +57,14 @@ typedef struct lsn_plan {
     char *overrides;  /* "k=v" lines; empty where there are none */
     lsn_model *model; /* its input set to the data's size */
     lsn_data *data;
-    lsn_sample images;        /* evaluated */
-    lsn_sample calibration;   /* empty where the study has none */
+    lsn_sample images;      /* evaluated */
+    lsn_sample calibration; /* empty where the study has none */
+    bool skip_broken;       /* `data.skip_broken:` images that cannot be read are left out */
+    bool settled;           /* from here on: after lsn_plan_settle */
+    lsn_skipped *skipped;   /* [n_skipped], in the order of `images`, then of `calibration` */
+    int32_t n_skipped;
+    lsn_digest *pixels; /* [images.count] of each image, as lsn_data_check gives them */
+    lsn_digest *calibration_pixels;
     lsn_digest images_digest; /* pixels, labels and preprocessing of `images` */
     lsn_digest calibration_digest;
     char *preprocess; /* in words, for the record: "pad 2, mean 0.286, std 0.353" */
@@ -63,13 +78,37 @@ typedef struct lsn_plan {
     struct lsn_plan_storage *storage;
 } lsn_plan;
 
+/* What the check of a plan's images found: those of `images`, then those of `calibration`. */
+typedef struct lsn_image_checks {
+    int32_t count;
+    lsn_image_check *checks;
+    char **reasons; /* [count]; NULL where the image is fit, or where this rank does not know why it is not */
+} lsn_image_checks;
+
 /* Reads the study at `path`, with "key.path=value" overrides (`--set`: a step of the path is a key, a list's index or
- * an experiment's name; the value is YAML), and everything it refers to. NULL with every mistake found in `problems`,
+ * an experiment's name; the value is YAML), and everything it refers to; of
+ * images only what is needed to list them. NULL with every mistake found in `problems`,
  * each as "file:line:column: what, and what would be right", or, where it is no mistake of the study (memory), in *err
  * with problems->count == 0. The caller owns the plan. */
 LSN_API lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides,
                                   lsn_problems *problems, lsn_error *err);
 LSN_API void lsn_plan_destroy(lsn_plan *plan);
+
+/* The digest of all that is known before images are read: weights, preprocessing, which images, evaluations. */
+LSN_API bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err);
+
+/* Empty checks for all images of a plan that is not settled; to be filled with lsn_data_check (lsn_images_check does
+ * it, over all ranks). */
+LSN_API bool lsn_image_checks_init(lsn_image_checks *found, const lsn_plan *plan, lsn_error *err);
+LSN_API void lsn_image_checks_finish(lsn_image_checks *found);
+/* The image that checks[check] is of. */
+LSN_API int32_t lsn_plan_image(const lsn_plan *plan, int32_t check);
+
+/* Completes the plan by what the check of its images found: leaves out those that cannot be read where the study asks
+ * for it, and sets digests and keys. The same checks give the same plan on every rank. LSN_INVALID where images cannot
+ * be read and the study does not want them left out (each is in `problems`, and their number in *err), where their
+ * sizes differ, or where too few are left. Only once. */
+LSN_API bool lsn_plan_settle(lsn_plan *plan, const lsn_image_checks *found, lsn_problems *problems, lsn_error *err);
 
 /* Whether any evaluation needs the channels' mean activations over the calibration images. */
 LSN_API bool lsn_plan_needs_means(const lsn_plan *plan);

@@ -24,10 +24,25 @@ LSN_API bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err);
 LSN_API void lsn_ranks_end(lsn_ranks *ranks);
 /* Whether `ok` holds on every rank. Collective. */
 LSN_API bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok);
-/* Whether every rank's plan is rank 0's: LSN_INVALID, with this rank's host, on those where it is not. Collective. */
+/* Whether every rank's plan is rank 0's, as far as it is known before images are read: LSN_INVALID, with this rank's
+ * host, on those where it is not. Collective. */
 LSN_API bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error *err);
 /* "MPI 3.1, Open MPI v4.1.4"; "none" where MPI is not in use. */
 LSN_API const char *lsn_ranks_library(const lsn_ranks *ranks);
+
+/* ---- images -------------------------------------------------------------------------------------------------- */
+
+/* Decodes each image of a plan that is not settled once, the ranks sharing the work, each on `threads` threads (0:
+ * one); every rank then knows what was found, rank 0 also why (of each rank's first thousand). The plans must be the
+ * same. LSN_STOPPED where a signal came in between. Collective; for one process alone `ranks` is {.size = 1}. The
+ * caller finishes `found`, also after a failure. */
+LSN_API bool lsn_images_check(const lsn_plan *plan, const lsn_ranks *ranks, int threads, lsn_image_checks *found,
+                              lsn_error *err);
+/* The same, and lsn_plan_settle. */
+LSN_API bool lsn_images_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads, lsn_problems *problems,
+                               lsn_error *err);
+
+/* ---- sweeps -------------------------------------------------------------------------------------------------- */
 
 /* Makes USR1 finish what is in hand and stop; TERM and INT stop at once. To be called before lsn_ranks_begin. */
 LSN_API void lsn_sweep_catch_signals(void);
@@ -46,15 +61,15 @@ typedef struct lsn_sweep_options {
     size_t memory_bytes; /* for each rank; 0: an equal share of what the node has free */
     double deadline_s;   /* from now: nothing is begun that is not expected to end by then; 0: none */
     lsn_method method;
-    int threads;         /* of each computing rank; 0: one */
+    int threads;                                                         /* of each computing rank; 0: one */
     const char *command;                                                 /* the command line, for the record */
     void (*progress)(void *context, const lsn_sweep_progress *progress); /* rank 0, about ten times a second */
     void *context;
 } lsn_sweep_options;
 
-/* Runs what the database lacks of the plan. Collective; rank 0's return value counts, the others return LSN_OK or their
- * own failure. LSN_OK: complete. LSN_STOPPED: a signal or the deadline came first, everything computed is stored.
- * LSN_JOBS_FAILED: complete, but some jobs failed. Else *err says what happened. */
+/* Runs what the database lacks of the plan, which is settled. Collective; rank 0's return value counts, the others
+ * return LSN_OK or their own failure. LSN_OK: complete. LSN_STOPPED: a signal or the deadline came first, everything
+ * computed is stored. LSN_JOBS_FAILED: complete, but some jobs failed. Else *err says what happened. */
 LSN_API lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
                                lsn_error *err);
 

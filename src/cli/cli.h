@@ -5,6 +5,7 @@
 #include "lesion/base.h"
 #include "lesion/engine.h"
 #include "lesion/study.h"
+#include "lesion/sweep.h"
 
 #include <getopt.h>
 
@@ -57,5 +58,11 @@ int lsn_exit_with_problems(const char *study, const lsn_problems *problems, cons
 
 /* The plan, or NULL after messages, with the exit code in *code. */
 lsn_plan *lsn_read_plan(const char *study, const lsn_overrides *overrides, int *code);
+/* Reads all images of the plan once and completes it: LSN_OK, or the exit code after messages. Collective. */
+int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads);
+/* Names a few of the images that are left out, if there are any. */
+void lsn_tell_skipped(const lsn_plan *plan);
+/* Both, in this process alone. */
+lsn_plan *lsn_read_settled_plan(const char *study, const lsn_overrides *overrides, int threads, int *code);
 
 #endif

@@ -235,7 +235,7 @@ int lsn_command_eval(int argc, char **argv)
     int code = lsn_read_options(argc, argv, eval_option_table, "eval", "one study file", take_option, &options);
     if (code == LSN_OK) {
         options.study = argv[optind];
-        lsn_plan *plan = lsn_read_plan(options.study, &options.overrides, &code);
+        lsn_plan *plan = lsn_read_settled_plan(options.study, &options.overrides, options.engine.threads, &code);
         if (plan != NULL)
             code = eval_plan(plan, &options);
         lsn_plan_destroy(plan);

@@ -48,9 +48,16 @@ static const struct {
                "far. May be used while the study runs.\n\n" HELP_HELP},
     {"inspect", "usage: lesion inspect WEIGHTS|STUDY [OPTION]...\n\n"
                 "Prints the layer table of a network, or (for a file that ends in .yaml or .yml) the\n"
-                "network and the images of a study.\n\n"
+                "network and the images of a study: classes, formats, sizes, and which cannot be read.\n"
+                "Weights are safetensors files, or checkpoints of torch.save (.pth, .pt) with a state\n"
+                "dict, of the VGG family or of a chain of fully connected layers. Batch normalisations\n"
+                "are folded into the layers before them.\n\n"
                 "  --input HxW       the images' size, for a weights file; default: the size for which\n"
-                "                    the network's average pooling changes nothing\n" SET_HELP HELP_HELP},
+                "                    the network's average pooling changes nothing (without convolutions,\n"
+                "                    a square image of as many values as the first layer takes)\n"
+                "  --sheet FILE.png  draw the images of a study as the network sees them, with their classes\n"
+                "  --sheet-images N  at most so many, evenly spread over all; default: 48\n"
+                "  --threads N       threads that decode images; default: 1\n" SET_HELP HELP_HELP},
 };
 
 void lsn_help(const char *command)

@@ -216,3 +216,41 @@ lsn_plan *lsn_read_plan(const char *study, const lsn_overrides *overrides, int *
     lsn_problems_finish(&problems);
     return plan;
 }
+
+void lsn_tell_skipped(const lsn_plan *plan)
+{
+    enum { SHOWN = 5 };
+    if (plan->n_skipped == 0)
+        return;
+    lsn_log("%d image%s left out (skip_broken), for %s cannot be read:", plan->n_skipped,
+            plan->n_skipped == 1 ? " is" : "s are", plan->n_skipped == 1 ? "it" : "they");
+    for (int32_t i = 0; i < plan->n_skipped && i < SHOWN; i++)
+        lsn_log("  %s", plan->skipped[i].reason);
+    if (plan->n_skipped > SHOWN)
+        lsn_log("  and %d more", plan->n_skipped - SHOWN);
+}
+
+int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads)
+{
+    lsn_problems problems = {0};
+    lsn_error err = {0};
+    bool ok = lsn_images_settle(plan, ranks, threads, &problems, &err);
+    for (size_t i = 0; i < problems.count; i++)
+        lsn_log("%s", problems.text[i]);
+    lsn_problems_finish(&problems);
+    if (ok)
+        lsn_tell_skipped(plan);
+    return ok ? LSN_OK : lsn_exit_with(&err);
+}
+
+lsn_plan *lsn_read_settled_plan(const char *study, const lsn_overrides *overrides, int threads, int *code)
+{
+    lsn_plan *plan = lsn_read_plan(study, overrides, code);
+    if (plan == NULL)
+        return NULL;
+    *code = lsn_settle(plan, &(lsn_ranks){.size = 1, .on_node = 1}, threads);
+    if (*code == LSN_OK)
+        return plan;
+    lsn_plan_destroy(plan);
+    return NULL;
+}

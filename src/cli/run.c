@@ -4,6 +4,7 @@
 #include "lesion/report.h"
 #include "lesion/sweep.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@ typedef struct run_options {
     lsn_overrides overrides;
     lsn_sweep_options sweep;
     bool quiet;
+    double began_s;
 } run_options;
 
 enum { OPT_DB = 256, OPT_SET, OPT_DEADLINE, OPT_MEMORY, OPT_METHOD, OPT_THREADS, OPT_FRESH, OPT_QUIET };
@@ -66,7 +68,8 @@ static char *command_line(int argc, char **argv)
 
 /* ---- one run ------------------------------------------------------------------------------------------------- */
 
-/* Reads the study on every rank; NULL on all of them where it fails on any, with the exit code in *code. */
+/* Reads the study on every rank, and the images on all of them together; NULL on all of them where it fails on any,
+ * with the exit code in *code. */
 static lsn_plan *read_study(const run_options *options, const lsn_ranks *ranks, int *code)
 {
     lsn_error err = {0};
@@ -86,6 +89,12 @@ static lsn_plan *read_study(const run_options *options, const lsn_ranks *ranks, 
         all = lsn_ranks_agree(ranks, all);
         if (!all && *code == LSN_OK)
             *code = LSN_INVALID;
+    }
+    if (all) {
+        *code = lsn_settle(plan, ranks, options->sweep.threads);
+        all = lsn_ranks_agree(ranks, *code == LSN_OK);
+        if (!all && *code == LSN_OK)
+            *code = LSN_FAILED;
     }
     if (!all) {
         lsn_plan_destroy(plan);
@@ -137,6 +146,8 @@ static int run_plan(const lsn_plan *plan, const lsn_ranks *ranks, run_options *o
         options->sweep.context = &progress;
     }
     double began = lsn_now_s();
+    if (options->sweep.deadline_s > 0) /* the time that reading the images took is part of it */
+        options->sweep.deadline_s = fmax(options->sweep.deadline_s - (began - options->began_s), 1e-3);
     announce(plan, ranks, options->sweep.database);
     lsn_code code = lsn_sweep_run(plan, ranks, &options->sweep, &err);
     lsn_progress_end(&progress);
@@ -152,7 +163,7 @@ static int run_plan(const lsn_plan *plan, const lsn_ranks *ranks, run_options *o
 
 int lsn_command_run(int argc, char **argv)
 {
-    run_options options = {.sweep = {.method = LSN_METHOD_WINOGRAD}};
+    run_options options = {.sweep = {.method = LSN_METHOD_WINOGRAD}, .began_s = lsn_now_s()};
     char *command = command_line(argc, argv);
     int code = lsn_read_options(argc, argv, run_option_table, "run", "one study file", take_option, &options);
     options.sweep.command = command;

@@ -9,11 +9,12 @@ enum { LSN_MAX_SIDE = 32768, LSN_MAX_CLASSES = 65536, LSN_MAX_PAD = 1024 };
 /* ---- images and labels as stored ----------------------------------------------------------------------------- */
 
 typedef struct lsn_images {
-    lsn_file file;        /* mapped where the pixels are read in place, otherwise empty */
-    unsigned char *owned; /* decompressed pixels, otherwise NULL */
-    const unsigned char *pixels;
-    bool preprocessed; /* float32 [N][C][H][W], of no particular alignment; otherwise uint8 [N][H][W][C] */
-    int32_t count;     /* N */
+    const char *form;            /* what lsn_image_check calls them */
+    lsn_file file;               /* mapped where the pixels are read in place, otherwise empty */
+    unsigned char *owned;        /* decompressed pixels, otherwise NULL */
+    const unsigned char *pixels; /* NULL where each image is a file of its own */
+    bool preprocessed;           /* float32 [N][C][H][W], of no particular alignment; otherwise uint8 [N][H][W][C] */
+    int32_t count;               /* N */
     int h, w, channels;
 } lsn_images;
 
@@ -81,9 +82,80 @@ typedef struct lsn_class_names {
 bool lsn_class_names_read(lsn_class_names *classes, const char *path, lsn_error *err);
 void lsn_class_names_finish(lsn_class_names *classes);
 
+/* ---- cifar ---------------------------------------------------------------------------------------------------- */
+
+/* Reads images, labels and, if there are any beside the files, names. */
+bool lsn_cifar_read(lsn_images *images, lsn_labels *labels, lsn_class_names *names, const char *path, lsn_error *err);
+
+/* ---- folders of images ---------------------------------------------------------------------------------------- */
+
+typedef struct lsn_folder {
+    char *root;
+    char **paths;  /* [count], below root, bytewise ascending */
+    int32_t count; /* images */
+    int passed_over;
+} lsn_folder;
+
+/* Lists the images of all classes. `classes` (NULL: none) is a file whose lines begin with folders' names. */
+bool lsn_folder_list(lsn_folder *folder, lsn_labels *labels, lsn_class_names *names, const char *root,
+                     const char *classes, lsn_error *err);
+void lsn_folder_finish(lsn_folder *folder);
+/* Maps an image's file; *path is to be freed, also after a failure. */
+bool lsn_folder_open(const lsn_folder *folder, int32_t image, char **path, lsn_file *file, lsn_error *err);
+
+/* ---- decoding ------------------------------------------------------------------------------------------------- */
+
+/* 8-bit pixels [h][w][channels]. Zero-initialised is empty. */
+typedef struct lsn_pixels {
+    unsigned char *data;
+    int h, w, channels;
+} lsn_pixels;
+
+/* Uninitialised room: the old pixels are gone. */
+bool lsn_pixels_create(lsn_pixels *pixels, int h, int w, int channels, lsn_error *err);
+void lsn_pixels_finish(lsn_pixels *pixels);
+
+/* What the header of a JPEG or PNG file says. */
+typedef struct lsn_image_header {
+    int h, w;
+    bool odd_size; /* set by lsn_data_fetch_with_header */
+    char form[sizeof((lsn_image_check *)0)->form];
+} lsn_image_header;
+
+/* Decodes a file into RGB (or, `channels` 1, grey) pixels; the header alone where `pixels` is NULL. LSN_INVALID with
+ * `path` where that cannot be done; *pixels is to be finished also then. */
+bool lsn_decode(const lsn_file *file, const char *path, int channels, lsn_image_header *header, lsn_pixels *pixels,
+                lsn_error *err);
+bool lsn_is_jpeg(const lsn_file *file);
+bool lsn_is_png(const lsn_file *file);
+bool lsn_jpeg_decode(const lsn_file *file, const char *path, lsn_image_header *header, lsn_pixels *pixels,
+                     lsn_error *err);
+bool lsn_png_decode(const lsn_file *file, const char *path, lsn_image_header *header, lsn_pixels *pixels,
+                    lsn_error *err);
+/* Refuses sizes that no image may have, and those for which the file is too small: a decoder makes at most
+ * `per_byte` pixels of a byte of the file. */
+bool lsn_check_size(const lsn_file *file, const char *path, uint64_t h, uint64_t w, double per_byte, lsn_error *err);
+
+/* ---- resizing and cropping ------------------------------------------------------------------------------------ */
+
+/* A part of an image: y .. y + h - 1, x .. x + w - 1. */
+typedef struct lsn_window {
+    int y, x, h, w;
+} lsn_window;
+
+/* Writes that part of `in` resized to h x w into out, whose rows are `stride` bytes apart: Pillow's resize, to the bit,
+ * but only what is asked for is computed. */
+bool lsn_resample(const lsn_pixels *in, int h, int w, lsn_interpolation interpolation, const lsn_window *part,
+                  unsigned char *out, size_t stride, lsn_error *err);
+
+/* The size that resize and crop make of h x w; false where it is beyond LSN_MAX_SIDE. */
+bool lsn_reshaped_size(const lsn_preprocess *preprocess, int h, int w, int *out_h, int *out_w);
+/* Resizes and crops `in` into out, of the size above. */
+bool lsn_reshape(const lsn_preprocess *preprocess, const lsn_pixels *in, unsigned char *out, lsn_error *err);
+
 /* ---- the data set -------------------------------------------------------------------------------------------- */
 
-/* lsn_preprocess made ready for images of a known number of channels. */
+/* Pixels to floats: lsn_preprocess made ready for images of a known number of channels. */
 typedef struct lsn_transform {
     int pad;
     float mean[LSN_MAX_CHANNELS], std[LSN_MAX_CHANNELS];
@@ -93,16 +165,28 @@ typedef struct lsn_transform {
 /* LSN_INVALID where a parameter is out of range, or means anything for images that are preprocessed already. */
 bool lsn_transform_init(lsn_transform *transform, const lsn_preprocess *preprocess, const lsn_images *images,
                         const char *path, lsn_error *err);
-/* Writes one image as stored to out[H][W][C]. False where a value is not finite. */
-bool lsn_transform_apply(const lsn_transform *transform, const lsn_images *images, int32_t image, float *out);
+/* Writes an image of h x w as it was fetched to out[H][W][C]. False where a value is not finite. */
+bool lsn_transform_apply(const lsn_transform *transform, const lsn_images *images, int h, int w,
+                         const unsigned char *fetched, float *out);
 
 struct lsn_data {
-    char *path; /* of the images */
-    lsn_images images;
+    lsn_data_format format;
+    char *path;        /* of the images */
+    lsn_images images; /* of an imagefolder: h and w are 0 */
+    lsn_folder folder; /* of an imagefolder, otherwise empty */
     lsn_labels labels;
     lsn_class_names names;
     int classes;
+    lsn_preprocess preprocess;
+    int h, w;     /* of an image as it is fetched */
+    int32_t like; /* the image that gave that size; -1: all have it */
     lsn_transform transform;
 };
+
+/* lsn_data_fetch, which also tells what the original was. */
+bool lsn_data_fetch_with_header(const lsn_data *data, int32_t image, lsn_image_header *header, unsigned char *fetched,
+                                lsn_error *err);
+/* Says that an image has a pixel that is not finite; false. */
+bool lsn_data_fail_finite(const lsn_data *data, int32_t image, lsn_error *err);
 
 #endif

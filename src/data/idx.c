@@ -118,6 +118,7 @@ bool lsn_idx_read_images(lsn_images *images, const char *path, lsn_error *err)
 {
     idx_file idx = {0};
     size_t bytes;
+    images->form = "idx";
     bool ok =
         idx_open(&idx, path, &images_kind, err) &&
         lsn_images_set_shape(images, (uint64_t[]){idx.shape[0], idx.shape[1], idx.shape[2], 1}, &bytes, path, err) &&

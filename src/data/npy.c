@@ -52,6 +52,7 @@ static bool set_images_shape(lsn_images *images, const npy_file *npy, size_t *by
     const lsn_npy_header *header = &npy->header;
     const uint64_t *shape = header->shape;
     images->preprocessed = strcmp(header->descr, "<f4") == 0;
+    images->form = images->preprocessed ? "npy float32" : "npy uint8";
     if (!images->preprocessed && strcmp(header->descr, "|u1") != 0)
         return lsn_fail(err, LSN_INVALID,
                         "%s: holds items of type %s; images are uint8 (|u1), or float32 (<f4) where they are "

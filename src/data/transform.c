@@ -6,11 +6,16 @@
 static bool check(const lsn_preprocess *preprocess, const lsn_images *images, const char *path, lsn_error *err)
 {
     int given = preprocess->channels;
-    if (images->preprocessed && (preprocess->pad != 0 || given != 0))
+    if (images->preprocessed &&
+        (preprocess->resize != 0 || preprocess->crop != 0 || preprocess->pad != 0 || given != 0))
         return lsn_fail(err, LSN_INVALID,
-                        "%s: holds float32 images, which are taken as preprocessed already: leave out pad, mean and "
-                        "std, or store uint8 images",
+                        "%s: preprocess: holds float32 images, which are taken as preprocessed already: leave out "
+                        "preprocess, or store uint8 images",
                         path);
+    if (preprocess->resize < 0 || preprocess->resize > LSN_MAX_RESIZE || preprocess->crop < 0 ||
+        preprocess->crop > LSN_MAX_RESIZE)
+        return lsn_fail(err, LSN_INVALID, "%s: preprocess: resize is %d and crop %d; expected 1 to %d", path,
+                        preprocess->resize, preprocess->crop, LSN_MAX_RESIZE);
     if (preprocess->pad < 0 || preprocess->pad > LSN_MAX_PAD)
         return lsn_fail(err, LSN_INVALID, "%s: preprocess: pad is %d; expected 0 to %d", path, preprocess->pad,
                         LSN_MAX_PAD);
@@ -62,17 +67,17 @@ static bool apply_to_floats(const lsn_images *images, const unsigned char *store
     return finite;
 }
 
-bool lsn_transform_apply(const lsn_transform *transform, const lsn_images *images, int32_t image, float *out)
+bool lsn_transform_apply(const lsn_transform *transform, const lsn_images *images, int h, int w,
+                         const unsigned char *fetched, float *out)
 {
-    const unsigned char *stored = images->pixels + (size_t)image * lsn_image_bytes(images);
     if (images->preprocessed)
-        return apply_to_floats(images, stored, out);
-    int pad = transform->pad, h = images->h, w = images->w, channels = images->channels;
+        return apply_to_floats(images, fetched, out);
+    const int pad = transform->pad, channels = images->channels;
     for (int y = -pad; y < h + pad; y++)
         for (int x = -pad; x < w + pad; x++) {
             bool inside = y >= 0 && y < h && x >= 0 && x < w;
             for (int c = 0; c < channels; c++)
-                *out++ = transform->value[c][inside ? *stored++ : 0];
+                *out++ = transform->value[c][inside ? *fetched++ : 0];
         }
     return true;
 }

@@ -1,5 +1,6 @@
 #include "model/convert.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@ enum { EXPONENT = 0x7f800000 }; /* of a float: all ones in infinities and NaNs *
 
 bool lsn_tensor_is_float(const lsn_tensor *tensor)
 {
-    return strcmp(tensor->dtype->name, "F32") == 0 && (uintptr_t)tensor->data % _Alignof(float) == 0;
+    return strcmp(tensor->dtype->name, "F32") == 0 && tensor->dense && (uintptr_t)tensor->data % _Alignof(float) == 0;
 }
 
 static float float_of_bits(uint32_t bits)
@@ -30,18 +31,62 @@ static float float_of_half(uint16_t half)
     return float_of_bits(sign | (exponent == 31 ? EXPONENT : (exponent + 127 - 15) << 23) | fraction << 13);
 }
 
-void lsn_tensor_convert(const lsn_tensor *tensor, float *out)
+/* One element, of the type whose name begins with `type` and that has so many bytes. */
+static float float_of_element(const unsigned char *at, char type, size_t bytes)
 {
-    if (tensor->dtype->bytes == sizeof(float)) {
-        memcpy(out, tensor->data, tensor->count * sizeof(float));
+    uint16_t half;
+    uint32_t bits;
+    double value;
+    switch (bytes) {
+    case sizeof half: /* BF16 is the upper half of a float */
+        memcpy(&half, at, sizeof half);
+        return type == 'B' ? float_of_bits((uint32_t)half << 16) : float_of_half(half);
+    case sizeof bits:
+        memcpy(&bits, at, sizeof bits);
+        return float_of_bits(bits);
+    default:
+        memcpy(&value, at, sizeof value);
+        return (float)value;
+    }
+}
+
+static void convert_dense(const lsn_tensor *tensor, float *out)
+{
+    const size_t bytes = tensor->dtype->bytes;
+    const char type = tensor->dtype->name[0];
+    if (bytes == sizeof *out) {
+        memcpy(out, tensor->data, tensor->count * sizeof *out);
         return;
     }
-    bool brain = tensor->dtype->name[0] == 'B'; /* BF16: the upper half of a float */
+    for (size_t i = 0; i < tensor->count; i++)
+        out[i] = float_of_element(tensor->data + bytes * i, type, bytes);
+}
+
+static void convert_strided(const lsn_tensor *tensor, float *out)
+{
+    const size_t bytes = tensor->dtype->bytes;
+    const char type = tensor->dtype->name[0];
+    int64_t index[LSN_TENSOR_MAX_RANK] = {0};
+    size_t at = 0; /* in elements */
     for (size_t i = 0; i < tensor->count; i++) {
-        uint16_t half;
-        memcpy(&half, tensor->data + sizeof half * i, sizeof half);
-        out[i] = brain ? float_of_bits((uint32_t)half << 16) : float_of_half(half);
+        out[i] = float_of_element(tensor->data + bytes * at, type, bytes);
+        for (int k = tensor->rank - 1; k >= 0; k--) {
+            at += (size_t)tensor->stride[k];
+            if (++index[k] < tensor->shape[k])
+                break;
+            at -= (size_t)tensor->stride[k] * (size_t)tensor->shape[k];
+            index[k] = 0;
+        }
     }
+}
+
+void lsn_tensor_convert(const lsn_tensor *tensor, float *out)
+{
+    assert(tensor->dtype->weights);
+    if (tensor->dense)
+        convert_dense(tensor, out);
+    else
+        convert_strided(tensor, out);
 }
 
 static bool is_finite(float value)

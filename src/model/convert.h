@@ -2,12 +2,13 @@
 #ifndef LESION_MODEL_CONVERT_H
 #define LESION_MODEL_CONVERT_H
 
-#include "model/safetensors.h"
+#include "model/tensor.h"
 
-/* Whether the bytes are floats already, fit to be read where they are. */
+/* Whether the bytes are floats already, in order, fit to be read where they are. */
 bool lsn_tensor_is_float(const lsn_tensor *tensor);
 
-/* Writes the tensor's `count` elements, of type F32, F16 or BF16, to `out`. */
+/* Writes the tensor's `count` elements, of a type that weights may have, to `out` in the order of their
+ * indices. F64 is rounded to the nearest float. */
 void lsn_tensor_convert(const lsn_tensor *tensor, float *out);
 
 /* LSN_INVALID with the tensor's name and the element's indices where one of its `values` is infinite or not a number.

@@ -2,6 +2,7 @@
 
 #include "model/convert.h"
 #include "model/family.h"
+#include "model/fold.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,51 +13,97 @@ struct lsn_model_storage {
     float *converted; /* NULL where everything is */
 };
 
-enum { ALIGNMENT = 16 }; /* floats between the beginnings of converted tensors: a cache line */
+enum { ALIGNMENT = 16 }; /* floats between the beginnings of converted arrays: a cache line */
 
-static size_t converted_floats(const lsn_tensor *tensor)
+/* While the weights are read. */
+typedef struct reader {
+    lsn_model *model;
+    float *room; /* for the next converted array */
+    float *fold; /* [4][filters] of the largest layer that is folded */
+    bool in_place;
+    lsn_error *err;
+} reader;
+
+/* Whether an array is read where it stands: not what a normalisation is folded into, nor what is not there. */
+static bool is_in_place(const lsn_tensor *tensor, const lsn_module *norm)
 {
-    return lsn_tensor_is_float(tensor) ? 0 : (tensor->count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return tensor != NULL && norm == NULL && lsn_tensor_is_float(tensor);
 }
 
-/* The tensor's values: in the file where they are floats, otherwise converted to *room, which moves on. NULL where one
- * is not finite. */
-static const float *read_values(const lsn_tensor *tensor, float **room, const char *path, lsn_error *err)
+static size_t converted_floats(const lsn_tensor *tensor, const lsn_module *norm, size_t count)
 {
-    const float *values = (const float *)(const void *)tensor->data;
-    if (!lsn_tensor_is_float(tensor)) {
-        lsn_tensor_convert(tensor, *room);
-        values = *room;
-        *room += converted_floats(tensor);
-    }
-    return lsn_tensor_check_finite(tensor, values, path, err) ? values : NULL;
+    return is_in_place(tensor, norm) ? 0 : (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-static bool read_weights(lsn_model *model, const lsn_layer_tensors *tensors, lsn_error *err)
+/* The array's values: in the file where that can be, otherwise converted to new room, zeros where there is no tensor.
+ * NULL where one is not finite. */
+static const float *read_values(reader *r, const lsn_tensor *tensor, const lsn_module *norm, size_t count)
 {
-    size_t floats = 0; /* no overflow: at most two floats for each byte of the file, and the alignment's */
-    for (int i = 0; i < model->n_layers; i++)
-        floats += converted_floats(tensors[i].weights) + converted_floats(tensors[i].bias);
-    if (floats > 0 && (model->storage->converted = lsn_array(floats, sizeof(float), err)) == NULL)
+    const float *values = r->room;
+    if (is_in_place(tensor, norm)) {
+        values = (const float *)(const void *)tensor->data;
+        r->in_place = true;
+    } else if (tensor != NULL)
+        lsn_tensor_convert(tensor, r->room);
+    size_t taken = converted_floats(tensor, norm, count);
+    if (taken > 0) /* there is no room at all where everything is in place */
+        r->room += taken;
+    return tensor == NULL || lsn_tensor_check_finite(tensor, values, r->model->path, r->err) ? values : NULL;
+}
+
+static bool set_names(lsn_layer *layer, const lsn_layer_tensors *tensors, lsn_error *err)
+{
+    return (layer->weights_tensor = lsn_strdup(tensors->weights->name, err)) != NULL &&
+           (tensors->bias == NULL || (layer->bias_tensor = lsn_strdup(tensors->bias->name, err)) != NULL) &&
+           (tensors->norm == NULL || (layer->norm = lsn_module_name(tensors->norm, err)) != NULL);
+}
+
+static bool read_layer(reader *r, lsn_layer *layer, const lsn_layer_tensors *tensors)
+{
+    const size_t filters = (size_t)layer->filters;
+    float *weights = r->room;
+    if ((layer->weights = read_values(r, tensors->weights, tensors->norm, tensors->weights->count)) == NULL)
         return false;
-    float *room = model->storage->converted;
-    for (int i = 0; i < model->n_layers; i++) {
-        lsn_layer *layer = &model->layers[i];
-        if ((layer->weights = read_values(tensors[i].weights, &room, model->path, err)) == NULL ||
-            (layer->bias = read_values(tensors[i].bias, &room, model->path, err)) == NULL ||
-            (layer->weights_tensor = lsn_strdup(tensors[i].weights->name, err)) == NULL ||
-            (layer->bias_tensor = lsn_strdup(tensors[i].bias->name, err)) == NULL)
-            return false;
-    }
-    return true;
+    float *bias = r->room;
+    if ((layer->bias = read_values(r, tensors->bias, tensors->norm, filters)) == NULL)
+        return false;
+    return (tensors->norm == NULL || lsn_fold(tensors->norm, weights, bias, layer->filters,
+                                              tensors->weights->count / filters, r->fold, r->model->path, r->err)) &&
+           set_names(layer, tensors, r->err);
 }
 
-static bool set_dtype(lsn_model *model, const lsn_safetensors *file, lsn_error *err)
+static bool read_weights(reader *r, const lsn_layer_tensors *tensors)
 {
-    const char *dtype = file->tensors[0].dtype->name;
-    for (size_t i = 1; i < file->count; i++)
-        if (strcmp(file->tensors[i].dtype->name, dtype) != 0)
-            dtype = "mixed";
+    lsn_model *model = r->model;
+    size_t floats = 0, folded = 0; /* no overflow: the tensors' elements are no more than the file's bytes */
+    for (int i = 0; i < model->n_layers; i++) {
+        const lsn_layer_tensors *of = &tensors[i];
+        size_t filters = (size_t)model->layers[i].filters;
+        floats += converted_floats(of->weights, of->norm, of->weights->count);
+        floats += converted_floats(of->bias, of->norm, filters);
+        folded = of->norm != NULL && filters > folded ? filters : folded;
+    }
+    if (floats > 0 && (model->storage->converted = lsn_array(floats, sizeof(float), r->err)) == NULL)
+        return false;
+    if ((r->fold = lsn_array(4 * folded, sizeof(float), r->err)) == NULL)
+        return false;
+    r->room = model->storage->converted;
+    bool ok = true;
+    for (int i = 0; ok && i < model->n_layers; i++)
+        ok = read_layer(r, &model->layers[i], &tensors[i]);
+    free(r->fold);
+    return ok;
+}
+
+/* The type that all weights have; "mixed" where they differ. */
+static bool set_dtype(lsn_model *model, const lsn_weights *weights, lsn_error *err)
+{
+    const char *dtype = NULL;
+    for (size_t i = 0; i < weights->count; i++) {
+        const lsn_dtype *of = weights->tensors[i].dtype;
+        if (of->weights)
+            dtype = dtype == NULL || strcmp(dtype, of->name) == 0 ? of->name : "mixed";
+    }
     model->dtype = lsn_strdup(dtype, err);
     return model->dtype != NULL;
 }
@@ -72,33 +119,32 @@ static bool set_digest(lsn_model *model, const lsn_file *file, lsn_error *err)
     return ok;
 }
 
-/* Hands the mapped file over to the model if its weights are read there. */
-static void keep_file(lsn_model *model, lsn_safetensors *file)
+static bool read_model(lsn_model *model, lsn_weights *weights, const lsn_modules *modules, lsn_error *err)
 {
-    for (size_t i = 0; i < file->count; i++)
-        if (lsn_tensor_is_float(&file->tensors[i])) {
-            model->storage->file = file->file;
-            file->file = (lsn_file){0};
-            return;
-        }
+    lsn_layer_tensors tensors[LSN_MAX_LAYERS];
+    reader r = {.model = model, .err = err};
+    if (!lsn_family_infer(model, weights, modules, tensors, err) || !read_weights(&r, tensors) ||
+        !set_dtype(model, weights, err) || !set_digest(model, &weights->file, err))
+        return false;
+    if (r.in_place) { /* the mapped file is the model's from here on */
+        model->storage->file = weights->file;
+        weights->file = (lsn_file){0};
+    }
+    return true;
 }
 
 lsn_model *lsn_model_load(const char *path, lsn_error *err)
 {
-    lsn_safetensors file = {0};
-    lsn_layer_tensors tensors[LSN_MAX_LAYERS];
+    lsn_weights weights = {0};
+    lsn_modules modules = {0};
     lsn_model *model = lsn_array(1, sizeof *model, err);
-    if (model == NULL || (model->storage = lsn_array(1, sizeof *model->storage, err)) == NULL ||
-        (model->path = lsn_strdup(path, err)) == NULL || !lsn_safetensors_open(&file, model->path, err))
-        goto fail;
-    if (!lsn_family_infer(model, &file, tensors, err) || !read_weights(model, tensors, err) ||
-        !set_dtype(model, &file, err) || !set_digest(model, &file.file, err))
-        goto fail;
-    keep_file(model, &file);
-    lsn_safetensors_close(&file);
-    return model;
-fail:
-    lsn_safetensors_close(&file);
+    bool ok = model != NULL && (model->storage = lsn_array(1, sizeof *model->storage, err)) != NULL &&
+              (model->path = lsn_strdup(path, err)) != NULL && lsn_weights_open(&weights, model->path, err) &&
+              lsn_modules_collect(&modules, &weights, err) && read_model(model, &weights, &modules, err);
+    lsn_modules_finish(&modules);
+    lsn_weights_close(&weights);
+    if (ok)
+        return model;
     lsn_model_destroy(model);
     return NULL;
 }
@@ -110,6 +156,7 @@ void lsn_model_destroy(lsn_model *model)
     for (int i = 0; i < model->n_layers; i++) {
         free(model->layers[i].weights_tensor);
         free(model->layers[i].bias_tensor);
+        free(model->layers[i].norm);
     }
     free(model->layers);
     if (model->storage != NULL) {

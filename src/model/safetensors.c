@@ -1,59 +1,20 @@
 /* The container: 8 bytes length of the header (little-endian), the header (JSON), the data. */
-#include "model/safetensors.h"
+#include "model/formats.h"
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LENGTH_BYTES = 8, LARGEST_HEADER = 100000000 };
 
-static const lsn_dtype dtypes[] = {
-    {"F32", 4, true},  {"F16", 2, true},  {"BF16", 2, true},  {"F64", 8, false},     {"I64", 8, false},
-    {"U64", 8, false}, {"I32", 4, false}, {"U32", 4, false},  {"I16", 2, false},     {"U16", 2, false},
-    {"I8", 1, false},  {"U8", 1, false},  {"BOOL", 1, false}, {"F8_E4M3", 1, false}, {"F8_E5M2", 1, false},
-};
-
-static const lsn_dtype *find_dtype(const char *name)
-{
-    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
-        if (strcmp(dtypes[i].name, name) == 0)
-            return &dtypes[i];
-    return NULL;
-}
-
-const char *lsn_tensor_shape(const lsn_tensor *tensor, char *text)
-{
-    size_t used = (size_t)snprintf(text, LSN_SHAPE_BYTES, "[");
-    for (int i = 0; i < tensor->rank; i++)
-        used +=
-            (size_t)snprintf(text + used, LSN_SHAPE_BYTES - used, "%s%" PRId64, i == 0 ? "" : ", ", tensor->shape[i]);
-    snprintf(text + used, LSN_SHAPE_BYTES - used, "]");
-    return text;
-}
-
 /* ---- one tensor ---------------------------------------------------------------------------------------------- */
-
-/* A name goes into messages and terminals: it must be short and printable. */
-static bool read_name(lsn_tensor *tensor, const char *name, const char *path, lsn_error *err)
-{
-    size_t length = strlen(name);
-    if (length == 0 || length >= sizeof tensor->name)
-        return lsn_fail(err, LSN_INVALID, "%s: a tensor's name has %zu bytes; expected 1 to %zu", path, length,
-                        sizeof tensor->name - 1);
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-            return lsn_fail(err, LSN_INVALID, "%s: a tensor's name has a control character at byte %zu", path, i);
-    memcpy(tensor->name, name, length + 1);
-    return true;
-}
 
 static bool read_dtype(lsn_tensor *tensor, const json_t *value, const char *path, lsn_error *err)
 {
     if (!json_is_string(value))
         return lsn_fail(err, LSN_INVALID, "%s: tensor %s has no dtype: write the file again", path, tensor->name);
-    tensor->dtype = find_dtype(json_string_value(value));
+    tensor->dtype = lsn_dtype_find(json_string_value(value));
     if (tensor->dtype == NULL)
         return lsn_fail(err, LSN_INVALID, "%s: tensor %s has an unknown dtype: convert it to F32, F16 or BF16", path,
                         tensor->name);
@@ -65,17 +26,11 @@ static bool read_shape(lsn_tensor *tensor, const json_t *value, const char *path
     if (!json_is_array(value) || json_array_size(value) > LSN_TENSOR_MAX_RANK)
         return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its shape is not a list of at most %d sizes", path,
                         tensor->name, LSN_TENSOR_MAX_RANK);
-    tensor->rank = (int)json_array_size(value);
     tensor->count = 1;
-    for (int i = 0; i < tensor->rank; i++) {
-        const json_t *size = json_array_get(value, (size_t)i);
-        if (!json_is_integer(size) || json_integer_value(size) < 0)
-            return lsn_fail(err, LSN_INVALID, "%s: tensor %s: size %d of its shape is not a whole number >= 0", path,
-                            tensor->name, i);
-        tensor->shape[i] = json_integer_value(size);
-        if (__builtin_mul_overflow(tensor->count, tensor->shape[i], &tensor->count))
-            return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its shape has more elements than can be addressed", path,
-                            tensor->name);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const json_t *size = json_array_get(value, i);
+        if (!lsn_tensor_add_size(tensor, json_is_integer(size) ? json_integer_value(size) : -1, path, err))
+            return false;
     }
     return true;
 }
@@ -105,6 +60,7 @@ static bool read_place(lsn_tensor *tensor, const json_t *value, const unsigned c
             "%s: tensor %s: shape %s of %s does not fill its data_offsets, %" PRId64 " bytes: write the file again",
             path, tensor->name, lsn_tensor_shape(tensor, shape), tensor->dtype->name, (int64_t)(end - begin));
     tensor->data = data + begin;
+    tensor->dense = true;
     return true;
 }
 
@@ -128,60 +84,61 @@ static int by_place(const void *a, const void *b)
 }
 
 /* The tensors must lie one after another and fill the data, as the format demands. */
-static bool check_places(const lsn_safetensors *file, const unsigned char *data, lsn_error *err)
+static bool check_places(const lsn_weights *weights, const unsigned char *data, lsn_error *err)
 {
-    const lsn_tensor **sorted = lsn_array(file->count, sizeof *sorted, err);
+    const lsn_tensor **sorted = lsn_array(weights->count, sizeof *sorted, err);
     if (sorted == NULL)
         return false;
-    for (size_t i = 0; i < file->count; i++)
-        sorted[i] = &file->tensors[i];
-    qsort(sorted, file->count, sizeof *sorted, by_place);
-    const unsigned char *at = data, *end = file->file.data + file->file.bytes;
+    for (size_t i = 0; i < weights->count; i++)
+        sorted[i] = &weights->tensors[i];
+    qsort(sorted, weights->count, sizeof *sorted, by_place);
+    const unsigned char *at = data, *end = weights->file.data + weights->file.bytes;
     bool ok = true;
-    for (size_t i = 0; ok && i < file->count; i++) {
+    for (size_t i = 0; ok && i < weights->count; i++) {
         const lsn_tensor *tensor = sorted[i];
         if (tensor->data < at)
-            ok = lsn_fail(err, LSN_INVALID, "%s: tensors %s and %s overlap: write the file again", file->path,
+            ok = lsn_fail(err, LSN_INVALID, "%s: tensors %s and %s overlap: write the file again", weights->path,
                           sorted[i - 1]->name, tensor->name);
         else if (tensor->data > at)
             ok = lsn_fail(err, LSN_INVALID, "%s: %zu bytes before tensor %s belong to no tensor: write the file again",
-                          file->path, (size_t)(tensor->data - at), tensor->name);
+                          weights->path, (size_t)(tensor->data - at), tensor->name);
         at = tensor->data + tensor->count * tensor->dtype->bytes;
     }
     if (ok && at != end)
         ok = lsn_fail(err, LSN_INVALID, "%s: %zu bytes at its end belong to no tensor: write the file again",
-                      file->path, (size_t)(end - at));
+                      weights->path, (size_t)(end - at));
     free(sorted);
     return ok;
 }
 
-static bool read_tensors(lsn_safetensors *file, const json_t *header, const unsigned char *data, lsn_error *err)
+static bool read_tensors(lsn_weights *weights, const json_t *header, const unsigned char *data, lsn_error *err)
 {
-    size_t size = (size_t)(file->file.data + file->file.bytes - data);
-    file->tensors = lsn_array(json_object_size(header), sizeof *file->tensors, err);
-    if (file->tensors == NULL)
+    size_t size = (size_t)(weights->file.data + weights->file.bytes - data);
+    weights->tensors = lsn_array(json_object_size(header), sizeof *weights->tensors, err);
+    if (weights->tensors == NULL)
         return false;
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)header, key, value)
     {
         if (strcmp(key, "__metadata__") == 0) {
-            if (!check_metadata(value, file->path, err))
+            if (!check_metadata(value, weights->path, err))
                 return false;
             continue;
         }
-        lsn_tensor *tensor = &file->tensors[file->count];
-        if (!read_name(tensor, key, file->path, err))
+        lsn_tensor *tensor = &weights->tensors[weights->count];
+        if (!lsn_tensor_set_name(tensor, key, strlen(key), weights->path, err))
             return false;
         if (!json_is_object(value))
-            return lsn_fail(err, LSN_INVALID, "%s: tensor %s is not described by an object", file->path, tensor->name);
-        if (!read_dtype(tensor, json_object_get(value, "dtype"), file->path, err) ||
-            !read_shape(tensor, json_object_get(value, "shape"), file->path, err) ||
-            !read_place(tensor, json_object_get(value, "data_offsets"), data, size, file->path, err))
+            return lsn_fail(err, LSN_INVALID, "%s: tensor %s is not described by an object", weights->path,
+                            tensor->name);
+        if (!read_dtype(tensor, json_object_get(value, "dtype"), weights->path, err) ||
+            !read_shape(tensor, json_object_get(value, "shape"), weights->path, err) ||
+            !read_place(tensor, json_object_get(value, "data_offsets"), data, size, weights->path, err))
             return false;
-        file->count++;
+        weights->count++;
     }
-    return check_places(file, data, err);
+    return check_places(weights, data, err);
 }
 
 static json_t *parse_header(const char *text, size_t bytes, const char *path, lsn_error *err)
@@ -204,42 +161,27 @@ static json_t *parse_header(const char *text, size_t bytes, const char *path, ls
     return header;
 }
 
-static bool read_header(lsn_safetensors *file, lsn_error *err)
+bool lsn_safetensors_read(lsn_weights *weights, lsn_error *err)
 {
-    const char *remedy = "weights are read from safetensors files: convert others with safetensors.torch.save_file";
-    if (file->file.bytes < LENGTH_BYTES)
-        return lsn_fail(err, LSN_INVALID, "%s: has %zu bytes, too few for a safetensors file; %s", file->path,
-                        file->file.bytes, remedy);
+    const char *remedy = "weights are read from safetensors files and checkpoints of torch.save: convert others with "
+                         "safetensors.torch.save_file";
+    if (weights->file.bytes < LENGTH_BYTES)
+        return lsn_fail(err, LSN_INVALID, "%s: has %zu bytes, too few for a safetensors file; %s", weights->path,
+                        weights->file.bytes, remedy);
     uint64_t bytes = 0;
     for (int i = 0; i < LENGTH_BYTES; i++)
-        bytes |= (uint64_t)file->file.data[i] << (8 * i);
-    const unsigned char *text = file->file.data + LENGTH_BYTES;
-    if (bytes > LARGEST_HEADER || bytes > file->file.bytes - LENGTH_BYTES)
+        bytes |= (uint64_t)weights->file.data[i] << (8 * i);
+    const unsigned char *text = weights->file.data + LENGTH_BYTES;
+    if (bytes > LARGEST_HEADER || bytes > weights->file.bytes - LENGTH_BYTES)
         return lsn_fail(err, LSN_INVALID,
                         "%s: is cut short or no safetensors file: it promises a header of %" PRIu64
                         " bytes, and has %zu in all; %s",
-                        file->path, bytes, file->file.bytes, remedy);
+                        weights->path, bytes, weights->file.bytes, remedy);
     if (bytes == 0 || text[0] != '{')
         return lsn_fail(err, LSN_INVALID, "%s: is no safetensors file: its header does not begin with {; %s",
-                        file->path, remedy);
-    json_t *header = parse_header((const char *)text, (size_t)bytes, file->path, err);
-    bool ok = header != NULL && read_tensors(file, header, text + bytes, err);
+                        weights->path, remedy);
+    json_t *header = parse_header((const char *)text, (size_t)bytes, weights->path, err);
+    bool ok = header != NULL && read_tensors(weights, header, text + bytes, err);
     json_decref(header);
     return ok;
-}
-
-bool lsn_safetensors_open(lsn_safetensors *file, const char *path, lsn_error *err)
-{
-    *file = (lsn_safetensors){.path = path};
-    if (lsn_file_map(&file->file, path, err) && read_header(file, err))
-        return true;
-    lsn_safetensors_close(file);
-    return false;
-}
-
-void lsn_safetensors_close(lsn_safetensors *file)
-{
-    free(file->tensors);
-    lsn_file_unmap(&file->file);
-    *file = (lsn_safetensors){0};
 }

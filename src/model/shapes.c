@@ -25,20 +25,48 @@ static const char *emptied_after(const lsn_model *model, int side)
     return model->layers[i].name;
 }
 
-bool lsn_model_set_input(lsn_model *model, int h, int w, int channels, lsn_error *err)
+/* Whether the maps fit the network's convolutions. */
+static bool check_maps(const lsn_model *model, int h, int w, int channels, lsn_error *err)
 {
     if (channels != model->input_channels)
         return lsn_fail(err, LSN_INVALID, "%s: the network takes images of %d channels, but the data's have %d",
                         model->path, model->input_channels, channels);
     int64_t least = smallest_side(model);
-    int side = h < w ? h : w;
+    int side = h < w ? h : w, most = h < w ? w : h;
     if (side < least)
         return lsn_fail(err, LSN_INVALID,
                         "%s: images of %d x %d are too small: the map is empty after %s; at least %lld x %lld is "
                         "needed (resize or pad the images)",
                         model->path, h, w, emptied_after(model, side), (long long)least, (long long)least);
+    if (model->fixed_map && most / least > model->grid)
+        return lsn_fail(err, LSN_INVALID,
+                        "%s: images of %d x %d are too large: with timm's head the last map may have at most %d x %d "
+                        "positions, so at most %lld x %lld pixels (crop or resize the images)",
+                        model->path, h, w, model->grid, model->grid, (long long)(least * (model->grid + 1) - 1),
+                        (long long)(least * (model->grid + 1) - 1));
+    return true;
+}
+
+/* Whether the image has as many values as a chain's first layer takes. */
+static bool check_values(const lsn_model *model, int h, int w, int channels, lsn_error *err)
+{
+    const int inputs = model->layers[0].channels;
+    if (h > 0 && w > 0 && channels > 0 && inputs % channels == 0 && inputs / channels % h == 0 &&
+        inputs / channels / h == w)
+        return true;
+    return lsn_fail(err, LSN_INVALID,
+                    "%s: the network's first layer takes %d values, but the images are %d x %d with %d channel%s",
+                    model->path, inputs, h, w, channels, channels == 1 ? "" : "s");
+}
+
+bool lsn_model_set_input(lsn_model *model, int h, int w, int channels, lsn_error *err)
+{
+    bool chain = model->n_conv == 0;
+    if (!(chain ? check_values : check_maps)(model, h, w, channels, err))
+        return false;
     model->input_h = h;
     model->input_w = w;
+    model->input_channels = channels;
     for (int i = 0; i < model->n_layers; i++) {
         lsn_layer *layer = &model->layers[i];
         bool conv = layer->kind == LSN_CONV;

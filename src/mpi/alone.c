@@ -51,6 +51,9 @@ static bool take(void *context, lsn_result *result, bool *got, lsn_error *err)
         return false;
     double began = lsn_now_s();
     lsn_error failure = {0};
+    if (!lsn_compute_load(alone->compute, unit->block, err))
+        return false;
+    lsn_compute_expect(alone->compute, unit->block + 1); /* units go through the blocks in order */
     if (!lsn_compute_unit(alone->compute, unit->block, unit->evaluations, unit->count, result->tallies,
                           result->class_right, leave_asked, NULL, &failure)) {
         if (failure.code == LSN_STOPPED)

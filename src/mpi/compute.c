@@ -6,6 +6,7 @@
 struct lsn_compute {
     const lsn_plan *plan;
     lsn_engine *engine;
+    lsn_loader *loader;
     int32_t block_images;
     int32_t block;                  /* whose images are loaded; -1: none */
     int32_t n;                      /* images in it */
@@ -44,7 +45,8 @@ lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, cons
     c->ablations = c->logits == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->ablations, err);
     c->seconds = c->ablations == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->seconds, err);
     c->engine = c->seconds == NULL ? NULL : lsn_engine_create(model, options, err);
-    if (c->engine == NULL) {
+    c->loader = c->engine == NULL ? NULL : lsn_loader_create(plan, block_images, err);
+    if (c->loader == NULL) {
         lsn_compute_destroy(c);
         return NULL;
     }
@@ -55,6 +57,7 @@ void lsn_compute_destroy(lsn_compute *c)
 {
     if (c == NULL)
         return;
+    lsn_loader_destroy(c->loader);
     lsn_engine_destroy(c->engine);
     free(c->seconds);
     free(c->ablations);
@@ -63,18 +66,31 @@ void lsn_compute_destroy(lsn_compute *c)
     free(c);
 }
 
-/* Loads the images of a block, unless they are there already. */
-static bool load_block(lsn_compute *c, int32_t block, lsn_error *err)
+/* The part of a sample that begins at `first`: a block, or what is left. */
+static lsn_span block_at(const lsn_compute *c, bool calibration, int32_t first, int32_t end)
+{
+    int32_t left = end - first;
+    return (lsn_span){calibration, first, left < c->block_images ? left : c->block_images};
+}
+
+bool lsn_compute_load(lsn_compute *c, int32_t block, lsn_error *err)
 {
     if (c->block == block)
         return true;
-    int32_t first = block * c->block_images, left = c->plan->images.count - first;
+    const lsn_span span = block_at(c, false, block * c->block_images, c->plan->images.count);
     c->block = -1;
-    c->n = left < c->block_images ? left : c->block_images;
-    if (!lsn_data_load(c->plan->data, c->plan->images.images + first, c->n, c->images, err))
+    c->n = span.n;
+    if (!lsn_loader_load(c->loader, &span, c->images, err))
         return false;
     c->block = block;
     return true;
+}
+
+void lsn_compute_expect(lsn_compute *c, int32_t block)
+{
+    int32_t first = block * c->block_images < c->plan->images.count ? block * c->block_images : 0;
+    const lsn_span span = block_at(c, false, first, c->plan->images.count);
+    lsn_loader_expect(c->loader, &span);
 }
 
 /* One pass of the engine over at most `room` evaluations. */
@@ -106,7 +122,7 @@ static bool evaluate(lsn_compute *c, const int32_t *evaluations, int32_t count, 
 bool lsn_compute_unit(lsn_compute *c, int32_t block, const int32_t *evaluations, int32_t count, lsn_tally *tallies,
                       int32_t *class_right, lsn_stop *stop, void *context, lsn_error *err)
 {
-    if (!load_block(c, block, err))
+    if (!lsn_compute_load(c, block, err))
         return false;
     if (!c->plan->metrics.per_class)
         class_right = NULL;
@@ -126,9 +142,11 @@ bool lsn_compute_add_means(lsn_compute *c, int32_t first, int32_t end, int64_t *
 {
     c->block = -1; /* the images' place is used for calibration images */
     for (int32_t at = first; at < end; at += c->block_images) {
-        int32_t n = end - at < c->block_images ? end - at : c->block_images;
-        if (!lsn_data_load(c->plan->data, c->plan->calibration.images + at, n, c->images, err) ||
-            !lsn_engine_add_means(c->engine, c->images, n, sums, stop, context, err))
+        const lsn_span span = block_at(c, true, at, end), next = block_at(c, true, at + span.n, end);
+        if (!lsn_loader_load(c->loader, &span, c->images, err))
+            return false;
+        lsn_loader_expect(c->loader, &next);
+        if (!lsn_engine_add_means(c->engine, c->images, span.n, sums, stop, context, err))
             return false;
     }
     return true;

@@ -26,6 +26,25 @@ typedef enum lsn_asked { LSN_GO_ON, LSN_DRAIN, LSN_LEAVE } lsn_asked;
 /* What signals have asked for so far. */
 lsn_asked lsn_signals_asked(void);
 
+/* ---- images ahead of need (loader.c) -------------------------------------------------------------------------- */
+
+/* Images first .. first + n - 1 of the plan's images, or of its calibration images. */
+typedef struct lsn_span {
+    bool calibration;
+    int32_t first, n;
+} lsn_span;
+
+typedef struct lsn_loader lsn_loader;
+
+/* For spans of at most `block_images` of a settled plan, which must outlive it. Used by one thread at a time. Keeps 64
+ * MB of decoded images, or two blocks where those are more. */
+lsn_loader *lsn_loader_create(const lsn_plan *plan, int32_t block_images, lsn_error *err);
+void lsn_loader_destroy(lsn_loader *loader);
+/* The span that will be loaded next: decoded in the meantime. */
+void lsn_loader_expect(lsn_loader *loader, const lsn_span *span);
+/* Preprocessed images: out[n][H][W][C]. LSN_FAILED where one cannot be read any more, or is not what was checked. */
+bool lsn_loader_load(lsn_loader *loader, const lsn_span *span, float *out, lsn_error *err);
+
 /* ---- computing (compute.c) ----------------------------------------------------------------------------------- */
 
 /* What a rank needs to compute units: the engine, and the block of images it last used. */
@@ -39,6 +58,11 @@ void lsn_compute_destroy(lsn_compute *compute);
  * measures per class (else ignored). Both are overwritten. */
 bool lsn_compute_unit(lsn_compute *compute, int32_t block, const int32_t *evaluations, int32_t count,
                       lsn_tally *tallies, int32_t *class_right, lsn_stop *stop, void *context, lsn_error *err);
+
+/* Loads the images of a block, unless they are there. */
+bool lsn_compute_load(lsn_compute *compute, int32_t block, lsn_error *err);
+/* The block that will be asked for next, as far as is known; one beyond the last stands for the first. */
+void lsn_compute_expect(lsn_compute *compute, int32_t block);
 
 /* Adds the channels' means over the calibration images first .. end-1 to sums[lsn_model_filters], exactly. */
 bool lsn_compute_add_means(lsn_compute *compute, int32_t first, int32_t end, int64_t *sums, lsn_stop *stop,

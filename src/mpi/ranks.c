@@ -74,26 +74,12 @@ bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok)
     return MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD) == MPI_SUCCESS && all;
 }
 
-/* The digest of all that the ranks must have in common: their evaluations, whose keys cover weights and images. */
-static bool plan_digest(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
-{
-    lsn_hasher *hasher = lsn_hasher_create(err);
-    if (hasher == NULL)
-        return false;
-    lsn_hasher_number(hasher, "per_class", plan->metrics.per_class);
-    for (int32_t e = 0; e < plan->n_evaluations; e++)
-        lsn_hasher_add(hasher, plan->evaluations[e].key, LSN_KEY_BYTES);
-    bool ok = lsn_hasher_take(hasher, digest, err);
-    lsn_hasher_destroy(hasher);
-    return ok;
-}
-
 bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error *err)
 {
     if (!ranks->launched)
         return true;
     lsn_digest mine = {0}, first = {0};
-    bool ok = plan_digest(plan, &mine, err);
+    bool ok = lsn_plan_outline(plan, &mine, err);
     first = mine;
     LSN_MPI(MPI_Bcast(&first, sizeof first, MPI_BYTE, 0, MPI_COMM_WORLD));
     if (ok && memcmp(&mine, &first, sizeof mine) != 0) {

@@ -1,6 +1,7 @@
 #include "mpi/checked.h"
 #include "mpi/mpi_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +68,8 @@ static bool record_begin(lsn_store *store, const lsn_ranks *ranks, const lsn_swe
                          lsn_error *err)
 {
     lsn_text libraries = {0};
-    lsn_text_add(&libraries, "MPI: %s; BLAS: %s; SQLite %s", lsn_ranks_library(ranks), lsn_engine_library(),
-                 lsn_store_library());
+    lsn_text_add(&libraries, "MPI: %s; BLAS: %s; SQLite %s; %s", lsn_ranks_library(ranks), lsn_engine_library(),
+                 lsn_store_library(), lsn_data_library());
     lsn_run_record record = {
         .version = LESION_VERSION,
         .libraries = libraries.failed ? NULL : libraries.data,
@@ -188,6 +189,7 @@ lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_s
 {
     lsn_store *store = NULL;
     opening opened;
+    assert(plan->settled);
     *err = (lsn_error){0};
     lsn_code code = LSN_OK;
     if (!open_store(plan, ranks, options, &store, &opened, err))

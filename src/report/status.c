@@ -6,7 +6,8 @@
 static const char study_sql[] = "SELECT s.name, s.weights_path, substr(s.weights_sha256, 1, 12), s.images, s.classes, "
                                 "(SELECT count(*) FROM job), (SELECT count(*) FROM evaluation), "
                                 "(SELECT count(*) FROM evaluation WHERE status = 'done'), "
-                                "(SELECT count(*) FROM evaluation WHERE status = 'failed') FROM study s";
+                                "(SELECT count(*) FROM evaluation WHERE status = 'failed'), "
+                                "(SELECT count(*) FROM skipped_image) FROM study s";
 
 static const char run_sql[] =
     "SELECT run, started, coalesce(ended, '') AS ended, ranks, hosts, method, "
@@ -44,6 +45,8 @@ static bool print_study(lsn_reader *reader, FILE *out, lsn_error *err)
         fprintf(out, "study     %s\n", row[0].text);
         fprintf(out, "weights   %s (sha256 %s...)\n", row[1].text, row[2].text);
         fprintf(out, "images    %s of %s classes\n", lsn_count_text(row[3].integer, images), row[4].text);
+        if (row[9].integer > 0)
+            fprintf(out, "left out  %s images that cannot be read (table skipped_image)\n", row[9].text);
         fprintf(out, "jobs      %s; of %s different ablations %s are done, %s failed\n",
                 lsn_count_text(row[5].integer, jobs), lsn_count_text(row[6].integer, all),
                 lsn_count_text(row[7].integer, done), row[8].text);

@@ -78,9 +78,28 @@ static bool write_classes(const lsn_store *store, lsn_error *err)
     return ok;
 }
 
+/* The images that this run leaves out, in place of those of the run before. */
+static bool write_skipped(const lsn_store *store, lsn_error *err)
+{
+    const lsn_plan *plan = store->plan;
+    if (!database_run(&store->db, "DELETE FROM skipped_image", err))
+        return false;
+    sqlite3_stmt *insert = database_prepare(
+        &store->db, "INSERT INTO skipped_image (path, calibration, class, reason) VALUES (?, ?, ?, ?)", err);
+    bool ok = insert != NULL;
+    for (int32_t i = 0; ok && i < plan->n_skipped; i++) {
+        const lsn_skipped *skipped = &plan->skipped[i];
+        ok = DATABASE_STEP(&store->db, insert, err, text(skipped->name), integer(skipped->calibration),
+                           integer(lsn_data_label(plan->data, skipped->image)), text(skipped->reason));
+    }
+    sqlite3_finalize(insert);
+    return ok;
+}
+
 bool identity_write(const lsn_store *store, lsn_error *err)
 {
-    return write_study(store, err) && write_layers(store, err) && write_classes(store, err);
+    return write_study(store, err) && write_layers(store, err) && write_classes(store, err) &&
+           write_skipped(store, err);
 }
 
 bool identity_update(const lsn_store *store, lsn_error *err)
@@ -97,7 +116,7 @@ bool identity_update(const lsn_store *store, lsn_error *err)
                             text(plan->model->path), text(calibration_hex(plan, calibration)),
                             integer(plan->calibration.count), integer(plan->metrics.per_class));
     sqlite3_finalize(update);
-    return ok;
+    return ok && write_skipped(store, err);
 }
 
 /* ---- comparing ----------------------------------------------------------------------------------------------- */

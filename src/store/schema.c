@@ -51,6 +51,15 @@ static const char class_table[] = "CREATE TABLE class (\n"
                                   "    images INTEGER NOT NULL           -- evaluated images of this class\n"
                                   ") STRICT";
 
+static const char skipped_image_table[] =
+    "CREATE TABLE skipped_image (\n"
+    "    -- Images of the study that cannot be read and are left out (data.skip_broken), as of the last run.\n"
+    "    path TEXT NOT NULL,               -- below the folder of the images; or image 7\n"
+    "    calibration INTEGER NOT NULL CHECK (calibration IN (0, 1)), -- whether it was one of those\n"
+    "    class INTEGER NOT NULL REFERENCES class, -- its label\n"
+    "    reason TEXT NOT NULL\n"
+    ") STRICT";
+
 static const char run_table[] =
     "CREATE TABLE run (\n"
     "    -- One row for each invocation of `lesion run`.\n"
@@ -254,6 +263,7 @@ const char *const store_schema[] = {
     study_table,
     layer_table,
     class_table,
+    skipped_image_table,
     run_table,
     experiment_table,
     evaluation_table,

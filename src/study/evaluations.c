@@ -1,11 +1,9 @@
-/* Evaluations without repeats, and their keys. A million of them are ordinary: masks lie in an arena, those without
- * gaps are shared, and equal ones are found through a hash table. */
+/* Evaluations without repeats. A million of them are ordinary: masks lie in an arena, those without gaps are shared,
+ * and equal ones are found through a hash table. */
 #include "study/expand.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define KEY_VERSION "lesion evaluation 1" /* to be changed with anything that changes a result of equal inputs */
 
 struct lsn_slot {
     uint32_t hash;
@@ -103,44 +101,6 @@ static bool keep_mask(lsn_ledger *ledger, const lsn_mask *mask, lsn_mask *kept, 
     return true;
 }
 
-/* ---- keys ---------------------------------------------------------------------------------------------------- */
-
-/* Filters as four bytes each, the lowest first, on any machine. */
-static void add_filters(lsn_ledger *ledger, const lsn_mask_part *part)
-{
-    unsigned char *out = ledger->bytes;
-    for (int32_t i = 0; i < part->count; i++)
-        for (int shift = 0; shift < 32; shift += 8)
-            *out++ = (unsigned char)((uint32_t)part->filters[i] >> shift);
-    lsn_hasher_number(ledger->hasher, "filters", part->count);
-    lsn_hasher_add(ledger->hasher, ledger->bytes, 4 * (size_t)part->count);
-}
-
-static bool set_key(lsn_ledger *ledger, const lsn_ablation *ablation, char key[LSN_KEY_BYTES], lsn_error *err)
-{
-    lsn_hasher *hasher = ledger->hasher;
-    lsn_hasher_text(hasher, "key", KEY_VERSION);
-    lsn_hasher_text(hasher, "weights", ledger->weights);
-    lsn_hasher_text(hasher, "images", ledger->images);
-    lsn_hasher_text(hasher, "mode", lsn_mode_name(ablation->mode));
-    if (ablation->mode == LSN_MEAN)
-        lsn_hasher_text(hasher, "calibration", ledger->calibration);
-    lsn_hasher_number(hasher, "layers", ablation->mask.count);
-    for (int32_t p = 0; p < ablation->mask.count; p++) {
-        const lsn_mask_part *part = &ablation->mask.parts[p];
-        lsn_hasher_text(hasher, "layer", ledger->model->layers[part->layer].name);
-        add_filters(ledger, part);
-    }
-    lsn_digest digest;
-    char hex[LSN_HEX_BYTES];
-    if (!lsn_hasher_take(hasher, &digest, err))
-        return false;
-    lsn_digest_hex(&digest, hex);
-    memcpy(key, hex, LSN_KEY_BYTES - 1);
-    key[LSN_KEY_BYTES - 1] = '\0';
-    return true;
-}
-
 /* ---- the ledger ---------------------------------------------------------------------------------------------- */
 
 bool lsn_ledger_init(lsn_ledger *ledger, const lsn_plan *plan, lsn_arena *arena, lsn_error *err)
@@ -151,24 +111,17 @@ bool lsn_ledger_init(lsn_ledger *ledger, const lsn_plan *plan, lsn_arena *arena,
             widest = (size_t)plan->model->layers[i].filters;
     *ledger = (lsn_ledger){.model = plan->model, .arena = arena};
     ledger->consecutive = lsn_arena_array(arena, widest, sizeof *ledger->consecutive, err);
-    ledger->bytes = lsn_array(widest, 4, err);
-    ledger->hasher = lsn_hasher_create(err);
-    if (ledger->consecutive == NULL || ledger->bytes == NULL || ledger->hasher == NULL)
+    if (ledger->consecutive == NULL)
         return false;
     for (size_t i = 0; i < widest; i++)
         ledger->consecutive[i] = (int32_t)i;
-    lsn_digest_hex(&plan->model->digest, ledger->weights);
-    lsn_digest_hex(&plan->images_digest, ledger->images);
-    lsn_digest_hex(&plan->calibration_digest, ledger->calibration);
     return true;
 }
 
 void lsn_ledger_finish(lsn_ledger *ledger)
 {
-    free(ledger->bytes);
     free(ledger->list);
     free(ledger->slots);
-    lsn_hasher_destroy(ledger->hasher);
     *ledger = (lsn_ledger){0};
 }
 
@@ -186,8 +139,7 @@ bool lsn_ledger_add(lsn_ledger *ledger, const lsn_ablation *ablation, int32_t *i
         return false;
     lsn_evaluation *added = &ledger->list[ledger->count];
     *added = (lsn_evaluation){.ablation.mode = ablation->mode};
-    if (!keep_mask(ledger, &ablation->mask, &added->ablation.mask, err) ||
-        !set_key(ledger, &added->ablation, added->key, err))
+    if (!keep_mask(ledger, &ablation->mask, &added->ablation.mask, err))
         return false;
     *index = (int32_t)ledger->count++;
     *slot = (struct lsn_slot){.hash = hash, .evaluation = (uint32_t)*index + 1};

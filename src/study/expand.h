@@ -40,16 +40,13 @@ typedef struct lsn_ledger {
     const lsn_model *model;
     lsn_arena *arena;     /* of the masks */
     int32_t *consecutive; /* 0, 1, 2, ... up to the widest layer: masks without gaps point into it */
-    char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES];
-    lsn_hasher *hasher;
-    unsigned char *bytes; /* of a part's filters, for the hasher */
     lsn_evaluation *list;
     size_t count, room;
     struct lsn_slot *slots; /* open addressing; at most half are used */
     size_t n_slots;         /* a power of two */
 } lsn_ledger;
 
-/* `plan` has its model and digests; `arena` outlives the evaluations. */
+/* `plan` has its model; `arena` outlives the evaluations. */
 bool lsn_ledger_init(lsn_ledger *ledger, const lsn_plan *plan, lsn_arena *arena, lsn_error *err);
 void lsn_ledger_finish(lsn_ledger *ledger);
 /* The index of an ablation; its mask is copied where it is new. */
@@ -62,8 +59,12 @@ bool lsn_ledger_add(lsn_ledger *ledger, const lsn_ablation *ablation, int32_t *i
 /* How many jobs an experiment makes; its layers must be resolved. As a double: it may be absurd. */
 double lsn_experiment_jobs(const lsn_experiment_spec *experiment, const lsn_model *model);
 
-/* Fills the plan's experiments, jobs and evaluations. The arrays are to be freed by the plan, all else is in `arena`.
+/* Fills the plan's experiments, jobs and evaluations, without keys. The arrays are to be freed by the plan, all else is
+ * in `arena`.
  */
 bool lsn_expand(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, lsn_error *err);
+
+/* Sets the keys of all evaluations; the plan has its digests. */
+bool lsn_keys_set(lsn_plan *plan, lsn_error *err);
 
 #endif

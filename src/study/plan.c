@@ -99,8 +99,8 @@ static void open_model(composition *c)
         lsn_mistake_from(&c->mistakes, c->spec.weights.at, &err);
 }
 
-/* All missing files are found at once, before the first of them stops the opening. */
-static bool check_file(composition *c, const lsn_file_spec *file)
+/* All missing files are found at once, before the first of them stops the opening. `folder`: it may be one. */
+static bool check_file(composition *c, const lsn_file_spec *file, bool folder)
 {
     struct stat status;
     if (file->path == NULL)
@@ -109,7 +109,7 @@ static bool check_file(composition *c, const lsn_file_spec *file)
         return lsn_mistake_at(&c->mistakes, file->at,
                               "%s: cannot be opened: %s; give a path relative to the study file", file->path,
                               strerror(errno));
-    if (!S_ISREG(status.st_mode))
+    if (!S_ISREG(status.st_mode) && !(folder && S_ISDIR(status.st_mode)))
         return lsn_mistake_at(&c->mistakes, file->at, "%s: is not a file", file->path);
     return true;
 }
@@ -119,31 +119,39 @@ static bool begins_with(const char *text, const char *path)
     return path != NULL && strncmp(text, path, strlen(path)) == 0 && strchr(": ", text[strlen(path)]) != NULL;
 }
 
+/* Where the study names the images. */
+static const lsn_node *images_place(const lsn_images_spec *data)
+{
+    return data->path.at != NULL ? data->path.at : data->images.at;
+}
+
 /* Where the data room's message belongs: it begins with the file it is about. */
 static const lsn_node *data_place(const lsn_images_spec *data, const char *text)
 {
-    if (data->preprocess_at != NULL &&
-        (strstr(text, ": preprocess: ") != NULL || strstr(text, "leave out pad") != NULL))
+    if (data->preprocess_at != NULL && strstr(text, ": preprocess: ") != NULL)
         return data->preprocess_at;
     if (begins_with(text, data->labels.path))
         return data->labels.at;
-    return begins_with(text, data->classes.path) ? data->classes.at : data->images.at;
+    return begins_with(text, data->classes.path) ? data->classes.at : images_place(data);
 }
 
 static void open_data(composition *c)
 {
     const lsn_images_spec *data = &c->spec.data;
     lsn_error err = {0};
-    bool ok = check_file(c, &data->images);
-    ok = check_file(c, &data->labels) && ok;
-    ok = check_file(c, &data->classes) && ok;
+    bool ok = check_file(c, &data->images, false);
+    ok = check_file(c, &data->labels, false) && ok;
+    ok = check_file(c, &data->path, true) && ok;
+    ok = check_file(c, &data->classes, false) && ok;
     if (!ok || !data->ok || failed(c))
         return;
     lsn_data_spec spec = {
         .format = data->format,
         .images = data->images.path,
         .labels = data->labels.path,
+        .path = data->path.path,
         .classes = data->classes.path,
+        .channels = c->plan->model != NULL ? c->plan->model->input_channels : 0,
         .preprocess = data->preprocess,
     };
     c->plan->data = lsn_data_open(&spec, &err);
@@ -162,7 +170,7 @@ static void match(composition *c)
     /* A misspelt key, reported already, may have been the preprocessing that makes the images fit. */
     if (!lsn_model_set_input(model, lsn_data_height(data), lsn_data_width(data), lsn_data_channels(data), &err) &&
         !lsn_has_unknown_key(c->spec.data.at))
-        lsn_mistake_from(&c->mistakes, c->spec.data.images.at, &err);
+        lsn_mistake_from(&c->mistakes, images_place(&c->spec.data), &err);
     int classes = lsn_data_classes(data);
     if (classes <= model->classes)
         return;
@@ -171,6 +179,11 @@ static void match(composition *c)
                        "%s names %d classes, but the network has %d logits; give weights and classes that belong "
                        "together",
                        c->spec.data.classes.path, classes, model->classes);
+    else if (c->spec.data.path.at != NULL)
+        lsn_mistake_at(&c->mistakes, c->spec.data.path.at,
+                       "%s has %d classes, but the network has %d logits; give classes (the folder of each class, in "
+                       "the network's order), or weights that belong to the images",
+                       c->spec.data.path.path, classes, model->classes);
     else
         lsn_mistake_at(&c->mistakes, c->spec.data.labels.at,
                        "the greatest label in %s is %d, but the network has %d logits, for labels 0..%d; give weights "
@@ -186,7 +199,7 @@ static void take_images(composition *c)
     if (plan->data == NULL || !data->take.ok)
         return;
     if (!lsn_data_take(plan->data, &data->take.take, NULL, &plan->images, &err)) {
-        lsn_mistake_from(&c->mistakes, data->take.at != NULL ? data->take.at : data->images.at, &err);
+        lsn_mistake_from(&c->mistakes, data->take.at != NULL ? data->take.at : images_place(data), &err);
         return;
     }
     if (data->calibration.at != NULL && data->calibration.ok &&
@@ -239,15 +252,11 @@ static void fill(composition *c)
     lsn_plan *plan = c->plan;
     lsn_error err = {0};
     plan->metrics.per_class = c->spec.per_class;
+    plan->skip_broken = c->spec.data.skip_broken;
     plan->name = lsn_arena_text(c->kept, c->spec.name, strlen(c->spec.name), &c->mistakes.failure);
     plan->preprocess = preprocess_in_words(c);
     if (plan->name == NULL || plan->preprocess == NULL)
         return;
-    if (!lsn_data_digest(plan->data, &plan->images, &plan->images_digest, &err) ||
-        !lsn_data_digest(plan->data, &plan->calibration, &plan->calibration_digest, &err)) {
-        lsn_mistake_from(&c->mistakes, c->spec.data.images.at, &err);
-        return;
-    }
     if (!lsn_expand(plan, &c->spec, c->kept, &err))
         lsn_mistake_from(&c->mistakes, NULL, &err);
 }
@@ -314,6 +323,13 @@ void lsn_plan_destroy(lsn_plan *plan)
     lsn_data_destroy(plan->data);
     lsn_sample_finish(&plan->images);
     lsn_sample_finish(&plan->calibration);
+    for (int32_t i = 0; i < plan->n_skipped; i++) {
+        free(plan->skipped[i].name);
+        free(plan->skipped[i].reason);
+    }
+    free(plan->skipped);
+    free(plan->pixels);
+    free(plan->calibration_pixels);
     free(plan->experiments);
     free(plan->jobs);
     free(plan->evaluations);

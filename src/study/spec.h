@@ -77,10 +77,11 @@ typedef struct lsn_images_spec {
     const lsn_node *at; /* the section */
     bool ok;            /* all that is needed to open the data was read */
     lsn_data_format format;
-    lsn_file_spec images, labels, classes;
+    lsn_file_spec images, labels, path, classes; /* images and labels, or path: what the format wants */
     lsn_preprocess preprocess;
     const lsn_node *preprocess_at;
     lsn_take_spec take, calibration;
+    bool skip_broken;
 } lsn_images_spec;
 
 typedef struct lsn_study_spec {
@@ -113,7 +114,8 @@ void lsn_path_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_
 bool lsn_intervals_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
                         lsn_interval **intervals, int *count);
 
-/* The preprocessing in words: "pad 2, mean 0.286, std 0.353", "none". */
+/* Preprocessing: `preprocess:`, and in words: "resize 256 bilinear, crop 224, mean 0.286, std 0.353", "none". */
+bool lsn_preprocess_read(lsn_reading *in, const lsn_node *node, lsn_preprocess *preprocess);
 void lsn_preprocess_words(const lsn_preprocess *preprocess, lsn_text *text);
 
 /* ---- against the network ------------------------------------------------------------------------------------- */

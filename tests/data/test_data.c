@@ -28,7 +28,9 @@ static void formats_have_names(void **state)
     assert_string_equal(lsn_data_format_name(LSN_NPY), "npy");
     assert_int_equal(lsn_data_format_find("idx"), LSN_IDX);
     assert_int_equal(lsn_data_format_find("npy"), LSN_NPY);
-    assert_int_equal(lsn_data_format_find("imagefolder"), LSN_N_FORMATS);
+    assert_int_equal(lsn_data_format_find("cifar10"), LSN_CIFAR10);
+    assert_int_equal(lsn_data_format_find("imagefolder"), LSN_IMAGEFOLDER);
+    assert_int_equal(lsn_data_format_find("webdataset"), LSN_N_FORMATS);
     assert_int_equal(lsn_data_format_find(""), LSN_N_FORMATS);
 }
 
@@ -211,7 +213,15 @@ static lsn_digest digest_of(int count, const int32_t *images)
     lsn_digest digest;
     lsn_error err;
     lsn_data *data = opened(&spec);
-    assert_true(lsn_data_digest(data, &sample, &digest, &err));
+    lsn_digest pixels[6];
+    for (int i = 0; i < count; i++) {
+        lsn_image_check check;
+        assert_true(lsn_data_check(data, chosen[i], NULL, &check, &err));
+        assert_true(check.readable);
+        assert_false(check.odd_size);
+        pixels[i] = check.digest;
+    }
+    assert_true(lsn_data_digest(data, &sample, pixels, &digest, &err));
     lsn_data_destroy(data);
     return digest;
 }

@@ -17,8 +17,8 @@ static char images[PATH_MAX], labels[PATH_MAX], classes[PATH_MAX];
 static void the_test_images_are_read(void **state)
 {
     (void)state;
-    lsn_data_spec spec = {
-        LSN_IDX, images, labels, classes, {.pad = 2, .channels = 1, .mean = {0.286f}, .std = {0.353f}}};
+    lsn_data_spec spec = {.format = LSN_IDX, .images = images, .labels = labels, .classes = classes};
+    spec.preprocess = (lsn_preprocess){.pad = 2, .channels = 1, .mean = {0.286f}, .std = {0.353f}};
     lsn_data *data = opened(&spec);
     assert_int_equal(lsn_data_count(data), 10000);
     assert_int_equal(lsn_data_height(data), 32);

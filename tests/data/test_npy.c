@@ -276,7 +276,7 @@ static void floats_take_no_preprocessing(void **state)
     (void)state;
     use(save("images.npy", npy_float_images(6, 3, 4, 2)), NULL);
     spec.preprocess.pad = 2;
-    not_opened(&spec, "preprocessed already", "leave out pad, mean and std");
+    not_opened(&spec, "preprocessed already", "preprocess: holds float32 images");
     spec.preprocess = (lsn_preprocess){.channels = 1, .mean = {0}, .std = {1}};
     not_opened(&spec, "preprocessed already", spec.images);
 }

@@ -1,10 +1,10 @@
 /* Logits against PyTorch's, under many masks (tools/make_golden.py made them, and says how).
  *
- * usage: test_golden fashion | vgg19
+ * usage: test_golden fashion | vgg19 | bn16 | vgg11 | mlp
  *
  * vgg19 needs LESION_VGG19, the path of the real network's weights, and is skipped without. Largest absolute
- * differences of a logit when this was written: fashion 4.1e-6 (blas), 1.3e-5 (reference); vgg19 3.8e-6, 1.7e-5. The
- * least that a mask changes is 2.2e-2.
+ * differences of a logit when this was written: fashion 4.1e-6 (blas), 1.3e-5 (reference); vgg19 3.8e-6, 1.7e-5; bn16
+ * 4.8e-6, 5.7e-6; vgg11 1.5e-6, 1.7e-6. The least that a mask changes in fashion is 2.2e-2.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,6 +19,20 @@
 enum { SKIPPED = 77, MOST_MASKS = 64 };
 
 static const double TOLERANCE = 1e-4;
+
+/* What there are golden values of. */
+typedef struct subject {
+    const char *name, *weights;
+    int n, h, w, channels, factor; /* of the images; factor 0: they are stored */
+} subject;
+
+static const subject subjects[] = {
+    {"fashion", "models/fashion-vgg19.safetensors", 8, 32, 32, 1, 0},
+    {"vgg19", NULL, 2, 224, 224, 3, 1},
+    {"bn16", "tests/golden/bn16.pth", 3, 32, 32, 3, 9},
+    {"vgg11", "tests/golden/vgg11.pth", 3, 68, 72, 3, 9},
+    {"mlp", "tests/golden/mlp.pth", 3, 12, 10, 3, 9},
+};
 
 /* A network, and what PyTorch says of it. */
 typedef struct golden {
@@ -60,15 +74,15 @@ static float *fashion_images(int *n)
     return images;
 }
 
-/* Two images of whole numbers: the formula is in tools/make_golden.py. */
-static float *vgg19_images(int *n)
+/* Images of whole numbers, of 3 channels: the formula is in tools/make_golden.py. */
+static float *formula_images(const subject *of)
 {
     static const float mean[] = {0.485f, 0.456f, 0.406f}, deviation[] = {0.229f, 0.224f, 0.225f};
-    *n = 2;
-    float *images = lsn_array(2 * 224 * 224 * 3, sizeof *images, NULL);
-    for (int i = 0; i < 2 * 224 * 224 * 3; i++) {
-        int image = i / (224 * 224 * 3), y = i / (224 * 3) % 224, x = i / 3 % 224, c = i % 3;
-        int pixel = (x * x + (2 * image + 3) * y * y + 40 * c * x + 17 * c * c * y) / 64 % 256;
+    const int per_image = of->h * of->w * 3;
+    float *images = lsn_array((size_t)(of->n * per_image), sizeof *images, NULL);
+    for (int i = 0; i < of->n * per_image; i++) {
+        int image = i / per_image, y = i / (of->w * 3) % of->h, x = i / 3 % of->w, c = i % 3;
+        int pixel = (x * x + (2 * image + 3) * y * y + 40 * c * x + 17 * c * c * y) * of->factor / 64 % 256;
         images[i] = ((float)pixel / 255.0f - mean[c]) / deviation[c];
     }
     return images;
@@ -150,44 +164,58 @@ static bool check(const golden *g, lsn_method method, int n, int n_masks)
     return wrong <= TOLERANCE;
 }
 
-static bool load(golden *g, const char *weights, bool fashion)
+static bool load(golden *g, const subject *of, const char *weights)
 {
     lsn_error err = {0};
+    char masks[32], logits[32];
+    snprintf(masks, sizeof masks, "%s_masks.txt", of->name);
+    snprintf(logits, sizeof logits, "%s_logits.npy", of->name);
     g->model = lsn_model_load(weights, &err);
-    if (g->model == NULL ||
-        !lsn_model_set_input(g->model, fashion ? 32 : 224, fashion ? 32 : 224, fashion ? 1 : 3, &err)) {
+    if (g->model == NULL || !lsn_model_set_input(g->model, of->h, of->w, of->channels, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return false;
     }
-    g->images = fashion ? fashion_images(&g->n) : vgg19_images(&g->n);
-    return g->images != NULL && read_masks(g, fashion ? "fashion_masks.txt" : "vgg19_masks.txt") &&
-           read_logits(g, fashion ? "fashion_logits.npy" : "vgg19_logits.npy");
+    g->n = of->n;
+    g->images = of->factor == 0 ? fashion_images(&g->n) : formula_images(of);
+    return g->images != NULL && read_masks(g, masks) && read_logits(g, logits);
+}
+
+static bool check_all(const golden *g, bool large)
+{
+    if (!check(g, LSN_METHOD_WINOGRAD, g->n, g->n_masks))
+        return false;
+    if (getenv("LESION_ISA") != NULL)
+        return true; /* the other methods do not depend on it */
+    /* The real network by plain loops takes seconds an image: the baseline and a mask of the last convolution. */
+    return check(g, LSN_METHOD_BLAS, g->n, g->n_masks) &&
+           check(g, LSN_METHOD_REFERENCE, large ? 1 : g->n, large ? 1 : g->n_masks);
+}
+
+static const subject *find_subject(const char *name)
+{
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++)
+        if (strcmp(subjects[i].name, name) == 0)
+            return &subjects[i];
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    bool fashion = argc == 2 && strcmp(argv[1], "fashion") == 0;
-    const char *vgg19 = getenv("LESION_VGG19");
-    if (!fashion && (argc != 2 || strcmp(argv[1], "vgg19") != 0)) {
-        fprintf(stderr, "usage: test_golden fashion | vgg19\n");
+    const subject *of = argc == 2 ? find_subject(argv[1]) : NULL;
+    if (of == NULL) {
+        fprintf(stderr, "usage: test_golden fashion | vgg19 | bn16 | vgg11 | mlp\n");
         return 2;
     }
-    if (!fashion && vgg19 == NULL) {
-        printf("skipped: set LESION_VGG19 to the safetensors file of ImageNet's VGG-19 with torchvision's names\n");
+    const char *vgg19 = getenv("LESION_VGG19");
+    if (of->weights == NULL && vgg19 == NULL) {
+        printf("skipped: set LESION_VGG19 to the weights file of ImageNet's VGG-19 with torchvision's names\n");
         return SKIPPED;
     }
     if (isa_is_lacking())
         return ISA_SKIPPED;
     golden g = {0};
-    char *weights = source_path("models/", "fashion-vgg19.safetensors");
-    bool good = load(&g, fashion ? weights : vgg19, fashion);
-    good = good && check(&g, LSN_METHOD_WINOGRAD, g.n, g.n_masks);
-    if (getenv("LESION_ISA") != NULL)
-        goto done; /* the other methods do not depend on it */
-    good = good && check(&g, LSN_METHOD_BLAS, g.n, g.n_masks);
-    /* The real network by plain loops takes seconds an image: the baseline and a mask of the last convolution. */
-    good = good && check(&g, LSN_METHOD_REFERENCE, fashion ? g.n : 1, fashion ? g.n_masks : 1);
-done:
+    char *weights = of->weights == NULL ? NULL : source_path(of->weights, "");
+    bool good = load(&g, of, weights == NULL ? vgg19 : weights) && check_all(&g, of->weights == NULL);
     for (int i = 0; i < g.n_masks; i++)
         mask_free(g.masks[i]);
     free(g.logits), free(g.images), free(weights);

@@ -13,10 +13,10 @@ HEADER_ROOM = {'sweep': 'mpi'}
 ONLY = {'sched': {'base', 'sched'}, 'stats': {'base', 'stats'}}
 OUTSIDE = {
     'yaml.h': 'study', 'cblas.h': 'engine', 'openblas_config.h': 'engine', 'sqlite3.h': 'store', 'mpi.h': 'mpi',
-    'jansson.h': 'model', 'zlib.h': 'data', 'openssl/': 'base', 'getopt.h': 'cli',
+    'jansson.h': 'model', 'zlib.h': 'data', 'jpeglib.h': 'data', 'jerror.h': 'data', 'png.h': 'data', 'openssl/': 'base', 'getopt.h': 'cli',
 }
 STANDARD = {f'{name}.h' for name in (
-    'assert ctype errno fcntl float fnmatch inttypes limits locale math sched setjmp signal stdarg stdbool stddef stdint '
+    'assert ctype dirent errno fcntl float fnmatch inttypes limits locale math pthread sched setjmp signal stdarg stdbool stddef stdint '
     'stdio stdlib string strings time unistd immintrin cpuid omp').split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 

@@ -1,6 +1,7 @@
 #include "network_file.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,16 @@ void network_add(network_file *network, const char *name, const char *dtype, int
     snprintf(tensor->name, sizeof tensor->name, "%s", name);
     snprintf(tensor->dtype, sizeof tensor->dtype, "%s", dtype);
     memcpy(tensor->shape, shape, (size_t)rank * sizeof *shape);
+}
+
+void network_add_norm(network_file *network, const char *path, const char *dtype, int filters)
+{
+    static const char *const names[] = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"};
+    char name[64];
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof name, "%s.%s", path, names[i]);
+        network_add(network, name, i == 4 ? "I64" : dtype, i < 4, (int64_t[]){filters});
+    }
 }
 
 static void add_layer(network_file *network, const char *section, int number, const char *dtype, int rank,
@@ -99,8 +110,10 @@ static uint16_t half_of_float(uint32_t bits)
 static void write_values(const network_tensor *tensor, unsigned char *out)
 {
     size_t count = tensor_count(tensor), bytes = element_bytes(tensor->dtype);
+    bool variance = strstr(tensor->name, "running_var") != NULL;
     for (size_t i = 0; i < count; i++) {
-        float value = network_value((int64_t)i);
+        float value = variance ? fabsf(network_value((int64_t)i)) : network_value((int64_t)i);
+        double wide = value;
         uint32_t bits;
         memcpy(&bits, &value, sizeof bits);
         uint16_t half = tensor->dtype[0] == 'B' ? (uint16_t)(bits >> 16) : half_of_float(bits);
@@ -110,9 +123,21 @@ static void write_values(const network_tensor *tensor, unsigned char *out)
             memcpy(out + 2 * i, &half, 2);
         else if (bytes == 4)
             memcpy(out + 4 * i, &bits, 4);
+        else if (tensor->dtype[0] == 'F')
+            memcpy(out + 8 * i, &wide, 8);
         else
             memset(out + 8 * i, 0, 8);
     }
+}
+
+unsigned char *tensor_bytes(const network_tensor *tensor, size_t *bytes)
+{
+    *bytes = tensor_count(tensor) * element_bytes(tensor->dtype);
+    unsigned char *data = malloc(*bytes + 1);
+    if (data == NULL)
+        die("out of memory");
+    write_values(tensor, data);
+    return data;
 }
 
 static void add_entry(lsn_text *header, const network_tensor *tensor, size_t begin, size_t end)

@@ -28,13 +28,19 @@ typedef struct network_file {
  * with or without a last 0); `fc`: outputs of the fully connected layers, ended by -1. */
 void network_init(network_file *network, const char *dtype, int channels, const int *plan, int grid, const int *fc);
 
+/* Adds the tensors of a batch normalisation of that path. */
+void network_add_norm(network_file *network, const char *path, const char *dtype, int filters);
 void network_add(network_file *network, const char *name, const char *dtype, int rank, const int64_t *shape);
 /* The tensor of that name; the test fails if there is none. */
 network_tensor *network_find(network_file *network, const char *name);
 void network_remove(network_file *network, const char *name);
 
-/* The value of element i of the tensors as they are written: small, exact in every type, never zero. */
+/* The value of element i of the tensors as they are written: small, exact in every type, never zero. Running variances
+ * have its absolute value. */
 float network_value(int64_t i);
+
+/* The bytes of one tensor's elements, to be freed. */
+unsigned char *tensor_bytes(const network_tensor *tensor, size_t *bytes);
 
 /* The file's bytes, to be freed. */
 unsigned char *network_bytes(const network_file *network, size_t *bytes);

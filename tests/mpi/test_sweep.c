@@ -2,6 +2,7 @@
  *
  * Ranks: 1, 2 and 4 workers' worth (mpirun -n 1, 2, 4), oversubscribed on the test machine. */
 #include "../cli/interrupted.h"
+#include "../cli/pictures.h"
 
 #include <stdlib.h>
 
@@ -40,6 +41,49 @@ static void any_number_of_ranks_gives_the_same_tables(void **state)
         char expected[16] = {(char)('0' + ranks[i]), '\0'};
         assert_string_equal(ask("ranks.db", "SELECT ranks FROM run"), expected);
     }
+}
+
+/* The ranks share the checking of image files, and each decodes ahead what it needs. */
+static void image_files_are_checked_by_all_ranks(void **state)
+{
+    (void)state;
+    pictures_write();
+    assert_int_equal(shell("$LESION run photos.yaml --quiet --db photos.db"), 0);
+    dump_tables("photos.db", "photos.txt");
+    for (int ranks = 2; ranks <= 3; ranks++) {
+        assert_int_equal(shell("rm -f more.db*; " MPIRUN "-n %d $LESION run photos.yaml --quiet --db more.db", ranks),
+                         0);
+        dump_tables("more.db", "more.txt");
+        assert_int_equal(shell("cmp more.txt photos.txt"), 0);
+    }
+}
+
+static void any_rank_may_find_a_broken_image(void **state)
+{
+    (void)state;
+    pictures_break("bee/01.png");
+    assert_int_equal(shell("cp photos/cat/10.png kept.png; echo > photos/cat/10.png"), 0);
+    assert_int_equal(
+        shell("rm -f more.db*; " MPIRUN "-n 3 $LESION run photos.yaml --quiet --db more.db --set data.take.count=50"),
+        3);
+    assert_said("bee/01.png: is cut short");
+    assert_said("cat/10.png: is neither a JPEG nor a PNG file");
+    assert_said("2 of 60 images cannot be read");
+    assert_int_equal(shell("test -e more.db"), 1);
+    static const char *const launch[] = {"", MPIRUN "-n 3 "};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(shell("rm -f more.db*; %s $LESION run photos.yaml --quiet --db more.db --set "
+                               "data.take.count=50 --set data.skip_broken=true",
+                               launch[i]),
+                         0);
+        assert_string_equal(ask("more.db", "SELECT group_concat(path, ' ') FROM (SELECT path FROM skipped_image ORDER "
+                                           "BY path)"),
+                            "bee/01.png cat/10.png");
+        dump_tables("more.db", i == 0 ? "photos.txt" : "more.txt");
+    }
+    assert_int_equal(shell("cmp more.txt photos.txt"), 0);
+    assert_int_equal(shell("mv kept.png photos/cat/10.png"), 0);
+    pictures_mend("bee/01.png");
 }
 
 static void a_stopped_run_continues_with_other_ranks(void **state)
@@ -95,6 +139,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks_gives_the_same_tables),
+        cmocka_unit_test(image_files_are_checked_by_all_ranks),
+        cmocka_unit_test(any_rank_may_find_a_broken_image),
         cmocka_unit_test(a_stopped_run_continues_with_other_ranks),
         cmocka_unit_test(a_terminated_run_stores_what_it_has),
         cmocka_unit_test(a_killed_worker_costs_only_units_in_flight),

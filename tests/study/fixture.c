@@ -109,7 +109,16 @@ static int count_of(const char *const *list)
     return n;
 }
 
-lsn_plan *planned(const char *text, const char *const *overrides)
+void check_images(const lsn_plan *plan, lsn_image_checks *found)
+{
+    lsn_error err = {0};
+    assert_true(lsn_image_checks_init(found, plan, &err));
+    for (int32_t i = 0; i < found->count; i++)
+        if (!lsn_data_check(plan->data, lsn_plan_image(plan, i), NULL, &found->checks[i], &err))
+            found->reasons[i] = lsn_strdup(err.text, NULL);
+}
+
+lsn_plan *unsettled(const char *text, const char *const *overrides)
 {
     const char *path = scratch_write("study.yaml", text, strlen(text));
     lsn_problems problems = {0};
@@ -121,6 +130,21 @@ lsn_plan *planned(const char *text, const char *const *overrides)
         print_error("%s\n", err.text);
     assert_non_null(plan);
     assert_int_equal(problems.count, 0);
+    assert_false(plan->settled);
+    return plan;
+}
+
+lsn_plan *planned(const char *text, const char *const *overrides)
+{
+    lsn_plan *plan = unsettled(text, overrides);
+    lsn_image_checks found;
+    lsn_problems problems = {0};
+    lsn_error err = {0};
+    check_images(plan, &found);
+    if (!lsn_plan_settle(plan, &found, &problems, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(problems.count, 0);
+    lsn_image_checks_finish(&found);
     return plan;
 }
 

@@ -45,7 +45,11 @@ const char *fixture_weights(const char *name, uint32_t seed);
 const char *fixture_images(const char *name, int count, int side, int shade);
 const char *fixture_labels(const char *name, int count, int classes);
 
-/* Writes the study and expects a plan. `overrides` is ended by NULL; NULL stands for none. */
+/* Writes the study and expects a plan, its images not looked at. `overrides` is ended by NULL; NULL stands for none. */
+lsn_plan *unsettled(const char *text, const char *const *overrides);
+/* Looks at all images of a plan; the caller finishes `found`. */
+void check_images(const lsn_plan *plan, lsn_image_checks *found);
+/* Both, and settles the plan. */
 lsn_plan *planned(const char *text, const char *const *overrides);
 
 /* Writes the study (NULL: the file stays as it is) and expects exactly these mistakes, each given by its place behind

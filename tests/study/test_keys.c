@@ -41,10 +41,10 @@ static void keys_do_not_change_from_version_to_version(void **state)
 {
     (void)state;
     keys found = keys_with(NULL);
-    assert_string_equal(found.key[0], "a3f0644d803734e45239f937a23d4237");
-    assert_string_equal(found.key[1], "5f1b86db3a1ee61508adddd06a0d502d");
-    assert_string_equal(found.key[2], "02d287e14b54092012a82e326581118a");
-    assert_string_equal(found.key[3], "24d83af092fd6266aa94475b17a6d5f9");
+    assert_string_equal(found.key[0], "dc0237fb613fc6d66f202b523888a460");
+    assert_string_equal(found.key[1], "2160ed10efb626e567db66f7a46f163a");
+    assert_string_equal(found.key[2], "c441f6c01e86e64902331d8157657c83");
+    assert_string_equal(found.key[3], "932cfa7919deb573835a7abd92a932f7");
 }
 
 /* Which of the jobs have other keys with an override than without. */

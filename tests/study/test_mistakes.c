@@ -89,9 +89,7 @@ static void what_is_missing_is_named(void **state)
                            {NULL, NULL}});
     refused("study: a\nmodel: {}\ndata: {}\nablate: [{}]\n", NULL,
             (const expected[]){{"2:8", "key \"weights\" is missing here; give the path of a safetensors file"},
-                               {"3:7", "key \"format\" is missing here; give idx or npy"},
-                               {"3:7", "key \"images\" is missing"},
-                               {"3:7", "key \"labels\" is missing"},
+                               {"3:7", "key \"format\" is missing here; give imagefolder, cifar10, idx or npy"},
                                {"4:10", "key \"name\" is missing"},
                                {"4:10", "key \"layers\" is missing"},
                                {"4:10", "key \"filters\" is missing"},
@@ -104,7 +102,7 @@ static void wrong_kinds_are_named(void **state)
     refused("study: [a]\nmodel: x\ndata: [1]\nablate: {name: a}\nmetrics: {}\n", NULL,
             (const expected[]){{"1:8", "study is a list; give a text"},
                                {"2:8", "model is \"x\"; give a map such as {weights: vgg19.safetensors}"},
-                               {"3:7", "data is a list; give a map with format, images and labels"},
+                               {"3:7", "data is a list; give a map with format, and images and labels or path"},
                                {"4:9", "ablate is a map; give a list of experiments"},
                                {"5:10", "metrics is a map; give a list such as [top1, top5, loss, kl]"},
                                {NULL, NULL}});
@@ -220,8 +218,16 @@ static void data_is_checked(void **state)
         {DATA("take: {cuont: 7}"), "7:10", "unknown key \"cuont\" in take; did you mean \"count\"?"},
         {DATA("calibration: all"), "7:16", "take: all leaves no images for calibration; give take a count"},
         {DATA("take: {count: 19}\n  calibration: {first: 2}"), "8:16", "1 images can be taken"},
-        {DATA("preprocess: imagenet"), "7:15", "preprocess imagenet is not available in this version"},
-        {DATA("preprocess: {resize: 256}"), "7:16", "key \"resize\" in preprocess is not available in this version"},
+        {DATA("preprocess: imagenet"), "7:15", "3 means and stds are given, but the images have 1"},
+        {DATA("preprocess: imagenett"), "7:15", "unknown preprocess \"imagenett\"; did you mean \"imagenet\"?"},
+        {DATA("preprocess:"), "7:14", "preprocess is empty; give imagenet, cifar10, or a map such as {resize: 256"},
+        {DATA("preprocess: {resize: 0}"), "7:24", "resize is \"0\"; give a whole number from 1 to 4096"},
+        {DATA("preprocess: {resize: [32, 32]}"), "7:24", "resize is a list; give a whole number"},
+        {DATA("preprocess: {resize: 32, interpolation: nearest}"), "7:43",
+         "unknown interpolation \"nearest\"; it can be: bilinear, bicubic"},
+        {DATA("preprocess: {interpolation: bicubic}"), "7:31", "interpolation is that of resize; give resize too"},
+        {DATA("preprocess: {crop: 5000}"), "7:22", "crop is \"5000\"; give a whole number from 1 to 4096"},
+        {DATA("skip_broken: perhaps"), "7:16", "unknown skip_broken \"perhaps\"; it can be: false, true"},
         {DATA("preprocess: {pad: -1}"), "7:21", "pad is \"-1\"; give a whole number from 0 to 1024"},
         {DATA("preprocess: {mean: [0, x]}"), "7:26", "mean is \"x\"; give a number"},
         {DATA("preprocess: {std: [1, 0]}"), "7:25", "std must be greater than 0"},
@@ -230,7 +236,7 @@ static void data_is_checked(void **state)
         {DATA("preprocess: {mean: [0, 1], std: [1, 1, 1]}"), "7:35", "std has 3 numbers, but mean has 2"},
         {DATA("preprocess: {mean: [0, 1]}"), "7:15", "2 means and stds are given, but the images have 1"},
         {DATA("preprocess: {mean: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}"), "7:22", "images have at most 16"},
-        {DATA("path: x"), "7:3", "key \"path\" in data is not available in this version"},
+        {DATA("path: x"), "7:3", "format idx has no key \"path\"; give images and labels"},
         {DATA("classes: none.txt"), "7:12", "none.txt: cannot be opened"},
         {DATA("classes: ."), "7:12", "is not a file"},
     };
@@ -244,7 +250,30 @@ static void formats_are_checked(void **state)
     refused("study: a\nmodel: {weights: weights.safetensors}\n"
             "data: {format: imagefolder, images: images.idx, labels: labels.idx}\nablate: []\n",
             NULL,
-            (const expected[]){{"3:16", "format \"imagefolder\" is not available in this version"}, {NULL, NULL}});
+            (const expected[]){{"3:7", "key \"path\" is missing here; give the path of the folder"},
+                               {"3:29", "format imagefolder has no key \"images\"; give path"},
+                               {"3:49", "format imagefolder has no key \"labels\"; give path"},
+                               {NULL, NULL}});
+    refused("study: a\nmodel: {weights: weights.safetensors}\n"
+            "data: {format: image_folder, path: ., preprocess: {crop: 0}}\nablate: []\n",
+            NULL,
+            (const expected[]){{"3:16", "unknown format \"image_folder\"; did you mean \"imagefolder\"?"},
+                               {"3:58", "crop is \"0\""},
+                               {NULL, NULL}});
+    refused("study: a\nmodel: {weights: weights.safetensors}\n"
+            "data: {format: imagefolder, path: nowhere, classes: none.txt}\nablate: []\n",
+            NULL,
+            (const expected[]){{"3:35", "nowhere: cannot be opened: No such file or directory"},
+                               {"3:53", "none.txt: cannot be opened"},
+                               {NULL, NULL}});
+    refused("study: a\nmodel: {weights: weights.safetensors}\n"
+            "data: {format: imagefolder, path: .}\nablate: []\n",
+            NULL,
+            (const expected[]){{"3:35", "has no JPEG or PNG file in it: expected one folder a class"}, {NULL, NULL}});
+    refused("study: a\nmodel: {weights: weights.safetensors}\n"
+            "data: {format: cifar10, path: images.idx}\nablate: []\n",
+            NULL,
+            (const expected[]){{"3:31", "images.idx: is no file of the binary version of CIFAR-10"}, {NULL, NULL}});
     refused("study: a\nmodel: {weights: weights.safetensors}\n"
             "data: {format: npy, images: images.idx, labels: labels.idx}\nablate: []\n",
             NULL, (const expected[]){{"3:29", "images.idx: is no npy file"}, {NULL, NULL}});

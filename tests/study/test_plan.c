@@ -31,9 +31,11 @@ static void the_plan_is_whole(void **state)
         for (int k = 0; k < 4; k++)
             assert_int_not_equal(plan->images.images[i], plan->calibration.images[k]);
     lsn_digest digest;
-    assert_true(lsn_data_digest(plan->data, &plan->images, &digest, NULL));
+    assert_true(plan->settled);
+    assert_int_equal(plan->n_skipped, 0);
+    assert_true(lsn_data_digest(plan->data, &plan->images, plan->pixels, &digest, NULL));
     assert_memory_equal(&digest, &plan->images_digest, sizeof digest);
-    assert_true(lsn_data_digest(plan->data, &plan->calibration, &digest, NULL));
+    assert_true(lsn_data_digest(plan->data, &plan->calibration, plan->calibration_pixels, &digest, NULL));
     assert_memory_equal(&digest, &plan->calibration_digest, sizeof digest);
     assert_false(plan->metrics.per_class);
     assert_false(lsn_plan_needs_means(plan));

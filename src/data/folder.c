@@ -1,0 +1,330 @@
+/* A folder of images: a folder of each class, images at any depth below it. */
+#include "data/data_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DEEPEST = 32 };
+
+typedef struct class_folder {
+    char *name;
+    int32_t class_index;
+} class_folder;
+
+typedef struct found {
+    char *path; /* below root */
+    int32_t label;
+} found;
+
+typedef struct listing {
+    const char *root;
+    class_folder *classes; /* ascending by name */
+    size_t n_classes, classes_room;
+    found *images;
+    size_t n_images, images_room;
+    int32_t in_root; /* images that lie in no class's folder */
+    int passed_over;
+} listing;
+
+static void listing_finish(listing *l)
+{
+    for (size_t i = 0; i < l->n_classes; i++)
+        free(l->classes[i].name);
+    for (size_t i = 0; i < l->n_images; i++)
+        free(l->images[i].path);
+    free(l->classes);
+    free(l->images);
+}
+
+/* ---- entries of a folder ------------------------------------------------------------------------------------- */
+
+typedef enum entry_kind { ENTRY_FILE, ENTRY_FOLDER, ENTRY_OTHER } entry_kind;
+
+/* Links count as what they lead to. */
+static entry_kind kind_of(DIR *dir, const struct dirent *entry)
+{
+    struct stat status;
+    if (entry->d_type == DT_REG)
+        return ENTRY_FILE;
+    if (entry->d_type == DT_DIR)
+        return ENTRY_FOLDER;
+    if ((entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) || fstatat(dirfd(dir), entry->d_name, &status, 0) != 0)
+        return ENTRY_OTHER;
+    return S_ISREG(status.st_mode) ? ENTRY_FILE : S_ISDIR(status.st_mode) ? ENTRY_FOLDER : ENTRY_OTHER;
+}
+
+static bool is_image(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot != NULL &&
+           (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0 || strcasecmp(dot, ".png") == 0);
+}
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static DIR *open_folder(const char *path, lsn_error *err)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        lsn_fail(err, LSN_INVALID, "%s: cannot be listed: %s", path, strerror(errno));
+    return dir;
+}
+
+/* "<folder>/<name>"; `folder` may be NULL. */
+static char *join(const char *folder, const char *name, lsn_error *err)
+{
+    lsn_text path = {0};
+    lsn_text_add(&path, "%s%s%s", folder == NULL ? "" : folder, folder == NULL ? "" : "/", name);
+    if (!path.failed)
+        return path.data;
+    lsn_text_finish(&path);
+    lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
+    return NULL;
+}
+
+/* ---- images -------------------------------------------------------------------------------------------------- */
+
+/* Takes `path`. */
+static bool add_image(listing *l, char *path, int32_t label, lsn_error *err)
+{
+    if (!lsn_grow((void **)&l->images, l->n_images, &l->images_room, sizeof *l->images, err)) {
+        free(path);
+        return false;
+    }
+    l->images[l->n_images++] = (found){path, label};
+    return true;
+}
+
+static bool walk(listing *l, const char *below, int32_t label, int depth, lsn_error *err);
+
+static bool take_entry(listing *l, DIR *dir, const struct dirent *entry, const char *below, int32_t label, int depth,
+                       lsn_error *err)
+{
+    entry_kind kind = entry->d_name[0] == '.' ? ENTRY_OTHER : kind_of(dir, entry);
+    if (kind == ENTRY_OTHER || (kind == ENTRY_FILE && !is_image(entry->d_name))) {
+        l->passed_over++;
+        return true;
+    }
+    char *path = join(below, entry->d_name, err);
+    if (path == NULL)
+        return false;
+    if (kind == ENTRY_FILE)
+        return add_image(l, path, label, err);
+    bool ok = walk(l, path, label, depth + 1, err);
+    free(path);
+    return ok;
+}
+
+/* Adds all images of the folder `below` root and of those in it. */
+static bool walk(listing *l, const char *below, int32_t label, int depth, lsn_error *err)
+{
+    char *path = join(l->root, below, err);
+    if (path == NULL)
+        return false;
+    bool ok =
+        depth <= DEEPEST ||
+        lsn_fail(err, LSN_INVALID, "%s: its folders are more than %d deep: does a link lead back to a folder above it?",
+                 l->root, DEEPEST);
+    DIR *dir = ok ? open_folder(path, err) : NULL;
+    free(path);
+    if (dir == NULL)
+        return false;
+    for (struct dirent *entry; ok && (entry = readdir(dir)) != NULL;)
+        ok = is_dots(entry->d_name) || take_entry(l, dir, entry, below, label, depth, err);
+    closedir(dir);
+    return ok;
+}
+
+/* ---- classes ------------------------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const class_folder *)a)->name, ((const class_folder *)b)->name);
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const found *)a)->path, ((const found *)b)->path);
+}
+
+/* Takes `name`. */
+static bool add_class(listing *l, char *name, int32_t class_index, lsn_error *err)
+{
+    if (name == NULL || !lsn_grow((void **)&l->classes, l->n_classes, &l->classes_room, sizeof *l->classes, err)) {
+        free(name);
+        return false;
+    }
+    l->classes[l->n_classes++] = (class_folder){name, class_index};
+    return true;
+}
+
+static bool is_folder(const char *root, const char *name, lsn_error *err)
+{
+    struct stat status;
+    char *path = join(root, name, err);
+    bool is = path != NULL && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    free(path);
+    return is;
+}
+
+/* Line `i` of the file of classes: "n01440764 tench, Tinca tinca", or a folder's name that may have blanks. What it
+ * calls the class is left in *line. */
+static bool read_line(listing *l, int i, char **line, const char *path, lsn_error *err)
+{
+    char *name = lsn_strdup(*line, err);
+    if (name == NULL)
+        return false;
+    size_t length = strcspn(name, " \t");
+    if (name[length] != '\0' && !is_folder(l->root, name, err)) {
+        name[length] = '\0';
+        char *rest = *line + length + strspn(*line + length, " \t");
+        *line = *rest == '\0' ? *line : rest;
+    }
+    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL) {
+        lsn_fail(err, LSN_INVALID, "%s:%d: begins with \"%.80s\", which is no name of a class's folder", path, i + 1,
+                 name);
+        free(name);
+        return false;
+    }
+    return add_class(l, name, i, err);
+}
+
+static bool read_classes(listing *l, lsn_class_names *names, const char *path, lsn_error *err)
+{
+    if (!lsn_class_names_read(names, path, err))
+        return false;
+    for (int i = 0; i < names->count; i++)
+        if (!read_line(l, i, &names->names[i], path, err))
+            return false;
+    qsort(l->classes, l->n_classes, sizeof *l->classes, by_name);
+    for (size_t i = 1; i < l->n_classes; i++)
+        if (strcmp(l->classes[i].name, l->classes[i - 1].name) == 0) {
+            int one = l->classes[i - 1].class_index + 1, two = l->classes[i].class_index + 1;
+            return lsn_fail(err, LSN_INVALID, "%s:%d: the folder %.80s stands in line %d too", path,
+                            one > two ? one : two, l->classes[i].name, one > two ? two : one);
+        }
+    return true;
+}
+
+/* Without a file of classes: each folder is one, in bytewise order. */
+static bool number_folders(listing *l, lsn_class_names *names, lsn_error *err)
+{
+    size_t bytes = 0, used = 0;
+    if (l->n_classes > LSN_MAX_CLASSES)
+        return lsn_fail(err, LSN_INVALID, "%s: has %zu folders; at most %d classes are possible", l->root, l->n_classes,
+                        LSN_MAX_CLASSES);
+    if (l->n_classes > 1)
+        qsort(l->classes, l->n_classes, sizeof *l->classes, by_name);
+    for (size_t i = 0; i < l->n_classes; i++)
+        bytes += strlen(l->classes[i].name) + 1;
+    names->text = lsn_array(bytes, 1, err);
+    names->names = names->text == NULL ? NULL : lsn_array(l->n_classes, sizeof *names->names, err);
+    if (names->names == NULL)
+        return false;
+    for (size_t i = 0; i < l->n_classes; i++) {
+        l->classes[i].class_index = (int32_t)i;
+        names->names[i] = strcpy(names->text + used, l->classes[i].name);
+        used += strlen(l->classes[i].name) + 1;
+    }
+    names->count = (int)l->n_classes;
+    return true;
+}
+
+/* Looks at what lies in root: folders that are classes already are known; others become classes if `add` says so. */
+static bool look_at_root(listing *l, bool add, lsn_error *err)
+{
+    DIR *dir = open_folder(l->root, err);
+    bool ok = dir != NULL;
+    size_t known = l->n_classes;
+    for (struct dirent *entry; ok && (entry = readdir(dir)) != NULL;) {
+        entry_kind kind = is_dots(entry->d_name) || entry->d_name[0] == '.' ? ENTRY_OTHER : kind_of(dir, entry);
+        const class_folder key = {.name = entry->d_name};
+        if (kind == ENTRY_FOLDER && add)
+            ok = add_class(l, lsn_strdup(entry->d_name, err), 0, err);
+        else if (!is_dots(entry->d_name) &&
+                 (kind != ENTRY_FOLDER || known == 0 || !bsearch(&key, l->classes, known, sizeof key, by_name))) {
+            l->passed_over++;
+            l->in_root += kind == ENTRY_FILE && is_image(entry->d_name);
+        }
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return ok;
+}
+
+static bool find_classes(listing *l, lsn_class_names *names, const char *classes, lsn_error *err)
+{
+    if (classes != NULL)
+        return read_classes(l, names, classes, err) && look_at_root(l, false, err);
+    return look_at_root(l, true, err) && number_folders(l, names, err);
+}
+
+static bool find_images(listing *l, lsn_error *err)
+{
+    for (size_t i = 0; i < l->n_classes; i++)
+        if (is_folder(l->root, l->classes[i].name, err) &&
+            !walk(l, l->classes[i].name, l->classes[i].class_index, 1, err))
+            return false;
+    if (l->n_images > 0) {
+        qsort(l->images, l->n_images, sizeof *l->images, by_path);
+        return true;
+    }
+    if (l->in_root > 0)
+        return lsn_fail(err, LSN_INVALID,
+                        "%s: has %d images, but none in a folder of its class: put them into one folder a class",
+                        l->root, (int)l->in_root);
+    return lsn_fail(err, LSN_INVALID, "%s: has no JPEG or PNG file in %s", l->root,
+                    l->n_classes == 0 ? "it: expected one folder a class" : "the folder of any class");
+}
+
+/* ---- the result ---------------------------------------------------------------------------------------------- */
+
+static bool hand_over(listing *l, lsn_folder *folder, lsn_labels *labels, lsn_error *err)
+{
+    folder->root = lsn_strdup(l->root, err);
+    folder->paths = folder->root == NULL ? NULL : lsn_array(l->n_images, sizeof *folder->paths, err);
+    if (folder->paths == NULL || !lsn_labels_create(labels, l->n_images, l->root, err))
+        return false;
+    for (size_t i = 0; i < l->n_images; i++) {
+        folder->paths[i] = l->images[i].path;
+        labels->labels[i] = l->images[i].label;
+    }
+    folder->count = (int32_t)l->n_images;
+    folder->passed_over = l->passed_over;
+    l->n_images = 0;
+    return true;
+}
+
+bool lsn_folder_list(lsn_folder *folder, lsn_labels *labels, lsn_class_names *names, const char *root,
+                     const char *classes, lsn_error *err)
+{
+    listing l = {.root = root};
+    bool ok = find_classes(&l, names, classes, err) && find_images(&l, err) && hand_over(&l, folder, labels, err);
+    listing_finish(&l);
+    return ok;
+}
+
+void lsn_folder_finish(lsn_folder *folder)
+{
+    for (int32_t i = 0; i < folder->count; i++)
+        free(folder->paths[i]);
+    free(folder->paths);
+    free(folder->root);
+    *folder = (lsn_folder){0};
+}
+
+bool lsn_folder_open(const lsn_folder *folder, int32_t image, char **path, lsn_file *file, lsn_error *err)
+{
+    *path = join(folder->root, folder->paths[image], err);
+    return *path != NULL && lsn_file_map(file, *path, err);
+}

@@ -1,0 +1,16 @@
+/* The formats of weights files. Each reader gets weights->file and ->path, and sets ->tensors (to be freed, on failure
+ * too), ->count and ->in_module_order. Private to the model room. */
+#ifndef LESION_MODEL_FORMATS_H
+#define LESION_MODEL_FORMATS_H
+
+#include "model/weights.h"
+
+bool lsn_safetensors_read(lsn_weights *weights, lsn_error *err);
+
+/* A zip of torch.save or of TorchScript, or an older format of torch.save. */
+bool lsn_checkpoint_recognise(const lsn_file *file);
+/* Reads the state dict of a checkpoint; all other formats that lsn_checkpoint_recognise knows are refused with the
+ * line that converts them. */
+bool lsn_checkpoint_read(lsn_weights *weights, lsn_error *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* The names of Python's that a checkpoint may use. Private to the pickle reader. */
+#ifndef LESION_MODEL_PICKLE_GLOBALS_H
+#define LESION_MODEL_PICKLE_GLOBALS_H
+
+#include "model/tensor.h"
+
+typedef enum lsn_global_role {
+    LSN_GLOBAL_DICT,      /* makes a dict of nothing */
+    LSN_GLOBAL_SIZE,      /* makes a tuple of a tuple */
+    LSN_GLOBAL_TENSOR,    /* makes a tensor of a storage, an offset, sizes and strides */
+    LSN_GLOBAL_PARAMETER, /* makes a tensor of a tensor */
+    LSN_GLOBAL_STORAGE,   /* names the type of a storage; makes nothing */
+} lsn_global_role;
+
+/* Which global has this module and name; -1 if none may be used. */
+int lsn_global_find(const char *module, size_t module_bytes, const char *name, size_t name_bytes);
+lsn_global_role lsn_global_role_of(int global);
+/* Of a LSN_GLOBAL_STORAGE: the type of the elements. */
+const lsn_dtype *lsn_global_dtype(int global);
+
+#endif

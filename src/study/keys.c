@@ -1,0 +1,114 @@
+/* What results are found by: a key of an evaluation covers all that determines its result. */
+#include "study/expand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_VERSION "lesion evaluation 1" /* to be changed with anything that changes a result of equal inputs */
+
+typedef struct key_maker {
+    const lsn_model *model;
+    char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES];
+    lsn_hasher *hasher;
+    unsigned char *bytes; /* of a part's filters */
+} key_maker;
+
+/* Filters as four bytes each, the lowest first, on any machine. */
+static void add_part(lsn_hasher *hasher, const lsn_model *model, const lsn_mask_part *part, unsigned char *bytes)
+{
+    unsigned char *out = bytes;
+    for (int32_t i = 0; i < part->count; i++)
+        for (int shift = 0; shift < 32; shift += 8)
+            *out++ = (unsigned char)((uint32_t)part->filters[i] >> shift);
+    lsn_hasher_text(hasher, "layer", model->layers[part->layer].name);
+    lsn_hasher_number(hasher, "filters", part->count);
+    lsn_hasher_add(hasher, bytes, 4 * (size_t)part->count);
+}
+
+static bool set_key(key_maker *maker, lsn_evaluation *evaluation, lsn_error *err)
+{
+    lsn_hasher *hasher = maker->hasher;
+    const lsn_ablation *ablation = &evaluation->ablation;
+    lsn_hasher_text(hasher, "key", KEY_VERSION);
+    lsn_hasher_text(hasher, "weights", maker->weights);
+    lsn_hasher_text(hasher, "images", maker->images);
+    lsn_hasher_text(hasher, "mode", lsn_mode_name(ablation->mode));
+    if (ablation->mode == LSN_MEAN)
+        lsn_hasher_text(hasher, "calibration", maker->calibration);
+    lsn_hasher_number(hasher, "layers", ablation->mask.count);
+    for (int32_t p = 0; p < ablation->mask.count; p++)
+        add_part(hasher, maker->model, &ablation->mask.parts[p], maker->bytes);
+    lsn_digest digest;
+    char hex[LSN_HEX_BYTES];
+    if (!lsn_hasher_take(hasher, &digest, err))
+        return false;
+    lsn_digest_hex(&digest, hex);
+    memcpy(evaluation->key, hex, LSN_KEY_BYTES - 1);
+    evaluation->key[LSN_KEY_BYTES - 1] = '\0';
+    return true;
+}
+
+/* Room for the filters of the widest layer, as bytes. */
+static unsigned char *filter_bytes(const lsn_model *model, lsn_error *err)
+{
+    size_t widest = 1;
+    for (int i = 0; i < model->n_layers; i++)
+        if ((size_t)model->layers[i].filters > widest)
+            widest = (size_t)model->layers[i].filters;
+    return lsn_array(widest, 4, err);
+}
+
+bool lsn_keys_set(lsn_plan *plan, lsn_error *err)
+{
+    key_maker maker = {.model = plan->model, .hasher = lsn_hasher_create(err)};
+    lsn_digest_hex(&plan->model->digest, maker.weights);
+    lsn_digest_hex(&plan->images_digest, maker.images);
+    lsn_digest_hex(&plan->calibration_digest, maker.calibration);
+    maker.bytes = maker.hasher == NULL ? NULL : filter_bytes(plan->model, err);
+    bool ok = maker.bytes != NULL;
+    for (int32_t e = 0; ok && e < plan->n_evaluations; e++)
+        ok = set_key(&maker, &plan->evaluations[e], err);
+    lsn_hasher_destroy(maker.hasher);
+    free(maker.bytes);
+    return ok;
+}
+
+/* ---- before the images are read ------------------------------------------------------------------------------ */
+
+static void outline_sample(lsn_hasher *hasher, const lsn_data *data, const lsn_sample *sample)
+{
+    char name[LSN_IMAGE_NAME_BYTES];
+    lsn_hasher_number(hasher, "images", sample->count);
+    for (int32_t i = 0; i < sample->count; i++) {
+        lsn_hasher_number(hasher, "image", sample->images[i]);
+        lsn_hasher_text(hasher, "name", lsn_data_image_name(data, sample->images[i], name));
+        lsn_hasher_number(hasher, "label", lsn_data_label(data, sample->images[i]));
+    }
+}
+
+bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
+{
+    char weights[LSN_HEX_BYTES];
+    lsn_hasher *hasher = lsn_hasher_create(err);
+    unsigned char *bytes = hasher == NULL ? NULL : filter_bytes(plan->model, err);
+    bool ok = bytes != NULL;
+    if (ok) {
+        lsn_digest_hex(&plan->model->digest, weights);
+        lsn_hasher_text(hasher, "weights", weights);
+        lsn_hasher_text(hasher, "preprocess", plan->preprocess);
+        lsn_hasher_number(hasher, "per_class", plan->metrics.per_class);
+        lsn_hasher_number(hasher, "skip_broken", plan->skip_broken);
+        outline_sample(hasher, plan->data, &plan->images);
+        outline_sample(hasher, plan->data, &plan->calibration);
+        for (int32_t e = 0; e < plan->n_evaluations; e++) {
+            const lsn_ablation *ablation = &plan->evaluations[e].ablation;
+            lsn_hasher_number(hasher, "mode", ablation->mode);
+            for (int32_t p = 0; p < ablation->mask.count; p++)
+                add_part(hasher, plan->model, &ablation->mask.parts[p], bytes);
+        }
+        ok = lsn_hasher_take(hasher, digest, err);
+    }
+    lsn_hasher_destroy(hasher);
+    free(bytes);
+    return ok;
+}

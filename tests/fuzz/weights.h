@@ -1,0 +1,41 @@
+/* What the targets of weights files do with the bytes. */
+#ifndef LESION_TESTS_FUZZ_WEIGHTS_H
+#define LESION_TESTS_FUZZ_WEIGHTS_H
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "lesion/model.h"
+
+/* Every weight of a model that loads can be read and is finite. */
+static inline void read_weights(const lsn_model *model)
+{
+    for (int l = 0; l < model->n_layers; l++) {
+        const lsn_layer *layer = &model->layers[l];
+        int64_t weights = lsn_layer_parameters(layer) - layer->filters;
+        float sum = 0;
+        for (int64_t i = 0; i < weights; i++)
+            sum += 0 * layer->weights[i];
+        for (int f = 0; f < layer->filters; f++)
+            sum += 0 * layer->bias[f];
+        assert(sum == 0);
+    }
+}
+
+static inline void load_weights(const uint8_t *data, size_t size)
+{
+    lsn_error err = {0};
+    const char *path = fuzz_path(0, data, size);
+    fuzz_allow(1 << 20, 128, size);
+    lsn_model *model = lsn_model_load(path, &err);
+    if (model != NULL)
+        read_weights(model);
+    else
+        assert(err.code == LSN_INVALID && err.text[0] != '\0' && strchr(err.text, '\n') == NULL);
+    lsn_model_destroy(model);
+    fuzz_allow_end();
+}
+
+#endif
