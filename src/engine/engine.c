@@ -183,7 +183,7 @@ lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *
         lsn_fail(err, LSN_INVALID, "the size of the network's input is not set");
         return NULL;
     }
-    assert(model->n_conv > 0 && model->n_conv < model->n_layers && model->n_layers <= LSN_MAX_LAYERS);
+    assert(model->n_conv >= 0 && model->n_conv < model->n_layers && model->n_layers <= LSN_MAX_LAYERS);
     lsn_engine *engine = lsn_array(1, sizeof *engine, err);
     if (engine == NULL)
         return NULL;

@@ -18,20 +18,21 @@
 
 enum { IMAGES = 37, MASKS = 9 };
 
-/* Maps of several bands, of one, and of a few positions. */
+/* Maps of several bands, of one, and of a few positions; convd is one of 14 x 14 pixels and channels enough for tiles
+ * of 7 x 7, which its pooling straddles. */
 static const network_plan plan = {
-    .h = 20,
-    .w = 20,
+    .h = 28,
+    .w = 28,
     .channels = 1,
     .grid = 2,
-    .conv = {4, 6, 5, 8, 9, 7, 5, 8},
+    .conv = {4, 6, 30, 30, 9, 7, 5, 8},
     .pool = {false, true, false, true, false, true, false, true},
     .fc = {24, 17, 10},
 };
 
 static const char *const lines[MASKS] = {
-    "zero conva:1",         "zero convf:0,2..5",          "mean convb:0..5", "zero conva:0 convg:4 fcb:3",
-    "mean fca:2,3 fcb:1,5", "zero convh:0..7 fca:20..23", "zero fcb:2",      "zero",
+    "zero conva:1",         "zero convf:0,2..5",          "mean convb:0..5",           "zero conva:0 convg:4 fcb:3",
+    "mean fca:2,3 fcb:1,5", "zero convh:0..7 fca:20..23", "mean convc:1,5..9 convd:0", "zero",
     "zero conva:1",
 };
 

@@ -239,6 +239,47 @@ static void a_stopped_engine_works_again(void **state)
     mask_free(ablation);
 }
 
+/* Predicted or measured, by each method: positive, and less the later an ablation begins. */
+static void costs_fall_from_layer_to_layer(void **state)
+{
+    bench *b = *state;
+    lsn_ablation *list[] = {mask_parse(b->model, "zero"), mask_parse(b->model, "zero convd:1 fcb:3"),
+                            mask_parse(b->model, "zero fca:1"), mask_parse(b->model, "mean fcb:0")};
+    for (int method = 0; method < LSN_N_METHODS; method++)
+        for (int measured = 0; measured < 2; measured++) {
+            lsn_costs costs = lsn_costs_predict(b->model, (lsn_method)method);
+            lsn_engine *engine =
+                lsn_engine_create(b->model, &(lsn_engine_options){.method = (lsn_method)method}, &b->err);
+            assert_non_null(engine);
+            assert_true(measured == 0 || lsn_engine_measure(engine, 0.01, &costs, &b->err));
+            lsn_engine_destroy(engine);
+            assert_int_equal(costs.n_layers, b->model->n_layers);
+            double before = 0;
+            for (int i = 3; i >= 0; i--) {
+                double cost = lsn_costs_of(&costs, b->model, list[i]);
+                assert_true(cost > before);
+                before = cost;
+            }
+        }
+    for (int i = 0; i < 4; i++)
+        mask_free(list[i]);
+}
+
+/* A measurement leaves nothing behind. */
+static void measuring_changes_no_result(void **state)
+{
+    bench *b = *state;
+    lsn_costs costs;
+    lsn_ablation *ablation = mask_parse(b->model, "zero convb:1");
+    float right[sizeof b->logits / sizeof(float)];
+    assert_true(run(b, ablation));
+    memcpy(right, b->logits, sizeof right);
+    assert_true(lsn_engine_measure(b->engine, 0.01, &costs, &b->err));
+    assert_true(run(b, ablation));
+    assert_memory_equal(b->logits, right, sizeof right);
+    mask_free(ablation);
+}
+
 static void work_is_what_is_after_the_first_layer(void **state)
 {
     bench *b = *state;
@@ -263,6 +304,7 @@ int main(void)
         WITH_BENCH(weights_that_overflow_are_an_error),    WITH_BENCH(create_refuses),
         WITH_BENCH(too_little_memory_names_the_minimum),   WITH_BENCH(stop_stops),
         WITH_BENCH(a_stopped_engine_works_again),          WITH_BENCH(work_is_what_is_after_the_first_layer),
+        WITH_BENCH(costs_fall_from_layer_to_layer),        WITH_BENCH(measuring_changes_no_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,7 +178,7 @@ static bool prepare_dense(engine_sweep *sweep, int l, lsn_error *err)
     const lsn_layer *layer = &model->layers[l];
     sweep_layer *to = &sweep->layers[l];
     to->fc = true;
-    to->in_pixels = l == model->n_conv ? model->grid * model->grid : 1;
+    to->in_pixels = l > model->n_conv ? 1 : l > 0 ? model->grid * model->grid : model->input_h * model->input_w;
     to->channels = layer->channels / to->in_pixels;
     to->z_floats = to->out_floats = (size_t)layer->filters;
     to->dense = (lsn_dense){
@@ -369,8 +369,8 @@ static bool allocate_all(engine_sweep *sweep, const needs *need, lsn_error *err)
 static bool prepare(engine_sweep *sweep, const lsn_engine_options *options, lsn_error *err)
 {
     const lsn_model *model = sweep->engine->model;
-    const lsn_layer *last = &model->layers[model->n_conv - 1];
-    sweep->average = last->out_h != model->grid || last->out_w != model->grid;
+    const lsn_layer *last = model->n_conv > 0 ? &model->layers[model->n_conv - 1] : NULL;
+    sweep->average = last != NULL && (last->out_h != model->grid || last->out_w != model->grid);
     for (int l = 0; l < model->n_layers; l++) {
         if (!(l < model->n_conv ? prepare_conv : prepare_dense)(sweep, l, err))
             return false;
