@@ -22,7 +22,7 @@ typedef struct png {
     int depth, colour, interlace;
     unsigned char palette[256][3];
     size_t stride;      /* bytes of a row as stored, each pixel of at least one byte */
-    unsigned char *raw; /* [h][stride] */
+    unsigned char *raw; /* [h][stride], or one row */
 } png;
 
 bool lsn_is_png(const lsn_file *file)
@@ -90,39 +90,6 @@ static bool read_header(png *p, const char *path, lsn_image_header *header, lsn_
     return true;
 }
 
-static bool read_rows(png *p, const char *path, lsn_error *err)
-{
-    if (p->depth < 8)
-        png_set_packing(p->reader);
-    int passes = png_set_interlace_handling(p->reader);
-    png_read_update_info(p->reader, p->info);
-    p->stride = png_get_rowbytes(p->reader, p->info);
-    p->raw = calloc(p->h, p->stride);
-    if (p->raw == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: out of memory: %u rows of %zu bytes could not be held", path, p->h,
-                        p->stride);
-    for (int pass = 0; pass < passes; pass++)
-        for (size_t y = 0; y < p->h; y++)
-            png_read_row(p->reader, p->raw + y * p->stride, NULL);
-    return true;
-}
-
-static bool read_file(png *p, const char *path, lsn_image_header *header, bool rows, lsn_error *err)
-{
-    if (setjmp(p->failed) != 0)
-        return p->ended ? lsn_fail(err, LSN_INVALID, "%s: is cut short", path)
-                        : lsn_fail(err, LSN_INVALID, "%s: is a damaged PNG file: %s", path, p->message);
-    p->reader = png_create_read_struct(PNG_LIBPNG_VER_STRING, p, on_error, on_warning);
-    p->info = p->reader == NULL ? NULL : png_create_info_struct(p->reader);
-    if (p->info == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: out of memory, or libpng is of another version", path);
-    png_set_read_fn(p->reader, p, on_read);
-    if (!read_header(p, path, header, err))
-        return false;
-    read_palette(p);
-    return !rows || read_rows(p, path, err);
-}
-
 /* ---- what pixels mean ---------------------------------------------------------------------------------------- */
 
 /* A grey pixel of any depth; those of fewer than 8 bits fill the range. */
@@ -148,15 +115,56 @@ static void convert_pixel(const png *p, const unsigned char *in, unsigned char *
             rgb[c] = in[c * wide];
 }
 
-static void convert(const png *p, lsn_pixels *pixels)
+static void convert_row(const png *p, const unsigned char *in, unsigned char *rgb)
 {
-    unsigned char *rgb = pixels->data;
     const size_t bytes = p->stride / p->w;
-    for (size_t y = 0; y < p->h; y++) {
-        const unsigned char *in = p->raw + y * p->stride;
-        for (size_t x = 0; x < p->w; x++, in += bytes, rgb += 3)
-            convert_pixel(p, in, rgb);
-    }
+    for (size_t x = 0; x < p->w; x++, in += bytes, rgb += 3)
+        convert_pixel(p, in, rgb);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------- */
+
+/* Row by row; of an interlaced file all rows are needed until the last pass. */
+static bool read_rows(png *p, const char *path, lsn_pixels *pixels, lsn_error *err)
+{
+    if (p->depth < 8)
+        png_set_packing(p->reader);
+    const int passes = png_set_interlace_handling(p->reader);
+    png_read_update_info(p->reader, p->info);
+    p->stride = png_get_rowbytes(p->reader, p->info);
+    p->raw = calloc(passes > 1 ? p->h : 1, p->stride);
+    if (p->raw == NULL)
+        return lsn_fail(err, LSN_FAILED, "%s: out of memory: rows of %zu bytes could not be held", path, p->stride);
+    if (!lsn_pixels_create(pixels, (int)p->h, (int)p->w, 3, err))
+        return false;
+    for (int pass = 0; pass < passes; pass++)
+        for (size_t y = 0; y < p->h; y++) {
+            unsigned char *row = passes > 1 ? p->raw + y * p->stride : p->raw;
+            png_read_row(p->reader, row, NULL);
+            if (pass == passes - 1)
+                convert_row(p, row, pixels->data + 3 * y * p->w);
+        }
+    return true;
+}
+
+static bool read_file(png *p, const char *path, lsn_image_header *header, lsn_pixels *pixels, lsn_error *err)
+{
+    if (setjmp(p->failed) != 0)
+        return p->ended ? lsn_fail(err, LSN_INVALID, "%s: is cut short", path)
+                        : lsn_fail(err, LSN_INVALID, "%s: is a damaged PNG file: %s", path, p->message);
+    p->reader = png_create_read_struct(PNG_LIBPNG_VER_STRING, p, on_error, on_warning);
+    p->info = p->reader == NULL ? NULL : png_create_info_struct(p->reader);
+    if (p->info == NULL)
+        return lsn_fail(err, LSN_FAILED, "%s: out of memory, or libpng is of another version", path);
+    png_set_read_fn(p->reader, p, on_read);
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    png_set_crc_action(p->reader, PNG_CRC_QUIET_USE,
+                       PNG_CRC_QUIET_USE); /* which a fuzzer does not get right by chance */
+#endif
+    if (!read_header(p, path, header, err))
+        return false;
+    read_palette(p);
+    return pixels == NULL || read_rows(p, path, pixels, err);
 }
 
 bool lsn_png_decode(const lsn_file *file, const char *path, lsn_image_header *header, lsn_pixels *pixels,
@@ -166,10 +174,7 @@ bool lsn_png_decode(const lsn_file *file, const char *path, lsn_image_header *he
     if (p == NULL)
         return false;
     p->file = file;
-    bool ok = read_file(p, path, header, pixels != NULL, err) &&
-              (pixels == NULL || lsn_pixels_create(pixels, header->h, header->w, 3, err));
-    if (ok && pixels != NULL)
-        convert(p, pixels);
+    bool ok = read_file(p, path, header, pixels, err);
     png_destroy_read_struct(&p->reader, &p->info, NULL);
     free(p->raw);
     free(p);

@@ -135,6 +135,17 @@ static const lsn_node *data_place(const lsn_images_spec *data, const char *text)
     return begins_with(text, data->classes.path) ? data->classes.at : images_place(data);
 }
 
+/* The channels that image files are wanted in; 0: any. A chain of fully connected layers tells once the crop is known.
+ */
+static int wanted_channels(const composition *c)
+{
+    const lsn_model *model = c->plan->model;
+    const int side = c->spec.data.preprocess.crop + 2 * c->spec.data.preprocess.pad;
+    if (model == NULL || model->input_channels > 0)
+        return model == NULL ? 0 : model->input_channels;
+    return model->layers[0].channels == side * side ? 1 : 0;
+}
+
 static void open_data(composition *c)
 {
     const lsn_images_spec *data = &c->spec.data;
@@ -151,7 +162,7 @@ static void open_data(composition *c)
         .labels = data->labels.path,
         .path = data->path.path,
         .classes = data->classes.path,
-        .channels = c->plan->model != NULL ? c->plan->model->input_channels : 0,
+        .channels = wanted_channels(c),
         .preprocess = data->preprocess,
     };
     c->plan->data = lsn_data_open(&spec, &err);

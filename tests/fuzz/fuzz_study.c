@@ -1,0 +1,90 @@
+/* The bytes as a study file: read, checked against a small network, and expanded into jobs. No file that it names is
+ * opened. */
+#include "fuzz.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "study/expand.h"
+
+enum { MOST_JOBS = 20000, FILTERS = 6, CHANNELS = 2 };
+
+/* Three convolutions and two fully connected layers. */
+static lsn_model *network(void)
+{
+    static float weights[FILTERS * CHANNELS * 9];
+    static lsn_layer layers[5];
+    static lsn_model model = {.n_layers = 5, .n_conv = 3, .layers = layers, .classes = FILTERS};
+    static const char *const names[5] = {"conv1_1", "conv1_2", "conv2_1", "fc6", "fc7"};
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
+        weights[i] = (float)(i * 7 % 11) - 5;
+    for (int i = 0; i < 5; i++) {
+        layers[i] = (lsn_layer){.filters = FILTERS, .channels = CHANNELS, .weights = weights};
+        layers[i].kind = i < 3 ? LSN_CONV : LSN_FC;
+        layers[i].kernel = i < 3 ? 3 : 1;
+        layers[i].logits = i == 4;
+        strcpy(layers[i].name, names[i]);
+    }
+    return &model;
+}
+
+static void expand(lsn_reading *in)
+{
+    double jobs = 1;
+    lsn_arena kept = {0};
+    lsn_error err = {0};
+    lsn_plan plan = {.model = network()};
+    for (int i = 0; i < in->spec->n_experiments; i++) {
+        lsn_experiment_spec *experiment = &in->spec->experiments[i];
+        if (experiment->layers == NULL)
+            continue;
+        lsn_layers_resolve(experiment, plan.model, in->mistakes);
+        if (experiment->has_selector && lsn_selector_check(experiment, plan.model, in->mistakes))
+            jobs += lsn_experiment_jobs(experiment, plan.model);
+    }
+    if (in->mistakes->count == 0 && jobs <= MOST_JOBS) {
+        assert(lsn_expand(&plan, in->spec, &kept, &err));
+        assert((double)plan.n_jobs == jobs && plan.n_evaluations > 0 && plan.n_evaluations <= plan.n_jobs);
+    }
+    free(plan.experiments);
+    free(plan.jobs);
+    free(plan.evaluations);
+    lsn_arena_finish(&kept);
+}
+
+static void check_problems(lsn_mistakes *mistakes)
+{
+    lsn_problems problems = {0};
+    lsn_mistakes_report(mistakes, &problems);
+    for (size_t i = 0; i < problems.count; i++)
+        assert(strncmp(problems.text[i], "study.yaml", 10) == 0 && strchr(problems.text[i], '\n') == NULL);
+    lsn_problems_finish(&problems);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    lsn_arena arena = {0};
+    lsn_mistakes mistakes = {.path = "study.yaml"};
+    lsn_study_spec spec = {0};
+    lsn_reading in = {.path = "study.yaml", .arena = &arena, .mistakes = &mistakes, .spec = &spec};
+    lsn_node *root = NULL;
+    char *text = malloc(size + 1);
+    assert(text != NULL);
+    memcpy(text, data, size);
+    text[size] = '\0';
+    fuzz_allow(64 << 20, 4096, size);
+    if (lsn_yaml_read(text, size, NULL, &arena, &mistakes, &root) && root != NULL &&
+        lsn_variables_expand(root, &arena, &mistakes)) {
+        lsn_study_read(&in, root);
+        if (spec.n_experiments > 0)
+            expand(&in);
+    }
+    assert(mistakes.failure.code == LSN_OK);
+    check_problems(&mistakes);
+    lsn_mistakes_finish(&mistakes);
+    lsn_arena_finish(&arena);
+    fuzz_allow_end();
+    free(text);
+    return 0;
+}
