@@ -26,7 +26,7 @@ typedef struct lsn_engine lsn_engine;
 
 typedef struct lsn_engine_options {
     lsn_method method;
-    size_t memory_bytes; /* for activations and workspace, the packed weights not counted; 0: no limit */
+    size_t memory_bytes; /* of all that the engine takes: packed weights, workspace, activations; 0: no limit */
     int threads;         /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
 } lsn_engine_options;
 

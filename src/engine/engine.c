@@ -58,12 +58,18 @@ static bool describe_layers(lsn_engine *engine, lsn_error *err)
     return true;
 }
 
-static bool pack_weights(lsn_engine *engine, lsn_error *err)
+/* Of the convolutions; fully connected layers are used as they are in the file. */
+static size_t packed_floats(const lsn_engine *engine)
 {
     size_t floats = 0;
     for (int l = 0; l < engine->model->n_conv; l++)
         floats += 9 * (size_t)engine->layers[l].conv.channels * engine->layers[l].conv.filters;
-    engine->packed = lsn_array(floats, sizeof(float), err);
+    return floats;
+}
+
+static bool pack_weights(lsn_engine *engine, lsn_error *err)
+{
+    engine->packed = lsn_array(packed_floats(engine), sizeof(float), err);
     if (engine->packed == NULL)
         return false;
     float *to = engine->packed;
@@ -114,15 +120,15 @@ static bool plan_memory(lsn_engine *engine, size_t memory_bytes, lsn_error *err)
 {
     plan_buffers(engine);
     size_t image_bytes = sizeof(float) * engine->image_floats;
-    size_t workspace = workspace_floats(engine), workspace_bytes = sizeof(float) * workspace;
+    size_t workspace = workspace_floats(engine), workspace_bytes = sizeof(float) * (workspace + packed_floats(engine));
     size_t fit = larger(CACHE_BYTES / image_bytes, FULL_GROUP);
     if (memory_bytes > 0) {
         if (memory_bytes < workspace_bytes + image_bytes)
-            return lsn_fail(err, LSN_USAGE,
-                            "%zu bytes of memory are too few for %s at %dx%d: give %zu (workspace %zu, one image %zu)",
-                            memory_bytes, engine->model->path == NULL ? "the network" : engine->model->path,
-                            engine->model->input_h, engine->model->input_w, workspace_bytes + image_bytes,
-                            workspace_bytes, image_bytes);
+            return lsn_fail(
+                err, LSN_USAGE,
+                "%zu bytes of memory are too few for %s at %dx%d: give %zu (weights and workspace %zu, one image %zu)",
+                memory_bytes, engine->model->path == NULL ? "the network" : engine->model->path, engine->model->input_h,
+                engine->model->input_w, workspace_bytes + image_bytes, workspace_bytes, image_bytes);
         size_t most = (memory_bytes - workspace_bytes) / image_bytes;
         fit = most < fit ? most : fit;
     }

@@ -66,7 +66,7 @@ static place find_place(engine_sweep *sweep, int l)
     }
     if (l == last_conv && sweep->average) {
         p.out = sweep->map;
-        p.room = smaller(p.room, sweep->most_images);
+        p.room = smaller(p.room, sweep->map_images);
     } else if (l >= 1 && to != NULL) {
         p.out = to->in;
         p.room = smaller(p.room, to->room);

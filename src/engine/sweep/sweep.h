@@ -60,11 +60,11 @@ typedef struct engine_sweep {
     float *intact[2];       /* [sub_block][largest output]: a layer's input and output in turn */
     float *z;               /* [sub_block][largest pre-activation] */
     float *gathered;        /* [step_images][largest input]: the channels of a linear step */
-    float *map;             /* [most images of a run][last map]: before average pooling; NULL where there is none */
+    float *map;             /* [map_images][last map]: before average pooling; NULL where there is none */
+    int map_images;
     float *solo[3];         /* [step_images][largest map]: for ablations of several layers */
-    lsn_conv_image *images; /* [most_images] */
-    lsn_dense_row *rows;    /* [most_images] */
-    int most_images;
+    lsn_conv_image *images; /* [stack or sub-block, whichever is the largest] */
+    lsn_dense_row *rows;    /* the same */
     int *list[SWEEP_LISTS]; /* [most terms]: lists of channels or terms */
     float *bias;            /* [most filters] */
     lsn_conv_phases phases;
@@ -84,7 +84,16 @@ typedef struct sweep_request {
     void *context;
 } sweep_request;
 
-/* ---- plan.c -------------------------------------------------------------------------------------------------- */
+/* ---- method.c ------------------------------------------------------------------------------------------------ */
+
+enum {
+    SWEEP_FULL_TILES = 112, /* Winograd tiles, or pixels of tiny maps, that fill a kernel's block */
+    SWEEP_FULL_ROWS = 256,  /* rows for which a fully connected layer reads its weights once */
+    SWEEP_MOST_STACK = 256  /* inputs stacked at most */
+};
+
+/* Inputs after which a layer's kernel has full blocks. */
+int sweep_full_stack(const lsn_layer *layer);
 
 /* How a convolution is computed: by the size of its map and its channels. */
 lsn_conv_method sweep_conv_method(const lsn_layer *layer);
@@ -98,6 +107,17 @@ double sweep_conv_cost(const lsn_layer *layer);
 /* What is done to an output beside its products, in multiply-adds. */
 enum { SWEEP_STEP_COST = 30 };
 
+/* ---- weights.c ----------------------------------------------------------------------------------------------- */
+
+/* Fills in sweep->layers but for the weights. */
+void sweep_describe_layers(engine_sweep *sweep);
+size_t sweep_weights_bytes(const engine_sweep *sweep);
+bool sweep_pack_weights(engine_sweep *sweep, lsn_error *err);
+
+/* ---- plan.c -------------------------------------------------------------------------------------------------- */
+
+/* *(any pointer) = memory of that size: in huge pages where it is large, not zeroed; released with free(). */
+bool sweep_allocate(void *pointer, size_t bytes, lsn_error *err);
 engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err);
 void sweep_destroy(engine_sweep *sweep);
 
