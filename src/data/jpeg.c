@@ -1,4 +1,5 @@
-/* JPEG files, as Pillow decodes them: libjpeg's default settings; a file that ends before its last row is broken. */
+/* JPEG files, as Pillow decodes them: libjpeg's default settings. What libjpeg calls an error is one, and so is an end
+ * of the file where more is needed, which libjpeg would make up for; what it only warns of passes. */
 #include "data/data_internal.h"
 
 #include <inttypes.h>
@@ -183,6 +184,7 @@ static bool read_rows(jpeg *j, const char *path, lsn_pixels *pixels, lsn_error *
         else if (info->num_components == 4)
             cmyk_to_rgb(row, pixels->w, out);
     }
+    jpeg_finish_decompress(info); /* an error behind the last row counts, an end there does not */
     return true;
 }
 

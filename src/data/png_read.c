@@ -1,6 +1,6 @@
 /* PNG files, as Pillow's convert('RGB') gives them. libpng undoes compression and filters; what pixels mean is decided
  * here: alpha and transparency are dropped, gamma and profiles are not applied, 16-bit channels lose their low byte,
- * but 16-bit grey is clipped at 255. */
+ * but 16-bit grey is clipped at 255. Unlike Pillow, the check sums of pixel data are verified. */
 #include "data/data_internal.h"
 
 #include <setjmp.h>
