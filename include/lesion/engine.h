@@ -26,8 +26,9 @@ typedef struct lsn_engine lsn_engine;
 
 typedef struct lsn_engine_options {
     lsn_method method;
-    size_t memory_bytes; /* of all that the engine takes: packed weights, workspace, activations; 0: no limit */
-    int threads;         /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
+    size_t memory_bytes;  /* of all that the engine takes: packed weights, workspace, activations; 0: no limit */
+    size_t besides_bytes; /* of these, what the caller takes itself */
+    int threads;          /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
 } lsn_engine_options;
 
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where

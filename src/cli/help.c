@@ -16,7 +16,7 @@ static const struct {
             "one; alone, one process does both.\n\n"
             "  --db FILE         the database; default: results/<study>.db\n" SET_HELP
             "  --deadline T      begin nothing that would not end within T (90s, 5m, 1h30m)\n"
-            "  --memory SIZE     memory for each rank's activations, besides the weights (500M,\n"
+            "  --memory SIZE     most memory of each rank, besides the weights as read (500M,\n"
             "                    2G); default: an equal share of what the node has free\n"
             "  --threads N       threads of each computing rank; default: 1\n"
             "  --method NAME     winograd (default), blas, or reference (plain loops, to check against)\n"
@@ -39,7 +39,7 @@ static const struct {
              "  --mode MODE           zero (default) or mean\n"
              "  --logits FILE.npy     write the logits, [images][classes] float32, in the study's order\n"
              "  --method NAME         winograd (default), blas or reference\n"
-             "  --memory SIZE         memory for activations, besides the weights (500M, 2G)\n"
+             "  --memory SIZE         most memory, besides the weights as read (500M, 2G)\n"
              "  --threads N           default: 1\n"
              "  --set KEY=VALUE       replace a value of the study (repeatable)\n"
              "  -h, --help            print this\n"},

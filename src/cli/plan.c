@@ -96,44 +96,22 @@ static work count_work(const lsn_plan *plan)
 
 static const double TRIAL_S = 1;
 
-/* Made-up images will do: the work does not depend on them. */
-static void draw_images(float *images, size_t count)
+/* Seconds that the study takes one core of this machine, by what each layer takes. */
+static bool measure_time(const lsn_plan *plan, double *seconds, lsn_error *err)
 {
-    lsn_random random;
-    lsn_random_init(&random, 1, 0);
-    for (size_t i = 0; i < count; i++)
-        images[i] = (float)lsn_random_below(&random, 4096) / 1024 - 2;
-}
-
-/* Multiply-adds a second of this machine's one core on this network, by running it for about TRIAL_S. */
-static bool measure_speed(const lsn_plan *plan, double *madds_s, lsn_error *err)
-{
-    const lsn_model *model = plan->model;
     const lsn_ablation nothing = {.mask = {0}};
-    lsn_engine_options options = {.method = LSN_METHOD_WINOGRAD, .memory_bytes = lsn_sweep_default_memory(1)};
-    int32_t block = lsn_sweep_block_images(plan), rounds = 0;
-    block = block > 32 ? 32 : block;
-    size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
-    float *images = lsn_array((size_t)block, pixels * sizeof(float), err);
-    float *logits = images == NULL ? NULL : lsn_array((size_t)block, (size_t)model->classes * sizeof(float), err);
-    lsn_engine *engine = logits == NULL ? NULL : lsn_engine_create(model, &options, err);
-    bool ok = engine != NULL;
-    if (ok)
-        draw_images(images, (size_t)block * pixels);
-    double began = 0, seconds = 0;
-    /* The first round warms up and is not counted. */
-    for (; ok && seconds < TRIAL_S; rounds++) {
-        ok = lsn_engine_run(engine, images, block, NULL, 0, logits, NULL, NULL, NULL, NULL, err);
-        if (rounds == 0)
-            began = lsn_now_s();
-        seconds = rounds == 0 ? 0 : lsn_now_s() - began;
-    }
-    if (ok)
-        *madds_s = lsn_engine_madds(model, LSN_METHOD_WINOGRAD, &nothing) * block * (rounds - 1) / seconds;
+    const lsn_engine_options options = {.method = LSN_METHOD_WINOGRAD, .memory_bytes = lsn_sweep_default_memory(1)};
+    lsn_costs costs;
+    lsn_engine *engine = lsn_engine_create(plan->model, &options, err);
+    bool ok = engine != NULL && lsn_engine_measure(engine, TRIAL_S, &costs, err);
     lsn_engine_destroy(engine);
-    free(logits);
-    free(images);
-    return ok;
+    if (!ok)
+        return false;
+    double image = lsn_costs_of(&costs, plan->model, &nothing);
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        image += lsn_costs_of(&costs, plan->model, &plan->evaluations[e].ablation);
+    *seconds = image * plan->images.count;
+    return true;
 }
 
 static void print_times(const plan_options *options, double seconds)
@@ -152,19 +130,19 @@ static int print_plan(const lsn_plan *plan, const plan_options *options)
 {
     lsn_error err = {0};
     char text[LSN_NUMBER_BYTES];
-    double speed = 0;
+    double seconds = 0;
     print_experiments(plan);
     work w = count_work(plan);
     printf("%-24s  %11s multiply-adds\n", "work", lsn_quantity_text(w.needed, text));
     printf("%-24s  %11.1f %% of running the whole network for every job\n", "work saved",
            w.whole > 0 ? 100 * (1 - w.needed / w.whole) : 0);
-    if (!measure_speed(plan, &speed, &err))
+    if (!measure_time(plan, &seconds, &err))
         return lsn_exit_with(&err);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf("%-24s  %10sB (measured here)\n", "memory of a rank",
            lsn_quantity_text((double)usage.ru_maxrss * 1024, text));
-    print_times(options, w.needed / speed);
+    print_times(options, seconds);
     return LSN_OK;
 }
 

@@ -116,11 +116,13 @@ static void plan_buffers(lsn_engine *engine)
     engine->image_floats = 2 * larger(pair, largest_map) + engine->flat_floats;
 }
 
-static bool plan_memory(lsn_engine *engine, size_t memory_bytes, lsn_error *err)
+static bool plan_memory(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err)
 {
     plan_buffers(engine);
     size_t image_bytes = sizeof(float) * engine->image_floats;
-    size_t workspace = workspace_floats(engine), workspace_bytes = sizeof(float) * (workspace + packed_floats(engine));
+    size_t workspace = workspace_floats(engine),
+           workspace_bytes = sizeof(float) * (workspace + packed_floats(engine)) + options->besides_bytes;
+    const size_t memory_bytes = options->memory_bytes;
     size_t fit = larger(CACHE_BYTES / image_bytes, FULL_GROUP);
     if (memory_bytes > 0) {
         if (memory_bytes < workspace_bytes + image_bytes)
@@ -176,7 +178,7 @@ static bool prepare(lsn_engine *engine, const lsn_engine_options *options, lsn_e
     }
     engine->kernels = engine_kernels_of(options->method);
     engine->kernels->prepare();
-    return pack_weights(engine, err) && plan_memory(engine, options->memory_bytes, err);
+    return pack_weights(engine, err) && plan_memory(engine, options, err);
 }
 
 lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err)

@@ -38,19 +38,27 @@ lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, cons
     c->block = -1;
     c->block_images = block_images;
     c->room = pass_room(plan, block_images);
-    size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
+    const size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
     size_t logits = (size_t)block_images * (size_t)model->classes;
+    lsn_engine_options engine = *options;
+    engine.besides_bytes = sizeof(float) * ((size_t)block_images * pixels + (size_t)(c->room + 1) * logits) +
+                           lsn_loader_bytes(plan, block_images);
     c->images = lsn_array((size_t)block_images, pixels * sizeof(float), err);
     c->logits = c->images == NULL ? NULL : lsn_array((size_t)c->room + 1, logits * sizeof(float), err);
     c->ablations = c->logits == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->ablations, err);
     c->seconds = c->ablations == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->seconds, err);
-    c->engine = c->seconds == NULL ? NULL : lsn_engine_create(model, options, err);
+    c->engine = c->seconds == NULL ? NULL : lsn_engine_create(model, &engine, err);
     c->loader = c->engine == NULL ? NULL : lsn_loader_create(plan, block_images, err);
     if (c->loader == NULL) {
         lsn_compute_destroy(c);
         return NULL;
     }
     return c;
+}
+
+bool lsn_compute_measure(lsn_compute *c, double seconds, lsn_costs *costs, lsn_error *err)
+{
+    return lsn_engine_measure(c->engine, seconds, costs, err);
 }
 
 void lsn_compute_destroy(lsn_compute *c)

@@ -5,13 +5,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double COMMIT_S = 1, PROGRESS_S = 0.1, ALIVE_S = 10, UNIT_S = 2;
+static const double COMMIT_S = 1, PROGRESS_S = 0.1, ALIVE_S = 10, UNIT_S = 5;
 
 typedef struct coordinator {
     const lsn_plan *plan;
     lsn_store *store;
     const lsn_crew *crew;
     const lsn_sweep_options *options;
+    const lsn_costs *costs;
     lsn_sched *sched;
     double *cost;     /* [n_evaluations] */
     int32_t *jobs_of; /* [n_evaluations]: jobs that share the evaluation */
@@ -35,7 +36,7 @@ static void take_stock(coordinator *c)
     for (int32_t j = 0; j < plan->n_jobs; j++)
         c->jobs_of[plan->jobs[j].evaluation]++;
     for (int32_t e = 0; e < plan->n_evaluations; e++) {
-        c->cost[e] = lsn_engine_madds(plan->model, c->options->method, &plan->evaluations[e].ablation);
+        c->cost[e] = lsn_costs_of(c->costs, plan->model, &plan->evaluations[e].ablation);
         c->cost_whole += blocks * c->cost[e];
         if (lsn_store_complete(c->store, e))
             c->progress.jobs_done += c->jobs_of[e];
@@ -61,7 +62,7 @@ static bool begin(coordinator *c, lsn_error *err)
         .n_blocks = lsn_store_blocks(c->store),
         .n_workers = c->crew->workers,
         .cost = c->cost,
-        .unit_cost = lsn_engine_madds(c->plan->model, c->options->method, &nothing),
+        .unit_cost = lsn_costs_of(c->costs, c->plan->model, &nothing),
         .unit_s = UNIT_S,
         .held = c->crew->held,
         .has = has_part,
@@ -204,9 +205,9 @@ static lsn_code how_complete(const coordinator *c)
 }
 
 lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *crew, const lsn_sweep_options *options,
-                        lsn_error *err)
+                        const lsn_costs *costs, lsn_error *err)
 {
-    coordinator c = {.plan = plan, .store = store, .crew = crew, .options = options};
+    coordinator c = {.plan = plan, .store = store, .crew = crew, .options = options, .costs = costs};
     bool ok = begin(&c, err) && turn(&c, err);
     /* What is in hand is kept even after a failure, unless it is the store that failed. */
     lsn_error late = {0};

@@ -146,14 +146,24 @@ static void *decode(void *context)
 
 /* ---- the caller ---------------------------------------------------------------------------------------------- */
 
-static bool make_slots(lsn_loader *loader, int32_t block_images, lsn_error *err)
+static size_t count_slots(const lsn_plan *plan, int32_t block_images)
 {
-    const lsn_plan *plan = loader->plan;
-    const size_t block = (size_t)block_images * loader->image_bytes;
+    const size_t block = (size_t)block_images * lsn_data_fetched_bytes(plan->data);
     const size_t blocks = ((size_t)plan->images.count - 1) / (size_t)block_images + 1;
     size_t slots = KEPT_BYTES / block;
     slots = slots > blocks + 1 ? blocks + 1 : slots;
-    slots = slots < LEAST_SLOTS ? LEAST_SLOTS : slots > MOST_SLOTS ? MOST_SLOTS : slots;
+    return slots < LEAST_SLOTS ? LEAST_SLOTS : slots > MOST_SLOTS ? MOST_SLOTS : slots;
+}
+
+size_t lsn_loader_bytes(const lsn_plan *plan, int32_t block_images)
+{
+    return count_slots(plan, block_images) * (size_t)block_images * lsn_data_fetched_bytes(plan->data);
+}
+
+static bool make_slots(lsn_loader *loader, int32_t block_images, lsn_error *err)
+{
+    const size_t block = (size_t)block_images * loader->image_bytes;
+    const size_t slots = count_slots(loader->plan, block_images);
     loader->storage = lsn_array(slots, block, err);
     loader->slots = loader->storage == NULL ? NULL : lsn_array(slots, sizeof *loader->slots, err);
     if (loader->slots == NULL)

@@ -38,6 +38,7 @@ typedef struct lsn_loader lsn_loader;
 
 /* For spans of at most `block_images` of a settled plan, which must outlive it. Used by one thread at a time. Keeps 64
  * MB of decoded images, or two blocks where those are more. */
+size_t lsn_loader_bytes(const lsn_plan *plan, int32_t block_images);
 lsn_loader *lsn_loader_create(const lsn_plan *plan, int32_t block_images, lsn_error *err);
 void lsn_loader_destroy(lsn_loader *loader);
 /* The span that will be loaded next: decoded in the meantime. */
@@ -52,6 +53,7 @@ typedef struct lsn_compute lsn_compute;
 
 lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options,
                                 lsn_error *err);
+bool lsn_compute_measure(lsn_compute *compute, double seconds, lsn_costs *costs, lsn_error *err);
 void lsn_compute_destroy(lsn_compute *compute);
 
 /* Evaluates the plan's evaluations[count] on a block: tallies[count], and class_right[count][classes] where the plan
@@ -139,8 +141,9 @@ bool lsn_worker_loop(const lsn_plan *plan, lsn_compute *compute, lsn_error *err)
 
 /* ---- the coordinator (coordinator.c) ------------------------------------------------------------------------- */
 
-/* Rank 0's loop: events to the scheduler, its actions to the crew, results to the store. */
+/* Rank 0's loop: events to the scheduler, its actions to the crew, results to the store. `costs`: of evaluations, in
+ * any unit. */
 lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *crew, const lsn_sweep_options *options,
-                        lsn_error *err);
+                        const lsn_costs *costs, lsn_error *err);
 
 #endif

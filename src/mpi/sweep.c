@@ -11,7 +11,9 @@
 #error "LESION_VERSION is set by the build"
 #endif
 
-static const double BLOCK_MADDS = 64e9; /* work of the intact network on one block */
+static const double BLOCK_MADDS = 64e9;    /* work of the intact network on one block */
+static const double LEAST_MEASURED = 1e12; /* multiply-adds a worker, some 20 s, from which on layers are measured */
+static const double MEASURE_S = 1;
 enum { LEAST_BLOCK = 8, GREATEST_BLOCK = 256 };
 
 int32_t lsn_sweep_block_images(const lsn_plan *plan)
@@ -132,22 +134,42 @@ static bool prepare_means(const lsn_plan *plan, const lsn_ranks *ranks, lsn_comp
     return ok;
 }
 
+/* What evaluations cost: predicted; or, where the study is long enough to pay for a measurement, measured by the first
+ * rank that computes, the others taking over its figures. Collective. */
+static bool find_costs(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_method method,
+                       lsn_costs *costs, lsn_error *err)
+{
+    const int measures = ranks->size == 1 ? 0 : 1, workers = ranks->size == 1 ? 1 : ranks->size - 1;
+    double work = 0;
+    *costs = lsn_costs_predict(plan->model, method);
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        work += plan->images.count * lsn_costs_of(costs, plan->model, &plan->evaluations[e].ablation);
+    if (work / workers < LEAST_MEASURED)
+        return true;
+    lsn_error unmeasured; /* the prediction will do */
+    if (ranks->rank == measures && !lsn_compute_measure(compute, MEASURE_S, costs, &unmeasured))
+        *costs = lsn_costs_predict(plan->model, method);
+    if (ranks->launched)
+        LSN_MPI(MPI_Bcast(costs, sizeof *costs, MPI_BYTE, measures, MPI_COMM_WORLD));
+    return true;
+}
+
 static lsn_code coordinate(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
-                           const lsn_sweep_options *options, lsn_error *err)
+                           const lsn_sweep_options *options, const lsn_costs *costs, lsn_error *err)
 {
     lsn_code code = LSN_FAILED;
     if (ranks->size == 1) {
         lsn_alone *alone = lsn_alone_create(plan, compute, err);
         if (alone != NULL) {
             lsn_crew crew = lsn_alone_crew(alone);
-            code = lsn_coordinate(plan, store, &crew, options, err);
+            code = lsn_coordinate(plan, store, &crew, options, costs, err);
         }
         lsn_alone_destroy(alone);
     } else {
         lsn_workers *workers = lsn_workers_create(ranks, err);
         if (workers != NULL) {
             lsn_crew crew = lsn_workers_crew(workers);
-            code = lsn_coordinate(plan, store, &crew, options, err);
+            code = lsn_coordinate(plan, store, &crew, options, costs, err);
         }
         lsn_workers_destroy(workers);
     }
@@ -173,9 +195,11 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sw
     ok = ok && list_hosts(ranks, &hosts, err);
     ok = lsn_ranks_agree(ranks, ok && (!first || record_begin(store, ranks, options, hosts.data, err)));
     ok = ok && lsn_ranks_agree(ranks, prepare_means(plan, ranks, compute, store, err));
+    lsn_costs costs;
+    ok = ok && lsn_ranks_agree(ranks, find_costs(plan, ranks, compute, options->method, &costs, err));
     lsn_code code = err->code;
     if (ok)
-        code = first                                 ? coordinate(plan, ranks, compute, store, options, err)
+        code = first                                 ? coordinate(plan, ranks, compute, store, options, &costs, err)
                : lsn_worker_loop(plan, compute, err) ? LSN_OK
                                                      : err->code;
     else if (first && store != NULL)

@@ -11,7 +11,7 @@
 enum {
     FIRST_UNIT = 8,          /* evaluations in a unit while no speed is known */
     END_SHARE = 3,           /* towards the end a unit is 1/END_SHARE of an equal share of what is left */
-    LEAST_PASSES = 8,        /* least cost of a unit, in passes of the intact network ... */
+    LEAST_PASSES = 16,       /* least cost of a unit, in passes of the intact network ... */
     LEAST_PASSES_AT_END = 2, /* ... and towards the end */
 };
 

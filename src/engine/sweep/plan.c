@@ -169,7 +169,7 @@ static bool take_all(engine_sweep *sweep, const needs *need, ledger *taken, lsn_
 }
 
 /* The largest stacks and sub-block that the memory has room for. */
-static bool plan_memory(engine_sweep *sweep, size_t memory_bytes, const needs *need, lsn_error *err)
+static bool plan_memory(engine_sweep *sweep, const lsn_engine_options *options, const needs *need, lsn_error *err)
 {
     const lsn_model *model = sweep->engine->model;
     const int wanted = (int)larger(CACHE_BYTES / (sizeof(float) * (need->rolled / 2)), LEAST_SUB_BLOCK);
@@ -178,16 +178,16 @@ static bool plan_memory(engine_sweep *sweep, size_t memory_bytes, const needs *n
         plan_queues(sweep, most);
         sweep->sub_block = wanted < most ? wanted : most;
         sweep->step_images = sweep->sub_block;
-        ledger taken = {.count_only = true, .bytes = sweep_weights_bytes(sweep)};
+        ledger taken = {.count_only = true, .bytes = options->besides_bytes + sweep_weights_bytes(sweep)};
         take_all(sweep, need, &taken, err);
         bytes = taken.bytes;
-        if (memory_bytes == 0 || bytes <= memory_bytes)
+        if (options->memory_bytes == 0 || bytes <= options->memory_bytes)
             return true;
     }
     return lsn_fail(err, LSN_USAGE,
-                    "%zu bytes of memory are too few for %s at %dx%d: give %zu (%zu of them for weights)", memory_bytes,
-                    model->path == NULL ? "the network" : model->path, model->input_h, model->input_w, bytes,
-                    sweep_weights_bytes(sweep));
+                    "%zu bytes of memory are too few for %s at %dx%d: give %zu (%zu of them for weights)",
+                    options->memory_bytes, model->path == NULL ? "the network" : model->path, model->input_h,
+                    model->input_w, bytes, sweep_weights_bytes(sweep));
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
@@ -200,7 +200,7 @@ static bool prepare(engine_sweep *sweep, const lsn_engine_options *options, lsn_
     sweep_describe_layers(sweep);
     sweep->workspace_bytes = find_workspace(sweep);
     const needs need = find_needs(sweep);
-    return plan_memory(sweep, options->memory_bytes, &need, err) && take_all(sweep, &need, &(ledger){0}, err) &&
+    return plan_memory(sweep, options, &need, err) && take_all(sweep, &need, &(ledger){0}, err) &&
            sweep_pack_weights(sweep, err);
 }
 
