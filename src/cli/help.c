@@ -30,7 +30,8 @@ static const struct {
              "Counts the jobs of a study and the work they need, and estimates the time by a\n"
              "measurement of about a second on this machine. Nothing is run or stored.\n\n"
              "  --ranks N,...     numbers of worker ranks to estimate for; default: 1,2,4,...,64\n"
-             "  --jobs            list the jobs instead, one a line\n" SET_HELP HELP_HELP},
+             "  --jobs            list the jobs instead, one a line; reads all images, which the keys cover\n" SET_HELP
+                 HELP_HELP},
     {"eval", "usage: lesion eval STUDY [OPTION]...\n\n"
              "Evaluates one ablation (none given: the intact network) on the study's images and\n"
              "prints its metrics. Nothing is stored.\n\n"

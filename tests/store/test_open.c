@@ -167,6 +167,24 @@ static void refuses_another_programs_database(void **state)
     assert_int_equal(err.code, LSN_INVALID);
 }
 
+static void what_is_left_out_is_recorded(void **state)
+{
+    fixture *f = *state;
+    char dog[] = "dog/1.jpg", dog_reason[] = "photos/dog/1.jpg: is cut short";
+    char elk[] = "elk/2.png", elk_reason[] = "photos/elk/2.png: is empty";
+    lsn_skipped skipped[] = {{3, false, dog, dog_reason}, {4, true, elk, elk_reason}};
+    f->plan.skipped = skipped;
+    f->plan.n_skipped = 2;
+    lsn_store_close(fixture_store(f, 4));
+    fixture_expect(f, "SELECT path, calibration, class, reason FROM skipped_image ORDER BY path",
+                   "dog/1.jpg|0|3|photos/dog/1.jpg: is cut short\nelk/2.png|1|4|photos/elk/2.png: is empty\n");
+    f->plan.skipped = skipped + 1;
+    f->plan.n_skipped = 1;
+    lsn_store_close(fixture_store(f, 4)); /* the last run counts */
+    fixture_expect(f, "SELECT path FROM skipped_image", "elk/2.png\n");
+    f->plan.n_skipped = 0;
+}
+
 static void refuses_another_schema_version(void **state)
 {
     fixture *f = *state;
@@ -380,6 +398,7 @@ int main(void)
         TEST(one_store_at_a_time),
         TEST(refuses_what_is_no_database),
         TEST(refuses_another_programs_database),
+        TEST(what_is_left_out_is_recorded),
         TEST(refuses_another_schema_version),
         TEST(an_empty_file_is_a_new_one),
         TEST(a_damaged_file_is_said_to_be_so),
