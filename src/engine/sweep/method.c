@@ -84,7 +84,7 @@ lsn_conv_method sweep_step_method(const lsn_layer *layer, int channels)
 int sweep_full_stack(const lsn_layer *layer)
 {
     if (layer->kind == LSN_FC)
-        return SWEEP_FULL_ROWS;
+        return SWEEP_MOST_STACK;
     lsn_conv_method method = sweep_conv_method(layer);
     int side = method == LSN_CONV_DIRECT ? 1 : method == LSN_CONV_F4 ? 4 : method == LSN_CONV_F6 ? 6 : 7;
     int grains = tiles(layer, side);

@@ -88,8 +88,7 @@ typedef struct sweep_request {
 
 enum {
     SWEEP_FULL_TILES = 112, /* Winograd tiles, or pixels of tiny maps, that fill a kernel's block */
-    SWEEP_FULL_ROWS = 256,  /* rows for which a fully connected layer reads its weights once */
-    SWEEP_MOST_STACK = 256  /* inputs stacked at most */
+    SWEEP_MOST_STACK = 252  /* inputs stacked at most: rows for which a fully connected layer reads its weights once */
 };
 
 /* Inputs after which a layer's kernel has full blocks. */
