@@ -1,7 +1,8 @@
 /* The machine's arithmetic limit on one core: a chain of fused multiply-adds in registers, and OpenBLAS's sgemm.
  *
- * usage: bench_peak      commands on stdin: "peak"; each is answered by one line of JSON, in GFLOP/s (a multiply-add is
- *                        two operations).
+ * usage: bench_peak      commands on stdin, each answered by one line of JSON, in GFLOP/s (a multiply-add is two
+ *                        operations): "peak", the best of some short runs; "sustain SECONDS", the chain's average over
+ *                        that time on the clock.
  */
 #include "lesion/base.h"
 
@@ -97,6 +98,16 @@ static double measure_chain(const chain *c)
     return best;
 }
 
+static double sustain_chain(const chain *c, double seconds)
+{
+    volatile float factor = 1.0F, kept = 0.0F;
+    double began = lsn_now_s(), took = 0.0;
+    int64_t runs = 0;
+    for (; c->run != NULL && took < seconds; took = lsn_now_s() - began, runs++)
+        kept += c->run(factor);
+    return runs == 0 ? 0.0 : 2e-9 * CHAINS * STEPS * c->floats * (double)runs / took;
+}
+
 /* ---- sgemm --------------------------------------------------------------------------------------------------- */
 
 typedef struct square {
@@ -149,6 +160,12 @@ int main(void)
     fflush(stdout);
     char line[64];
     while (ok && fgets(line, sizeof line, stdin) != NULL) {
+        double seconds = 0.0;
+        if (sscanf(line, "sustain %lf", &seconds) == 1) {
+            printf("{\"chain\": %.2f}\n", sustain_chain(&widest, seconds));
+            fflush(stdout);
+            continue;
+        }
         ok = strcmp(line, "peak\n") == 0 || lsn_fail(&err, LSN_USAGE, "unknown command: %s", line);
         if (ok)
             printf("{\"chain\": %.2f, \"sgemm\": %.2f}\n", measure_chain(&widest), measure_sgemm(&s));

@@ -35,12 +35,15 @@ class Peer:
             said = open(self.log).read().strip().splitlines()[-3:]
             raise PeerFailed(f'{self.name}: {line.strip() or "died"} {" / ".join(said)}') from None
 
-    def ask(self, *words):
+    def tell(self, *words):
         try:
             self.process.stdin.write(' '.join(str(w) for w in words) + '\n')
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # answer() says what happened
+
+    def ask(self, *words):
+        self.tell(*words)
         return self.answer()
 
     def close(self):
