@@ -56,10 +56,12 @@ typedef struct lsn_model {
  * it; a network that was trained with another one comes out slightly different. */
 #define LSN_NORM_EPSILON 1e-5
 
-/* Reads a weights file: safetensors, or a checkpoint of torch.save (its zip format) with a state dict, plain or under
- * the key state_dict, model_state_dict, model or net. The format is told by the content. Names may all begin with
- * "module.", "_orig_mod.", "model." or "net.". Nothing in a file is executed. F32, F16, BF16 and F64 (rounded to F32)
- * are read; F32 stays mapped, so the file must not be overwritten while the model lives, only replaced.
+/* Reads a weights file: safetensors, or a checkpoint of torch.save with a state dict, plain or under the key
+ * state_dict, model_state_dict, model or net; both the zip that torch.save writes since PyTorch 1.6, and what it wrote
+ * from 0.1.10 on until then, as torchvision's VGGs of 2017 are (vgg19-dcbb9e9d.pth). The format is told by the content.
+ * Names may all begin with "module.", "_orig_mod.", "model." or "net.". Nothing in a file is executed. F32, F16, BF16
+ * and F64 (rounded to F32) are read. F32 stays mapped where it is aligned and in order, so the file must not be
+ * overwritten while the model lives, only replaced; in the old format, which aligns nothing, it mostly is copied.
  *
  * Convolutions are features.N, fully connected layers classifier.N, or a single one classifier (torchvision's names),
  * or pre_logits.fc1, pre_logits.fc2 and head.fc (timm's). timm's slides the fully connected layers over a map that is

@@ -7,10 +7,10 @@
 
 bool lsn_safetensors_read(lsn_weights *weights, lsn_error *err);
 
-/* A zip of torch.save or of TorchScript, or an older format of torch.save. */
+/* What torch.save writes or wrote, or a TorchScript archive. */
 bool lsn_checkpoint_recognise(const lsn_file *file);
-/* Reads the state dict of a checkpoint; all other formats that lsn_checkpoint_recognise knows are refused with the
- * line that converts them. */
+/* Reads the state dict of a checkpoint (zip, or what was before it). The tar of PyTorch's first months, TorchScript and
+ * whole pickled models are refused with the line that converts them. */
 bool lsn_checkpoint_read(lsn_weights *weights, lsn_error *err);
 
 #endif

@@ -1,11 +1,9 @@
 /* The instructions. Their codes and operands are those of Python's pickletools, which documents them. */
 #include "model/pickle.h"
 
-#include "model/pickle_globals.h"
 #include "model/pickle_machine.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { LOWEST_PROTOCOL = 2, HIGHEST_PROTOCOL = 5, FRAME_BYTES = 8, WHOLE_BYTES = 8 };
 
@@ -17,6 +15,11 @@ typedef bool instruction(lsn_machine *m, int operand);
 static bool push_plain(lsn_machine *m, int kind)
 {
     return machine_push_new(m, (lsn_pickle_value){.kind = (uint8_t)kind});
+}
+
+static bool push_bool(lsn_machine *m, int value)
+{
+    return machine_push_new(m, (lsn_pickle_value){.kind = LSN_PICKLE_BOOL, .as.number = value});
 }
 
 static bool push_container(lsn_machine *m, int kind)
@@ -53,6 +56,27 @@ static bool push_long(lsn_machine *m, int count_bytes)
     for (uint64_t i = count; i-- > 0;)
         number = number << 8 | taken[i];
     return machine_push_new(m, (lsn_pickle_value){.kind = LSN_PICKLE_INT, .as.number = (int64_t)number});
+}
+
+/* A line of digits: Python 2's way with whole numbers of more than 32 bits. */
+static bool push_line(lsn_machine *m, int unused)
+{
+    (void)unused;
+    enum { MOST_DIGITS = 18 }; /* of which any number fits */
+    size_t bytes;
+    const unsigned char *line = machine_take_line(m, &bytes);
+    if (line == NULL)
+        return false;
+    bool negative = bytes > 0 && line[0] == '-';
+    int64_t number = 0;
+    if (bytes == negative || bytes > MOST_DIGITS)
+        return machine_damaged(m, "a line should be a whole number of 1 to 18 characters");
+    for (size_t i = negative; i < bytes; i++) {
+        if (line[i] < '0' || line[i] > '9')
+            return machine_damaged(m, "a line should be a whole number of 1 to 18 characters");
+        number = 10 * number + (line[i] - '0');
+    }
+    return machine_push_new(m, (lsn_pickle_value){.kind = LSN_PICKLE_INT, .as.number = negative ? -number : number});
 }
 
 static bool push_float(lsn_machine *m, int bytes)
@@ -195,12 +219,9 @@ static bool push_global(lsn_machine *m, int unused)
     const char *lines[2];
     size_t bytes[2];
     for (int i = 0; i < 2; i++) {
-        lines[i] = (const char *)m->pickle->data + m->at;
-        const char *end = memchr(lines[i], '\n', m->bytes - m->at);
-        if (end == NULL)
-            return machine_damaged(m, "is cut short");
-        bytes[i] = (size_t)(end - lines[i]);
-        m->at += bytes[i] + 1;
+        lines[i] = (const char *)machine_take_line(m, &bytes[i]);
+        if (lines[i] == NULL)
+            return false;
     }
     return machine_global(m, lines[0], bytes[0], lines[1], bytes[1]);
 }
@@ -241,7 +262,7 @@ static bool begin_frame(lsn_machine *m, int bytes)
     uint64_t length;
     if (!machine_take_number(m, bytes, &length))
         return false;
-    return length <= m->bytes - m->at || machine_damaged(m, "is cut short");
+    return length <= m->bytes - m->at || machine_cut(m);
 }
 
 static bool set_protocol(lsn_machine *m, int bytes)
@@ -257,6 +278,7 @@ static bool stop(lsn_machine *m, int unused)
 {
     (void)unused;
     m->stopped = true;
+    m->pickle->bytes = m->at;
     return machine_pop(m, &m->pickle->root) && (m->depth == 0 || machine_damaged(m, "values are left over"));
 }
 
@@ -268,13 +290,14 @@ static const struct {
     [0x95] = {begin_frame, FRAME_BYTES},
     ['.'] = {stop, 0},
     ['N'] = {push_plain, LSN_PICKLE_NONE},
-    [0x88] = {push_plain, LSN_PICKLE_BOOL},
-    [0x89] = {push_plain, LSN_PICKLE_BOOL},
+    [0x88] = {push_bool, true},
+    [0x89] = {push_bool, false},
     ['K'] = {push_int, 1},
     ['M'] = {push_int, 2},
     ['J'] = {push_int_32, 4},
     [0x8a] = {push_long, 1},
     [0x8b] = {push_long, 4},
+    ['I'] = {push_line, 0},
     ['G'] = {push_float, 8},
     ['X'] = {push_text, 4},
     [0x8c] = {push_text, 1},
@@ -317,23 +340,21 @@ static bool run(lsn_machine *m)
             return false;
         if (instructions[*code].run == NULL)
             return lsn_fail(m->err, LSN_INVALID,
-                            "%s: data.pkl at byte %zu: has the instruction 0x%02x, which torch.save does not write; "
+                            "%s: %s at byte %zu: has the instruction 0x%02x, which torch.save does not write; "
                             "write the checkpoint again with torch.save",
-                            m->path, m->at - 1, (unsigned)*code);
+                            m->path, m->name, m->at - 1, (unsigned)*code);
         if (!instructions[*code].run(m, instructions[*code].operand))
             return false;
     }
     return true;
 }
 
-bool lsn_pickle_read(lsn_pickle *pickle, const unsigned char *data, size_t bytes, const char *path, lsn_error *err)
+bool lsn_pickle_read(lsn_pickle *pickle, const unsigned char *data, size_t bytes, const char *path, const char *name,
+                     lsn_error *err)
 {
     *pickle = (lsn_pickle){.data = data};
-    if (bytes > LSN_PICKLE_LARGEST)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: data.pkl has %zu bytes, but at most %zu are read: keep the state dict alone", path, bytes,
-                        LSN_PICKLE_LARGEST);
-    lsn_machine m = {.pickle = pickle, .path = path, .bytes = bytes, .err = err};
+    lsn_machine m = {.pickle = pickle, .path = path, .name = name, .err = err};
+    m.bytes = bytes < LSN_PICKLE_LARGEST ? bytes : LSN_PICKLE_LARGEST;
     bool ok = run(&m);
     free(m.stack);
     free(m.memo);
@@ -347,9 +368,4 @@ void lsn_pickle_finish(lsn_pickle *pickle)
     free(pickle->values);
     free(pickle->links);
     *pickle = (lsn_pickle){0};
-}
-
-const lsn_dtype *lsn_pickle_dtype(const lsn_pickle_value *storage)
-{
-    return lsn_global_dtype(storage->global);
 }

@@ -7,8 +7,10 @@
 typedef enum lsn_global_role {
     LSN_GLOBAL_DICT,      /* makes a dict of nothing */
     LSN_GLOBAL_SIZE,      /* makes a tuple of a tuple */
-    LSN_GLOBAL_TENSOR,    /* makes a tensor of a storage, an offset, sizes and strides */
+    LSN_GLOBAL_TENSOR,    /* makes a tensor of a storage, an offset, sizes, strides, and what does not matter here */
+    LSN_GLOBAL_TENSOR_V1, /* makes a tensor of a storage, an offset, sizes and strides alone (until PyTorch 0.3) */
     LSN_GLOBAL_PARAMETER, /* makes a tensor of a tensor */
+    LSN_GLOBAL_CLASS,     /* makes a tensor of a tensor, or of nothing one that is filled later (until PyTorch 0.1) */
     LSN_GLOBAL_STORAGE,   /* names the type of a storage; makes nothing */
 } lsn_global_role;
 

@@ -1,22 +1,45 @@
 #include "model/pickle_machine.h"
 
 #include <assert.h>
+#include <string.h>
 
 bool machine_damaged(lsn_machine *m, const char *what)
 {
-    return lsn_fail(m->err, LSN_INVALID, "%s: data.pkl at byte %zu: %s; write the checkpoint again with torch.save",
-                    m->path, m->at, what);
+    return lsn_fail(m->err, LSN_INVALID, "%s: %s at byte %zu: %s; write the checkpoint again with torch.save", m->path,
+                    m->name, m->at, what);
+}
+
+bool machine_cut(lsn_machine *m)
+{
+    if (m->bytes < LSN_PICKLE_LARGEST)
+        return machine_damaged(m, "is cut short");
+    return lsn_fail(m->err, LSN_INVALID,
+                    "%s: %s is damaged, or longer than %zu bytes, the most that are read: keep the state dict alone",
+                    m->path, m->name, LSN_PICKLE_LARGEST);
 }
 
 const unsigned char *machine_take(lsn_machine *m, uint64_t bytes)
 {
     if (bytes > m->bytes - m->at) {
-        machine_damaged(m, "is cut short");
+        machine_cut(m);
         return NULL;
     }
     const unsigned char *taken = m->pickle->data + m->at;
     m->at += (size_t)bytes;
     return taken;
+}
+
+const unsigned char *machine_take_line(lsn_machine *m, size_t *bytes)
+{
+    const unsigned char *line = m->pickle->data + m->at;
+    const unsigned char *end = m->at < m->bytes ? memchr(line, '\n', m->bytes - m->at) : NULL;
+    if (end == NULL) {
+        machine_cut(m);
+        return NULL;
+    }
+    *bytes = (size_t)(end - line);
+    m->at += *bytes + 1;
+    return line;
 }
 
 bool machine_take_number(lsn_machine *m, int bytes, uint64_t *number)
@@ -65,15 +88,6 @@ bool machine_pop(lsn_machine *m, lsn_pickle_ref *ref)
     if (m->depth == 0 || m->stack[m->depth - 1] == MACHINE_MARK)
         return machine_damaged(m, "a value is missing");
     *ref = m->stack[--m->depth];
-    return true;
-}
-
-bool machine_top(lsn_machine *m, lsn_pickle_kind kind, const char *what, lsn_pickle_ref *ref)
-{
-    if (m->depth == 0 || m->stack[m->depth - 1] == MACHINE_MARK ||
-        machine_value(m, m->stack[m->depth - 1])->kind != kind)
-        return machine_damaged(m, what);
-    *ref = m->stack[m->depth - 1];
     return true;
 }
 

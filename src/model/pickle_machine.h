@@ -5,11 +5,11 @@
 #include "model/pickle.h"
 
 typedef struct lsn_machine {
-    lsn_pickle *pickle; /* the values made so far */
-    const char *path;
-    size_t at, bytes;      /* of the program */
-    lsn_pickle_ref *stack; /* values, and marks */
-    lsn_pickle_ref *memo;  /* values by the number they were given; MACHINE_NOTHING where none was */
+    lsn_pickle *pickle;      /* the values made so far */
+    const char *path, *name; /* of the file, and of the pickle in it */
+    size_t at, bytes;        /* of the program, of which no more are read */
+    lsn_pickle_ref *stack;   /* values, and marks */
+    lsn_pickle_ref *memo;    /* values by the number they were given; MACHINE_NOTHING where none was */
     size_t depth, stack_room, memo_count, memo_room;
     bool stopped;
     lsn_error *err;
@@ -21,10 +21,14 @@ typedef struct lsn_machine {
 
 /* All that return bool (or NULL) have set *m->err where they fail. */
 
-/* Fails with "FILE: data.pkl at byte N: WHAT". */
+/* Fails with "FILE: NAME at byte N: WHAT". */
 bool machine_damaged(lsn_machine *m, const char *what);
+/* Fails where the program goes on behind the last byte that is read. */
+bool machine_cut(lsn_machine *m);
 /* The next bytes of the program; NULL where there are fewer. */
 const unsigned char *machine_take(lsn_machine *m, uint64_t bytes);
+/* The bytes up to the next end of a line, which is taken too; NULL where there is none. */
+const unsigned char *machine_take_line(lsn_machine *m, size_t *bytes);
 /* A whole number of 1 to 8 of the program's next bytes, without sign. */
 bool machine_take_number(lsn_machine *m, int bytes, uint64_t *number);
 
@@ -35,8 +39,6 @@ bool machine_push(lsn_machine *m, lsn_pickle_ref ref);
 bool machine_push_new(lsn_machine *m, lsn_pickle_value value);
 /* Fails where the stack is empty or ends in a mark. */
 bool machine_pop(lsn_machine *m, lsn_pickle_ref *ref);
-/* The value on top, of that kind; it stays. */
-bool machine_top(lsn_machine *m, lsn_pickle_kind kind, const char *what, lsn_pickle_ref *ref);
 /* Where the values after the last mark begin. */
 bool machine_find_mark(lsn_machine *m, size_t *first);
 /* Appends the stack's values from `first` on to the items of `to`, and takes them off the stack. */
@@ -52,7 +54,7 @@ bool machine_global(lsn_machine *m, const char *module, size_t module_bytes, con
 bool machine_reduce(lsn_machine *m);
 /* Pops a persistent id, a tuple that describes a storage; pushes the storage. */
 bool machine_persistent(lsn_machine *m);
-/* Pops the attributes of an object, which are of no interest. */
+/* Pops what the object below is filled with, or its attributes, which are of no interest. */
 bool machine_build(lsn_machine *m);
 
 #endif

@@ -34,7 +34,13 @@ static void check_value(const lsn_pickle *pickle, const lsn_pickle_value *value,
         check_items(pickle, value);
         break;
     case LSN_PICKLE_STORAGE:
-        assert(value->as.storage.key < pickle->n_values && value->as.storage.elements < pickle->n_values);
+        assert(values[value->as.storage.key].kind == LSN_PICKLE_TEXT);
+        assert(values[value->as.storage.elements].kind == LSN_PICKLE_INT);
+        assert((value->as.storage.view_offset == LSN_PICKLE_END) ==
+               (value->as.storage.view_elements == LSN_PICKLE_END));
+        if (value->as.storage.view_offset != LSN_PICKLE_END)
+            assert(values[value->as.storage.view_offset].kind == LSN_PICKLE_INT &&
+                   values[value->as.storage.view_elements].kind == LSN_PICKLE_INT);
         assert(lsn_pickle_dtype(value) != NULL);
         break;
     case LSN_PICKLE_TENSOR:
@@ -53,8 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lsn_pickle pickle;
     lsn_error err = {0};
     fuzz_allow(1 << 16, 128, size);
-    if (lsn_pickle_read(&pickle, data, size, "file.pth", &err)) {
-        assert(pickle.root < pickle.n_values);
+    if (lsn_pickle_read(&pickle, data, size, "file.pth", "data.pkl", &err)) {
+        assert(pickle.root < pickle.n_values && pickle.bytes <= size);
         for (size_t i = 0; i < pickle.n_values; i++)
             check_value(&pickle, &pickle.values[i], size);
     } else

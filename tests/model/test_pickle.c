@@ -22,14 +22,14 @@ static void refused_bytes(const char *data, size_t bytes, const char *text)
     lsn_error err = {0};
     unsigned char *copy = malloc(bytes + (bytes == 0));
     memcpy(copy, data, bytes);
-    bool read = lsn_pickle_read(&pickle, copy, bytes, path, &err);
+    bool read = lsn_pickle_read(&pickle, copy, bytes, path, "data.pkl", &err);
     if (read || strstr(err.text, text) == NULL)
         fail_msg("expected \"%s\" in: %s", text, read ? "(it was read)" : err.text);
     assert_int_equal(err.code, LSN_INVALID);
     assert_non_null(strstr(err.text, path));
     assert_null(strchr(err.text, '\n'));
     assert_null(pickle.values);
-    assert_false(lsn_pickle_read(&pickle, copy, bytes, path, NULL));
+    assert_false(lsn_pickle_read(&pickle, copy, bytes, path, "data.pkl", NULL));
     free(copy);
 }
 
@@ -40,7 +40,7 @@ static lsn_pickle read_bytes(const char *data, size_t bytes)
 {
     lsn_pickle pickle;
     lsn_error err = {0};
-    if (!lsn_pickle_read(&pickle, (const unsigned char *)data, bytes, path, &err))
+    if (!lsn_pickle_read(&pickle, (const unsigned char *)data, bytes, path, "data.pkl", &err))
         fail_msg("%s", err.text);
     return pickle;
 }
@@ -106,6 +106,39 @@ static void long_integers_are_read(void **state)
     is_int("\x8b\x04\0\0\0\xff\xff\xff\x7f.", 10, INT32_MAX);
     lsn_pickle pickle = READ("\x8a\x09\0\0\0\0\0\0\0\0\x40.");
     assert_int_equal(root(&pickle)->kind, LSN_PICKLE_NUMBER);
+    lsn_pickle_finish(&pickle);
+}
+
+static void lines_of_digits_are_read(void **state)
+{
+    (void)state;
+    is_int("I140213456789012\n.", 18, 140213456789012);
+    is_int("I-7\n.", 5, -7);
+    is_int("I00\n.", 5, 0); /* False, of the first protocols */
+    is_int("I999999999999999999\n.", 21, 999999999999999999);
+    REFUSED("I9999999999999999999\n.", "whole number");
+    REFUSED("I\n.", "whole number");
+    REFUSED("I-\n.", "whole number");
+    REFUSED("I1x\n.", "whole number");
+    REFUSED("I12", "cut short");
+}
+
+static void booleans_keep_their_value(void **state)
+{
+    (void)state;
+    lsn_pickle pickle = READ("\x88\x89\x86.");
+    assert_int_equal(item(&pickle, root(&pickle), 0)->as.number, 1);
+    assert_int_equal(item(&pickle, root(&pickle), 1)->as.number, 0);
+    lsn_pickle_finish(&pickle);
+}
+
+/* Pickles may follow one another. */
+static void a_pickle_ends_where_it_says(void **state)
+{
+    (void)state;
+    lsn_pickle pickle = READ("K\7.K\x08.");
+    assert_int_equal(pickle.bytes, 3);
+    assert_int_equal(root(&pickle)->as.number, 7);
     lsn_pickle_finish(&pickle);
 }
 
@@ -183,6 +216,100 @@ static void objects_of_the_state_dict_are_plain(void **state)
     lsn_pickle_finish(&pickle);
 }
 
+static void storages_may_be_parts(void **state)
+{
+    (void)state;
+    lsn_pickle pickle = READ("(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0aX\3\0\0\0cpuK\x09NtQ.");
+    assert_int_equal(root(&pickle)->as.storage.view_offset, LSN_PICKLE_END);
+    lsn_pickle_finish(&pickle);
+    pickle = READ("(U\7storagectorch\nFloatStorage\nU\1aU\3cpuK\x09U\1bK\2K\3\x87tQ.");
+    const lsn_pickle_value *storage = root(&pickle);
+    is_text(&pickle, &pickle.values[storage->as.storage.key], "a");
+    assert_int_equal(pickle.values[storage->as.storage.elements].as.number, 9);
+    assert_int_equal(pickle.values[storage->as.storage.view_offset].as.number, 2);
+    assert_int_equal(pickle.values[storage->as.storage.view_elements].as.number, 3);
+    lsn_pickle_finish(&pickle);
+#define VIEW(view) "(U\7storagectorch\nFloatStorage\nU\1aU\3cpuK\x09" view "tQ."
+    REFUSED(VIEW("K\1"), "does not describe a storage");
+    REFUSED(VIEW("U\1bK\2\x86"), "does not describe a storage");
+    REFUSED(VIEW("U\1bNK\3\x87"), "does not describe a storage");
+    REFUSED(VIEW("U\1bK\2N\x87"), "does not describe a storage");
+    REFUSED(VIEW("NN"), "does not describe a storage");
+}
+
+/* Every way in which PyTorch once wrote a tensor. */
+static void old_tensors_are_described(void **state)
+{
+    (void)state;
+#define PARTS STORAGE "K\1K\2K\3\x86K\3K\1\x86"
+#define FILLED "ctorch\nFloatTensor\n)R(" PARTS "tb"
+    static const struct {
+        const char *data;
+        size_t bytes;
+    } ways[] = {
+#define WAY(text) {text, sizeof(text) - 1}
+        WAY("ctorch._utils\n_rebuild_tensor\n(" PARTS "tR."),
+        WAY(FILLED "."),
+        WAY("ctorch.cuda\nHalfTensor\n)\x81(" PARTS "tb."),
+        WAY("ctorch.nn.parameter\nParameter\n)\x81(" FILLED "N}\x88\x89tb."),
+        WAY("ctorch.nn.parameter\nParameter\n" FILLED "\x85R\x88\x89}\x87"
+            "b."),
+        WAY("ctorch.nn.parameter\nParameter\n" FILLED "\x88\x86R."),
+        WAY("ctorch.autograd.variable\nVariable\n" FILLED "\x85\x81\x88\x89}\x87"
+            "b."),
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        lsn_pickle pickle = read_bytes(ways[i].data, ways[i].bytes);
+        const lsn_pickle_value *tensor = root(&pickle);
+        assert_int_equal(tensor->kind, LSN_PICKLE_TENSOR);
+        assert_int_equal(pickle.values[tensor->as.tensor.offset].as.number, 1);
+        assert_int_equal(item(&pickle, &pickle.values[tensor->as.tensor.size], 1)->as.number, 3);
+        assert_int_equal(item(&pickle, &pickle.values[tensor->as.tensor.stride], 0)->as.number, 3);
+        lsn_pickle_finish(&pickle);
+    }
+    lsn_pickle pickle = READ("ctorch\nFloatTensor\n)R.");
+    assert_int_equal(root(&pickle)->kind, LSN_PICKLE_UNFILLED);
+    lsn_pickle_finish(&pickle);
+    REFUSED("ctorch\nFloatTensor\n)R}b.", "is not filled");
+    REFUSED("ctorch\nFloatTensor\n)R(" STORAGE "K\1)NtbN.", "is not filled");
+    REFUSED("ctorch\nFloatTensor\n)R(NN}\x88\x89tb.", "is not filled");
+    REFUSED("ctorch\nFloatTensor\nK\4\x85R.", "a parameter is not described");
+    REFUSED("ctorch._utils\n_rebuild_tensor\n(" PARTS "\x89tR.", "a tensor is not described");
+    REFUSED("ctorch._utils\n_rebuild_tensor_v2\n(" PARTS "tR.", "a tensor is not described");
+    REFUSED(FILLED "}b.", "has attributes");
+}
+
+static void an_ordered_dict_may_be_made_of_pairs(void **state)
+{
+    (void)state;
+    lsn_pickle pickle = READ("ccollections\nOrderedDict\n]q\0(](U\1aK\1e](U\1bK\2ee\x85R}b.");
+    const lsn_pickle_value *dict = root(&pickle);
+    assert_int_equal(dict->kind, LSN_PICKLE_DICT);
+    assert_int_equal(dict->as.items.count, 4);
+    is_text(&pickle, item(&pickle, dict, 0), "a");
+    assert_int_equal(item(&pickle, dict, 1)->as.number, 1);
+    is_text(&pickle, item(&pickle, dict, 2), "b");
+    assert_int_equal(item(&pickle, dict, 3)->as.number, 2);
+    lsn_pickle_finish(&pickle);
+    pickle = READ("ccollections\nOrderedDict\n](](U\1aK\1ee\x85RU\1bK\2s."); /* and then be added to */
+    assert_int_equal(root(&pickle)->as.items.count, 4);
+    assert_int_equal(item(&pickle, root(&pickle), 3)->as.number, 2);
+    lsn_pickle_finish(&pickle);
+    pickle = READ("ccollections\nOrderedDict\n]\x85R.");
+    assert_int_equal(root(&pickle)->kind, LSN_PICKLE_DICT);
+    assert_int_equal(root(&pickle)->as.items.count, 0);
+    lsn_pickle_finish(&pickle);
+    REFUSED("ccollections\nOrderedDict\n](K\1e\x85R.", "not made of pairs");
+    REFUSED("ccollections\nOrderedDict\n](](K\1ee\x85R.", "not made of pairs");
+    REFUSED("ccollections\nOrderedDict\n}\x85R.", "made of other arguments");
+    REFUSED("ccollections\nOrderedDict\n]]\x86R.", "made of other arguments");
+    REFUSED("ccollections\nOrderedDict\n](](K\1K\2eeq\0\x85Rccollections\nOrderedDict\nh\0\x85R.",
+            "made of other arguments");
+    pickle = READ("ccollections\nOrderedDict\n]q\0(h\0h\0e\x85R."); /* a list of itself, twice: any dict will do */
+    assert_int_equal(root(&pickle)->kind, LSN_PICKLE_DICT);
+    lsn_pickle_finish(&pickle);
+}
+
 static void nothing_of_pythons_is_called(void **state)
 {
     (void)state;
@@ -191,6 +318,8 @@ static void nothing_of_pythons_is_called(void **state)
             "cposix\nsystem\n.",
             "whole pickled object of class posix.system");
     REFUSED("ctorchvision.models.vgg\nVGG\n)\x81.", ".state_dict()");
+    REFUSED("(X\6\0\0\0modulectorchvision.models.vgg\nVGG\nNNtQ.",
+            "whole pickled object of class torchvision.models.vgg.VGG");
     REFUSED("}X\1\0\0\0acbuiltins\neval\n.", "holds an object of builtins.eval");
     REFUSED("}X\1\0\0\0acbuiltins\neval\n.", "weights_only=False)['state_dict']");
     REFUSED("}\x8c\x08"
@@ -209,7 +338,7 @@ static void nothing_of_pythons_is_called(void **state)
     REFUSED("\x82\1.", "instruction 0x82");         /* EXT1 */
     REFUSED("\x92.", "instruction 0x92");           /* NEWOBJ_EX */
     REFUSED("P1\n.", "instruction 0x50");           /* PERSID */
-    REFUSED("I1\n.", "instruction 0x49");           /* text of protocol 0 */
+    REFUSED("F1\n.", "instruction 0x46");           /* text of protocol 0 */
     REFUSED("\x97.", "instruction 0x97");           /* NEXT_BUFFER */
     REFUSED("\0.", "instruction 0x00");
 }
@@ -228,8 +357,8 @@ static void calls_must_be_those_of_torch(void **state)
 {
     (void)state;
     REFUSED("K\1)R.", "is called that cannot be");
-    REFUSED("ccollections\nOrderedDict\nK\1\x85R.", "made of arguments");
-    REFUSED("ccollections\nOrderedDict\n]R.", "made of arguments");
+    REFUSED("ccollections\nOrderedDict\nK\1\x85R.", "made of other arguments");
+    REFUSED("ccollections\nOrderedDict\n]R.", "made of other arguments");
     REFUSED("ctorch\nSize\n)R.", "a Size");
     REFUSED("ctorch\nSize\nK\1\x85R.", "a Size");
     REFUSED("ctorch\nHalfStorage\n)R.", "without a persistent id");
@@ -249,7 +378,8 @@ static void calls_must_be_those_of_torch(void **state)
     REFUSED("(X\7\0\0\0storagectorch\nHalfStorage\nX\1\0\0\0aX\3\0\0\0cpuNtQ.", "does not describe a storage");
     REFUSED("K\1}b.", "has attributes");
     REFUSED("]}b.", "has attributes");
-    REFUSED("}b.", "has attributes");
+    REFUSED("}b.", "a value is missing");
+    REFUSED("(}b.", "a value is missing");
     REFUSED("K\1K\2\x93.", "a name is no text");
 }
 
@@ -322,11 +452,15 @@ static void deep_nesting_is_no_matter(void **state)
 static void size_is_bounded(void **state)
 {
     (void)state;
-    unsigned char *data = calloc(1, LSN_PICKLE_LARGEST + 1);
-    lsn_pickle pickle;
-    lsn_error err = {0};
-    assert_false(lsn_pickle_read(&pickle, data, LSN_PICKLE_LARGEST + 1, path, &err));
-    assert_non_null(strstr(err.text, "at most"));
+    static const char longest[] = "X\xfa\xff\xff\0"; /* with the end 16 MiB */
+    char *data = calloc(1, LSN_PICKLE_LARGEST + 1);
+    memcpy(data, longest, 5);
+    data[LSN_PICKLE_LARGEST - 1] = data[LSN_PICKLE_LARGEST] = '.';
+    lsn_pickle pickle = read_bytes(data, LSN_PICKLE_LARGEST + 1);
+    assert_int_equal(pickle.bytes, LSN_PICKLE_LARGEST);
+    lsn_pickle_finish(&pickle);
+    data[1] = (char)0xfb;
+    refused_bytes(data, LSN_PICKLE_LARGEST + 1, "longer than 16777216 bytes");
     free(data);
 }
 
@@ -335,10 +469,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_values_are_read),
         cmocka_unit_test(long_integers_are_read),
+        cmocka_unit_test(lines_of_digits_are_read),
+        cmocka_unit_test(booleans_keep_their_value),
+        cmocka_unit_test(a_pickle_ends_where_it_says),
         cmocka_unit_test(containers_are_filled),
         cmocka_unit_test(values_are_remembered),
         cmocka_unit_test(tensors_are_described),
         cmocka_unit_test(objects_of_the_state_dict_are_plain),
+        cmocka_unit_test(storages_may_be_parts),
+        cmocka_unit_test(old_tensors_are_described),
+        cmocka_unit_test(an_ordered_dict_may_be_made_of_pairs),
         cmocka_unit_test(nothing_of_pythons_is_called),
         cmocka_unit_test(a_long_name_is_cut),
         cmocka_unit_test(calls_must_be_those_of_torch),

@@ -81,20 +81,32 @@ static void checkpoints_are_read(void **state)
     is_chain("double.pth", "F64");
 }
 
+/* In the format of before PyTorch 1.6; the last as Python 2 and the PyTorch of 2017 wrote it. */
+static void old_checkpoints_are_read(void **state)
+{
+    (void)state;
+    is_chain("legacy.pth", "F32");
+    is_vgg("legacy_training.pth", "F32", 4, "module.features.0.weight");
+    is_vgg("legacy_half.pth", "F16", 0, "features.0.weight");
+    is_vgg("legacy_views.pth", "F32", 0, "features.0.weight");
+    is_vgg("python2.pth", "F32", 0, "features.0.weight");
+}
+
 static void others_are_refused_with_the_remedy(void **state)
 {
     (void)state;
-    refused(path_of("legacy.pth"), "old (not zip) format", "torch.save(torch.load(");
     refused(path_of("whole_model.pth"), "torch.nn.modules.container.Sequential", ".state_dict()");
     refused(path_of("script.pth"), "TorchScript", "torch.jit.load(");
     refused(path_of("numpy.pth"), "numpy.core.multiarray.scalar", "['state_dict']");
     refused(path_of("expanded.pth"), "0.weight", "clone");
+    refused(path_of("legacy_expanded.pth"), "0.weight", "clone");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checkpoints_are_read),
+        cmocka_unit_test(old_checkpoints_are_read),
         cmocka_unit_test(others_are_refused_with_the_remedy),
     };
     const char *source = getenv("LESION_SOURCE");

@@ -224,3 +224,26 @@ const char *network_write_checkpoint(const network_file *network, const char *co
     archive_end(&zip, true);
     return archive_write(&zip, name);
 }
+
+const char *network_write_legacy(const network_file *network, const char *const wrappers[], const char *prefix,
+                                 const char *name)
+{
+    archive file = {0};
+    char key[16];
+    put(&file, LEGACY_HEADER, sizeof LEGACY_HEADER - 1);
+    put_pickle(&file, network, wrappers, prefix);
+    put_literal(&file, "\x80\2](");
+    for (int i = network->count; i-- > 0;) { /* in another order than the object has them */
+        snprintf(key, sizeof key, "%d", i);
+        put_text(&file, key);
+    }
+    put_literal(&file, "e.");
+    for (int i = network->count; i-- > 0;) {
+        size_t bytes;
+        unsigned char *data = tensor_bytes(&network->tensors[i], &bytes);
+        put_number(&file, (uint64_t)count_from(&network->tensors[i], 0), 8);
+        put(&file, data, bytes);
+        free(data);
+    }
+    return archive_write(&file, name);
+}

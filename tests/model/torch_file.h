@@ -33,4 +33,14 @@ const char *pickle_write(const char *name, const char *pickle, size_t pickle_byt
 const char *network_write_checkpoint(const network_file *network, const char *const wrappers[], const char *prefix,
                                      const char *name);
 
+/* The three pickles with which the format before the zip begins; `rest` is of the third, a dict. */
+#define LEGACY_NUMBER "\x80\2\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19."
+#define LEGACY_VERSION "\x80\2M\xe9\3."
+#define LEGACY_MACHINE(rest) "\x80\2}(U\x10protocol_versionM\xe9\3U\x0dlittle_endian" rest "u."
+#define LEGACY_HEADER LEGACY_NUMBER LEGACY_VERSION LEGACY_MACHINE("\x88U\x0atype_sizes}(U\3intK\4U\4longK\4u")
+
+/* The network in that format. */
+const char *network_write_legacy(const network_file *network, const char *const wrappers[], const char *prefix,
+                                 const char *name);
+
 #endif
