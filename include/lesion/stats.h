@@ -43,7 +43,10 @@ LSN_API void lsn_tally_image(lsn_tally *tally, const float *baseline, const floa
 /* *sum += *part. */
 LSN_API void lsn_tally_add(lsn_tally *sum, const lsn_tally *part);
 
-/* ---- statistics ---------------------------------------------------------------------------------------------- */
+/* ---- one ablation against the baseline ----------------------------------------------------------------------- */
+
+/* Undefined values are NaN throughout, and each function says when. docs/statistics.md has the formulas with their use
+ * and limits. */
 
 typedef struct lsn_interval {
     double low, high;
@@ -56,6 +59,25 @@ LSN_API lsn_interval lsn_wilson(int64_t k, int64_t n);
  * mid-p = p - P[Bin = min], 1 - P[Bin = b] / 2 where b = c; 1 where b + c = 0 (Fagerland et al. 2013). */
 LSN_API double lsn_mcnemar_exact(int64_t b, int64_t c);
 LSN_API double lsn_mcnemar_mid(int64_t b, int64_t c);
+
+typedef struct lsn_effect {
+    double value, error; /* an estimate and its standard error */
+} lsn_effect;
+
+/* The change of top-1, (c - b) / n, and its standard error sqrt((b + c) - (b - c)^2 / n) / n (the multinomial's;
+ * Fleiss, Levin & Paik 2003, section 13.1). NaN where n = 0. b + c <= n. */
+LSN_API lsn_effect lsn_paired_effect(int64_t b, int64_t c, int64_t n);
+
+/* (recall of the class + true-negative rate of the class) / 2 from counts: `right` of the class's `images` were
+ * recognised; of all `total` images `predicted` were taken for the class (Bau et al. 2020). 0.5 where the class is
+ * never or always predicted; NaN where images is 0 or total. right <= images <= total, right <= predicted. */
+LSN_API double lsn_balanced_accuracy(int64_t right, int64_t images, int64_t predicted, int64_t total);
+
+/* The mean over classes of right[c] / images[c], also called balanced accuracy of a classifier (Brodersen et al. 2010).
+ * Classes without images are left out; NaN where there is no other. */
+LSN_API double lsn_macro_accuracy(const int32_t *right, const int32_t *images, size_t classes);
+
+/* ---- many comparisons ---------------------------------------------------------------------------------------- */
 
 /* Benjamini-Hochberg: q[i] = min over j with p(j) >= p(i) of min(1, m p(j) / rank(j)) (Benjamini & Hochberg 1995). A
  * NaN p has q NaN and is not counted in m. LSN_FAILED where memory is short. */
