@@ -83,4 +83,23 @@ LSN_API double lsn_macro_accuracy(const int32_t *right, const int32_t *images, s
  * NaN p has q NaN and is not counted in m. LSN_FAILED where memory is short. */
 LSN_API bool lsn_benjamini_hochberg(const double *p, size_t count, double *q, lsn_error *err);
 
+/* The least k for which k flips one way and none back have q < `q` although none of the other comparisons is
+ * significant: k flips have mid-p 2^-k, so it is the least k with comparisons * 2^-k < q. 17 for 5,504 and 0.05; 0
+ * where comparisons is 0. comparisons >= 0, 0 < q <= 1. */
+LSN_API int lsn_flips_needed(int64_t comparisons, double q);
+
+#define LSN_LEVEL 0.05        /* of q, in warnings */
+#define LSN_CHANGE_JOB 0.02   /* changes of top-1 that a study should be able to see: of a job, */
+#define LSN_CHANGE_CLASS 0.10 /* and of one class of a job */
+
+/* Whether n images are too few to see a change of `change` (0 .. 1) among so many comparisons: n * change one-way flips
+ * are fewer than lsn_flips_needed(comparisons, LSN_LEVEL). For jobs: n images, m jobs, LSN_CHANGE_JOB; for single
+ * classes: the class's images, m jobs times classes, LSN_CHANGE_CLASS. */
+LSN_API bool lsn_too_few_images(int64_t n, int64_t comparisons, double change);
+
+/* How many of `population` filters to ablate so that the share of them that has some property is known to +- `margin`
+ * at `confidence`, whatever it is: N t^2 p (1 - p) / (margin^2 (N - 1) + t^2 p (1 - p)) with p = 1/2, rounded up
+ * (Leveugle et al. 2009). 360 for 5,504, 0.05, 0.95. population >= 0, margin > 0, 0 < confidence < 1. */
+LSN_API int64_t lsn_filters_to_sample(int64_t population, double margin, double confidence);
+
 #endif

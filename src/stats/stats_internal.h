@@ -13,4 +13,8 @@ typedef struct softmax {
 softmax softmax_of(const float *logits, int classes);
 double softmax_log(const softmax *s, double logit);
 
+/* The standard normal distribution, to some 1e-15: P[Z < z], and the z with P[Z < z] = p (infinite at 0 and 1). */
+double normal_below(double z);
+double normal_quantile(double p);
+
 #endif
