@@ -102,4 +102,39 @@ LSN_API bool lsn_too_few_images(int64_t n, int64_t comparisons, double change);
  * (Leveugle et al. 2009). 360 for 5,504, 0.05, 0.95. population >= 0, margin > 0, 0 < confidence < 1. */
 LSN_API int64_t lsn_filters_to_sample(int64_t population, double margin, double confidence);
 
+/* ---- paired bootstrap ---------------------------------------------------------------------------------------- */
+
+#define LSN_DRAWS 9999
+
+typedef struct lsn_bootstrap {
+    uint64_t seed;
+    int32_t draws;     /* 0: LSN_DRAWS */
+    double confidence; /* 0: 0.95 */
+    bool percentile;   /* the percentile interval; else BCa */
+} lsn_bootstrap;
+
+/* Intervals for the means of paired differences: rows[a][i] is what arm a (a job, or a pair of jobs) changed on image
+ * i, i < n. Draw d takes n images with replacement; which, depends on (seed, d, n) alone, so all arms see the same
+ * images in each draw and an arm's interval is the same to the bit whatever other arms are computed with it.
+ *
+ * Percentile: the p-quantiles of the draws' means, p = (1 -+ confidence) / 2, at position (draws + 1) p among the
+ * sorted means, linear in between (Davison & Hinkley 1997, section 5.3). BCa (Efron 1987), the default because damage
+ * is skewed and it corrects for that to the second order: the quantiles at Phi(z0 + (z0 +- z) / (1 - a (z0 +- z))),
+ * where Phi(z0) is the share of draws below the mean (those equal count half) and a = sum e^3 / (6 (sum e^2)^1.5), e =
+ * x - mean. Where all differences of an arm are equal both ends are their value; a value that is not finite makes both
+ * NaN, and so does n = 0.
+ *
+ * Takes some 0.3 ns for each image, draw and arm, and 4 ns for each image and draw every 128 arms: give many arms at
+ * once (9,999 draws: 3 ms an arm of 1,000 images, 0.15 s of 50,000). Memory: 8 bytes for each draw of up to 128 arms,
+ * 64 bytes an image. Calls for different arms may run at the same time. LSN_INVALID where n >= 2^31, draws < 0 or
+ * confidence is not between 0 and 1; LSN_FAILED where memory is short. */
+LSN_API bool lsn_bootstrap_means(const lsn_bootstrap *how, const double *const *rows, size_t arms, size_t n,
+                                 lsn_interval *intervals, lsn_error *err);
+
+/* Interaction of two parts, image by image: out[i] = both[i] - one[i] - other[i], each the damage on image i (loss less
+ * the baseline's, or top-1 lost). Its mean is I = d(ij) - d(i) - d(j): > 0 where the two stand in for each other, < 0
+ * where their damage overlaps (Grabisch & Roubens 1999 for the general index). Give `out` to lsn_bootstrap_means for an
+ * interval. `out` may be one of the inputs. */
+LSN_API void lsn_interaction(const double *both, const double *one, const double *other, size_t n, double *out);
+
 #endif
