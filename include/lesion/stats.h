@@ -137,4 +137,32 @@ LSN_API bool lsn_bootstrap_means(const lsn_bootstrap *how, const double *const *
  * interval. `out` may be one of the inputs. */
 LSN_API void lsn_interaction(const double *both, const double *one, const double *other, size_t n, double *out);
 
+/* ---- degradation curves -------------------------------------------------------------------------------------- */
+
+typedef struct lsn_curve {
+    double area; /* 1 undamaged throughout, 0 at chance throughout */
+    double half; /* the least fraction at which half of what is above chance is lost */
+} lsn_curve;
+
+/* Of accuracy against the fraction removed (Petsiuk, Das & Saenko 2018 for the area). The curve runs from (0,
+ * baseline), which is added, through the `count` points, with straight lines between them. area = (A - chance) /
+ * (baseline - chance), A the trapezoid area over 0 .. fractions[count - 1] divided by that width; compare curves only
+ * over the same range. half: where the curve first reaches (baseline + chance) / 2. fractions are not descending and
+ * within 0 .. 1. NaN: half where the curve stays above; both where the fractions are not as said, none is positive, a
+ * value is NaN, or baseline <= chance. */
+LSN_API lsn_curve lsn_curve_of(const double *fractions, const double *values, size_t count, double baseline,
+                               double chance);
+
+/* The p-quantile of sorted[count], linear between order statistics at (count - 1) p (type 7 of Hyndman & Fan 1996).
+ * 0 <= p <= 1; NaN where count is 0. */
+LSN_API double lsn_quantile(const double *sorted, size_t count, double p);
+
+typedef struct lsn_band {
+    double least, lower, median, upper, most; /* lower, upper: the quartiles */
+    double mean;
+} lsn_band;
+
+/* Of the random orders' values at one fraction. Sorts `values`. All NaN where count is 0 or a value is NaN. */
+LSN_API lsn_band lsn_band_of(double *values, size_t count);
+
 #endif
