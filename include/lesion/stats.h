@@ -165,4 +165,20 @@ typedef struct lsn_band {
 /* Of the random orders' values at one fraction. Sorts `values`. All NaN where count is 0 or a value is NaN. */
 LSN_API lsn_band lsn_band_of(double *values, size_t count);
 
+/* ---- score against damage ------------------------------------------------------------------------------------ */
+
+typedef struct lsn_correlation {
+    double rho;
+    lsn_interval interval;
+    size_t n; /* the pairs that counted */
+} lsn_correlation;
+
+/* Spearman's rho: Pearson's correlation of the ranks, equal values having the mean of their ranks. The interval is tanh
+ * (atanh rho -+ z sqrt((1 + rho^2 / 2) / (n - 3))) (Bonett & Wright 2000; close for n >= 25 and |rho| < 0.9). Pairs
+ * with a NaN are left out. rho is NaN where n < 2 or all values of one side are equal; the interval is NaN where rho is
+ * or n < 4, and shrinks to rho where |rho| = 1. 0 < confidence < 1, 0 stands for 0.95. LSN_INVALID: another confidence;
+ * LSN_FAILED: memory is short. */
+LSN_API bool lsn_spearman(const double *x, const double *y, size_t count, double confidence,
+                          lsn_correlation *correlation, lsn_error *err);
+
 #endif
