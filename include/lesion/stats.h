@@ -181,4 +181,38 @@ typedef struct lsn_correlation {
 LSN_API bool lsn_spearman(const double *x, const double *y, size_t count, double confidence,
                           lsn_correlation *correlation, lsn_error *err);
 
+/* ---- racing -------------------------------------------------------------------------------------------------- */
+
+/* A confidence sequence for the change of top-1, from images in random order: with probability >= confidence the
+ * intervals of *all* prefixes hold the true change at once, so a job may be ended as soon as its interval is narrow
+ * enough. Zero-initialised is empty. */
+typedef struct lsn_race {
+    int64_t images;
+    int64_t lost, gained; /* right -> wrong, wrong -> right: differences of -1 and +1; the rest are 0 */
+} lsn_race;
+
+/* Adds a block's counts, all at least 0, lost + gained <= images. The order and size of blocks do not matter. */
+LSN_API void lsn_race_add(lsn_race *race, int64_t images, int64_t lost, int64_t gained);
+
+#define LSN_RACE_RHO 2.0
+
+/* u / images, u the root s of M(s, lost + gained) = 2 / (1 - confidence), where
+ *     M(s, v) = rho F(v + rho, v + rho + s) / ((v + rho) F(rho, rho)),  F(a, x) = 1F1(1; a + 1; x).
+ *
+ * Infinite without images, and more than 1 while they are few. It depends on the number of flips, not on their
+ * direction, so McNemar's test stays exact for a race that it ended. LSN_RACE_RHO, fixed before any image is seen,
+ * makes it narrowest for 8 flips; for 1 to 200 it is within 11 % of what any rho would give. 0 < confidence < 1.
+ *
+ * Why: a difference x in [-1, 1] of conditional mean mu has E exp(lambda (x - mu) - psi(lambda) x^2) <= 1 with
+ * psi(lambda) = -log(1 - lambda) - lambda, 0 <= lambda < 1 (Fan, Grama & Liu 2015). The product over images is a
+ * supermartingale, and so is its mean over lambda, 1 - lambda = theta in (0, 1) having a density in proportion to
+ * theta^(rho - 1) exp(-rho theta): that mean is M(sum of x - mu, sum of x^2). By Ville's inequality it ever reaches
+ * 2 / (1 - confidence) with a probability of at most (1 - confidence) / 2, and likewise on the other side. This is the
+ * empirical-Bernstein sequence of Howard, Ramdas, McAuliffe & Sekhon (2021, Theorem 4) with their gamma-exponential
+ * mixture, predicting 0 for each x, which allows the range 1 instead of 2. */
+LSN_API double lsn_race_half_width(const lsn_race *race, double confidence);
+
+/* (gained - lost) / images -+ the half width, within [-1, 1]. */
+LSN_API lsn_interval lsn_race_interval(const lsn_race *race, double confidence);
+
 #endif
