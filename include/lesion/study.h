@@ -3,6 +3,26 @@
  * Two words are kept apart. A *job* is a row of the results: what an experiment asked for, with its fraction and seed.
  * An *evaluation* is what is computed: one ablation over all images. Jobs that ask for the same ablation share one.
  * Every rank expands the same study into the same evaluations in the same order, so that a message only needs indices.
+ *
+ * Which filters an experiment removes, one mask a job:
+ *   each, {each: LIST}, {each: {count, seed}}   every filter, those listed, or a random choice of them, one a job
+ *   all, LIST                                   the whole layer, those listed
+ *   {random: {fraction | count, seeds}}         random choices
+ *   {lowest | highest: SCORE, fraction | count} by score; of equal ones the lower index first. SCORE: l1 = sum |w| and
+ *                                               l2 = sqrt(sum w^2) of a filter's weights (Li et al. 2017), or
+ *                                               {file: FILE.csv} with the columns layer, filter, score
+ *   {cumulative: {order: SCORE | random, steps: N, seeds, first: lowest | highest}}
+ *                                               the first round(i F / N) of one order, i = 1 .. N: nested masks (Morcos
+ *                                               et al. 2018). The lowest go first unless the study says otherwise. A
+ *                                               random order begins with what `random` of that seed removes
+ *   {similar: {groups | distance | fraction, metric, linkage, normalise}}
+ *                                               groups of similar filters, one a job, those of a single filter too; or
+ *                                               the tightest group of a size (cluster.h says how)
+ *   {pairs: SELECTOR}                           every two of the filters that the inner one names, and these alone; of
+ *                                               one layer, or, with `together`, of all the experiment's layers
+ *   {keep: SELECTOR}                            everything but
+ * With `together: true` a job removes what the selector names in every layer of the experiment. A number of filters
+ * that is given as a fraction is rounded half up, and at least 1.
  */
 #ifndef LESION_STUDY_H
 #define LESION_STUDY_H
@@ -24,16 +44,43 @@ typedef struct lsn_evaluation {
 typedef struct lsn_job {
     int32_t experiment; /* index into the plan's experiments */
     int32_t evaluation; /* index into the plan's evaluations */
-    double fraction;    /* of the layer's filters, as written in the study; NaN where none was */
-    int64_t seed;       /* of the random choice of filters; -1 where there is none */
+    double fraction;  /* of the layer's filters that is removed, as the study says: where some are kept, 1 less what it
+                       * says; of a cumulative order step / steps; NaN where it says none */
+    int64_t seed;     /* of the random choice of filters; -1 where there is none */
+    int32_t score;    /* index into the plan's scores of the one that ranked the filters; -1: none did */
+    int32_t step;     /* of a cumulative order, from 1; 0 where there is none */
+    int32_t grouping; /* index into the plan's groupings; -1: the filters are no group of similar ones of one layer */
+    int32_t group;    /* of that grouping */
+    int32_t singles[2]; /* of a pair: the evaluations that remove one of its filters, the first one's first; else -1 */
 } lsn_job;
 
 typedef struct lsn_experiment {
     char *name;
-    int32_t first_job, n_jobs; /* its jobs stand together: by layer in the network's order, then score, fraction (or
-                                * count), seed, filter and, innermost, mode, each in the study's order */
+    char *why;                 /* its number of jobs in words: "16 layers x 4 fractions x 10 seeds" */
+    int32_t first_job, n_jobs; /* its jobs stand together: by layer in the network's order (unless these are removed
+                                * together), then score, way of grouping, fraction (or count), seed, step, group, filter
+                                * (those that are needed for pairs before the pairs) and, innermost, mode, each in the
+                                * study's order */
     int line;                  /* in the study file; 0 for the baseline, and where an override gave it */
 } lsn_experiment;
+
+/* Scores by which filters are ranked. */
+typedef struct lsn_filter_score {
+    char *name;     /* "l1", "l2", "file:scores.csv" (the path as the study gives it) */
+    double *values; /* [lsn_model_filters]; NaN for all filters of a layer where the study does not use it */
+} lsn_filter_score;
+
+/* Filters of one layer in groups by the distance of their weights. */
+typedef struct lsn_grouping {
+    int32_t layer;
+    const char *metric, *linkage, *normalise; /* as in the study file */
+    const char *cut;                          /* "groups", "distance" or "fraction" ... */
+    double value;                             /* ... of that value */
+    int32_t n_groups;                         /* 1 where the cut is a fraction: the tightest group of that size */
+    int32_t *groups;   /* [filters] of the layer: the group, numbered by their lowest filters; -1: in
+                        * none */
+    double *distances; /* [filters] mean distance to the others of the group; NaN where there are none */
+} lsn_grouping;
 
 /* What a study asks to be measured beyond top1, top5, loss and kl. */
 typedef struct lsn_metrics {
@@ -75,6 +122,10 @@ typedef struct lsn_plan {
     int32_t n_jobs;
     lsn_evaluation *evaluations; /* [0] is the baseline, of an empty mask */
     int32_t n_evaluations;
+    lsn_filter_score *scores; /* all that the study ranks by */
+    int32_t n_scores;
+    lsn_grouping *groupings;
+    int32_t n_groupings;
     struct lsn_plan_storage *storage;
 } lsn_plan;
 

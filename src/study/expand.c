@@ -1,5 +1,5 @@
-/* Experiments into jobs. The layer is the outermost axis, in the network's order; then score, amount, seed, filter,
- * and the mode innermost. */
+/* Experiments into jobs. The layer is the outermost axis, in the network's order, unless layers are removed together;
+ * then score, way of grouping, amount, seed, step, group, filter, and the mode innermost. */
 #include "study/expand.h"
 
 #include <assert.h>
@@ -11,9 +11,13 @@ typedef struct expansion {
     lsn_plan *plan;
     lsn_ledger ledger;
     lsn_choice choice;
+    int32_t (*singles)[LSN_N_MODES];       /* evaluations of a pair's filters alone, by their place in the choice */
+    int32_t *rest;                         /* scratch: all filters of a layer but one */
     const lsn_experiment_spec *experiment; /* at work */
     int32_t index;                         /* its, in the plan */
-    int layer;
+    const int *layers;                     /* those at work: one, or all that are removed together */
+    int n_layers;
+    lsn_point point;
 } expansion;
 
 /* The length of an axis that may be missing. */
@@ -22,90 +26,197 @@ static int at_least_one(int n)
     return n > 0 ? n : 1;
 }
 
-static double count_numbers(const lsn_interval *intervals, int n)
+/* ---- jobs ---------------------------------------------------------------------------------------------------- */
+
+/* The share of filters that is removed, as the study says it. */
+static double fraction_of(const expansion *of)
 {
-    double count = 0;
-    for (int i = 0; i < n; i++)
-        count += (double)(intervals[i].high - intervals[i].low) + 1;
-    return count;
+    const lsn_selector *selector = &of->experiment->selector;
+    if (selector->shape == LSN_IN_PAIRS)
+        return (double)NAN;
+    if (selector->kind == LSN_CUMULATIVE)
+        return (double)of->point.step / (double)selector->steps;
+    if (of->point.amount == NULL)
+        return (double)NAN;
+    const double digits = 1e12, fraction = of->point.amount->fraction; /* 1 - 0.9 is not 0.1 in binary, but means it */
+    return selector->keep ? round((1 - fraction) * digits) / digits : fraction;
 }
 
-double lsn_experiment_jobs(const lsn_experiment_spec *experiment, const lsn_model *model)
+/* The grouping that the filters are a group of. */
+static int32_t grouping_of(const expansion *of)
 {
-    const lsn_selector *selector = &experiment->selector;
-    double axes = (double)at_least_one(selector->n_scores) * at_least_one(selector->n_amounts) * experiment->n_modes;
-    if (selector->n_seeds > 0)
-        axes *= count_numbers(selector->seeds, selector->n_seeds);
-    double jobs = 0;
-    for (int i = 0; i < experiment->n_resolved; i++) {
-        double masks = 1;
-        if (selector->kind == LSN_EACH)
-            masks = selector->n_filters > 0 ? count_numbers(selector->filters, selector->n_filters)
-                                            : model->layers[experiment->resolved[i]].filters;
-        else if (selector->kind == LSN_EACH_SAMPLE)
-            masks = (double)selector->amounts[0].count;
-        jobs += masks * axes;
-    }
-    return jobs;
+    const lsn_selector *selector = &of->experiment->selector;
+    return selector->kind == LSN_SIMILAR && of->n_layers == 1
+               ? lsn_grouping_find(of->plan, &of->point, selector->cut, of->layers[0])
+               : -1;
 }
 
-/* ---- one layer ----------------------------------------------------------------------------------------------- */
-
-static bool add_job(expansion *of, const int32_t *filters, int32_t count, lsn_mode mode, double fraction, int64_t seed,
+static bool add_job(expansion *of, const lsn_mask *mask, lsn_mode mode, const int32_t singles[2], int32_t *evaluation,
                     lsn_error *err)
 {
-    lsn_mask_part part = {.layer = of->layer, .count = count, .filters = filters};
-    lsn_ablation ablation = {.mask = {.count = 1, .parts = &part}, .mode = mode};
+    const lsn_ablation ablation = {.mask = *mask, .mode = mode};
     lsn_job *job = &of->plan->jobs[of->plan->n_jobs];
-    *job = (lsn_job){.experiment = of->index, .fraction = fraction, .seed = seed};
+    *job = (lsn_job){
+        .experiment = of->index,
+        .fraction = fraction_of(of),
+        .seed = of->point.seed,
+        .score = of->point.score,
+        .step = of->point.step,
+        .grouping = grouping_of(of),
+        .group = of->point.group,
+        .singles = {singles == NULL ? -1 : singles[0], singles == NULL ? -1 : singles[1]},
+    };
     if (!lsn_ledger_add(&of->ledger, &ablation, &job->evaluation, err))
         return false;
+    if (evaluation != NULL)
+        *evaluation = job->evaluation;
     of->plan->n_jobs++;
     return true;
 }
 
-/* The chosen filters become one mask, or one mask each. */
-static bool add_jobs(expansion *of, double fraction, int64_t seed, lsn_error *err)
+/* One filter, or all of its layer but that one. */
+static lsn_mask_part part_of_one(expansion *of, int32_t layer, const int32_t *filter)
 {
-    const lsn_experiment_spec *experiment = of->experiment;
-    lsn_selector_kind kind = experiment->selector.kind;
-    bool each = kind == LSN_EACH || kind == LSN_EACH_SAMPLE;
-    int32_t n_masks = each ? of->choice.count : 1, n_filters = each ? 1 : of->choice.count;
-    for (int32_t i = 0; i < n_masks; i++)
-        for (int m = 0; m < experiment->n_modes; m++)
-            if (!add_job(of, of->choice.filters + i, n_filters, experiment->modes[m], fraction, seed, err))
-                return false;
+    const lsn_selector *selector = &of->experiment->selector;
+    if (!selector->keep)
+        return (lsn_mask_part){.layer = layer, .count = 1, .filters = filter};
+    lsn_mask_part part = {.layer = layer, .filters = of->rest};
+    for (int32_t f = 0; f < of->plan->model->layers[layer].filters; f++)
+        if (f != *filter)
+            of->rest[part.count++] = f;
+    return part;
+}
+
+/* Each chosen filter; what is computed for it is kept in of->singles. */
+static bool add_each(expansion *of, lsn_error *err)
+{
+    const lsn_choice *choice = &of->choice;
+    int32_t place = 0;
+    for (int32_t p = 0; p < choice->n_parts; p++)
+        for (int32_t i = 0; i < choice->parts[p].count; i++, place++) {
+            const lsn_mask_part part = part_of_one(of, choice->parts[p].layer, &choice->parts[p].filters[i]);
+            const lsn_mask mask = {.count = 1, .parts = &part};
+            for (int m = 0; m < of->experiment->n_modes; m++)
+                if (!add_job(of, &mask, of->experiment->modes[m], NULL, &of->singles[place][m], err))
+                    return false;
+        }
     return true;
 }
 
-static bool expand_seeds(expansion *of, const lsn_amount *amount, lsn_error *err)
+/* Two filters, given by their parts and their places in the choice. */
+static bool add_pair(expansion *of, const int32_t parts[2], const int32_t places[2], lsn_error *err)
+{
+    const lsn_choice *choice = &of->choice;
+    const int32_t filters[2] = {choice->filters[places[0]], choice->filters[places[1]]};
+    const bool apart = parts[0] != parts[1];
+    const lsn_mask_part pair[2] = {
+        {.layer = choice->parts[parts[0]].layer, .count = apart ? 1 : 2, .filters = filters},
+        {.layer = choice->parts[parts[1]].layer, .count = 1, .filters = filters + 1},
+    };
+    const lsn_mask mask = {.count = apart ? 2 : 1, .parts = pair};
+    for (int m = 0; m < of->experiment->n_modes; m++) {
+        const int32_t singles[2] = {of->singles[places[0]][m], of->singles[places[1]][m]};
+        if (!add_job(of, &mask, of->experiment->modes[m], singles, NULL, err))
+            return false;
+    }
+    return true;
+}
+
+static bool add_pairs(expansion *of, lsn_error *err)
+{
+    const lsn_choice *choice = &of->choice;
+    if (!add_each(of, err))
+        return false;
+    for (int32_t i = 0, p = 0, end = 0; i < choice->count; i++) {
+        while (i >= end + choice->parts[p].count)
+            end += choice->parts[p++].count;
+        for (int32_t j = i + 1, q = p, until = end; j < choice->count; j++) {
+            while (j >= until + choice->parts[q].count)
+                until += choice->parts[q++].count;
+            if (!add_pair(of, (const int32_t[]){p, q}, (const int32_t[]){i, j}, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool add_whole(expansion *of, lsn_error *err)
+{
+    const lsn_mask mask = {.count = of->choice.n_parts, .parts = of->choice.parts};
+    for (int m = 0; m < of->experiment->n_modes; m++)
+        if (!add_job(of, &mask, of->experiment->modes[m], NULL, NULL, err))
+            return false;
+    return true;
+}
+
+/* ---- axes ---------------------------------------------------------------------------------------------------- */
+
+/* The jobs of one point of all axes. */
+static bool expand_point(expansion *of, lsn_error *err)
 {
     const lsn_selector *selector = &of->experiment->selector;
-    double fraction = amount == NULL ? NAN : amount->fraction;
-    if (selector->n_seeds == 0) {
-        lsn_choose(&of->choice, selector, of->plan->model, of->layer, amount, -1);
-        return add_jobs(of, fraction, -1, err);
-    }
+    lsn_choice_clear(&of->choice);
+    for (int i = 0; i < of->n_layers; i++)
+        lsn_choose(&of->choice, of->plan, selector, &of->point, of->layers[i]);
+    assert(of->choice.count >= 1);
+    return selector->shape == LSN_AS_ONE       ? add_whole(of, err)
+           : selector->shape == LSN_ONE_BY_ONE ? add_each(of, err)
+                                               : add_pairs(of, err);
+}
+
+static bool expand_groups(expansion *of, lsn_error *err)
+{
+    const lsn_selector *selector = &of->experiment->selector;
+    int32_t groups = 1;
+    if (selector->kind == LSN_SIMILAR && selector->cut != LSN_CUT_FRACTION)
+        groups = of->plan->groupings[grouping_of(of)].n_groups;
+    for (of->point.group = 0; of->point.group < groups; of->point.group++)
+        if (!expand_point(of, err))
+            return false;
+    return true;
+}
+
+static bool expand_steps(expansion *of, lsn_error *err)
+{
+    const int32_t steps = (int32_t)of->experiment->selector.steps;
+    if (steps == 0)
+        return expand_groups(of, err);
+    for (of->point.step = 1; of->point.step <= steps; of->point.step++)
+        if (!expand_groups(of, err))
+            return false;
+    return true;
+}
+
+static bool expand_seeds(expansion *of, lsn_error *err)
+{
+    const lsn_selector *selector = &of->experiment->selector;
+    if (selector->n_seeds == 0)
+        return expand_steps(of, err);
     for (int i = 0; i < selector->n_seeds; i++)
         for (int64_t seed = selector->seeds[i].low; seed <= selector->seeds[i].high; seed++) {
-            lsn_choose(&of->choice, selector, of->plan->model, of->layer, amount, seed);
-            if (!add_jobs(of, fraction, seed, err))
+            of->point.seed = seed;
+            if (!expand_steps(of, err))
                 return false;
         }
     return true;
 }
 
-static bool expand_layer(expansion *of, lsn_error *err)
+/* All points of some layers. */
+static bool expand_layers(expansion *of, const int *layers, int n_layers, lsn_error *err)
 {
     const lsn_selector *selector = &of->experiment->selector;
-    const lsn_layer *layer = &of->plan->model->layers[of->layer];
-    for (int s = 0; s < at_least_one(selector->n_scores); s++) {
-        if (selector->n_scores > 0 && !lsn_rank(layer, selector->scores[s], selector->highest, of->choice.order, err))
-            return false;
-        for (int a = 0; a < at_least_one(selector->n_amounts); a++)
-            if (!expand_seeds(of, selector->n_amounts > 0 ? &selector->amounts[a] : NULL, err))
-                return false;
-    }
+    of->layers = layers;
+    of->n_layers = n_layers;
+    of->point = LSN_NOWHERE;
+    for (int s = 0; s < at_least_one(selector->n_scores); s++)
+        for (int w = 0; w < lsn_selector_ways(selector); w++)
+            for (int a = 0; a < at_least_one(selector->n_amounts); a++) {
+                of->point.score = selector->n_scores > 0 ? selector->scores[s] : -1;
+                lsn_selector_way(selector, w, &of->point);
+                of->point.amount = selector->n_amounts > 0 ? &selector->amounts[a] : NULL;
+                if (!expand_seeds(of, err))
+                    return false;
+            }
     return true;
 }
 
@@ -115,12 +226,25 @@ static bool add_baseline(expansion *of, lsn_error *err)
 {
     lsn_plan *plan = of->plan;
     lsn_ablation nothing = {.mode = LSN_ZERO};
-    plan->jobs[0] = (lsn_job){.fraction = NAN, .seed = -1};
+    plan->jobs[0] = (lsn_job){.fraction = NAN, .seed = -1, .score = -1, .grouping = -1, .singles = {-1, -1}};
     plan->n_jobs = 1;
     plan->experiments[0] = (lsn_experiment){.n_jobs = 1};
     plan->experiments[0].name = lsn_arena_text(of->ledger.arena, "baseline", strlen("baseline"), err);
+    plan->experiments[0].why = lsn_arena_text(of->ledger.arena, "nothing removed", strlen("nothing removed"), err);
     plan->n_experiments = 1;
-    return plan->experiments[0].name != NULL && lsn_ledger_add(&of->ledger, &nothing, &plan->jobs[0].evaluation, err);
+    return plan->experiments[0].name != NULL && plan->experiments[0].why != NULL &&
+           lsn_ledger_add(&of->ledger, &nothing, &plan->jobs[0].evaluation, err);
+}
+
+static char *why_in_words(expansion *of, const lsn_experiment_spec *experiment, lsn_error *err)
+{
+    lsn_text text = {0};
+    lsn_experiment_why(experiment, of->plan, &text);
+    char *why = text.failed ? NULL : lsn_arena_text(of->ledger.arena, text.data, text.length, err);
+    if (text.failed)
+        lsn_fail(err, LSN_FAILED, "out of memory: an experiment could not be described");
+    lsn_text_finish(&text);
+    return why;
 }
 
 static bool add_experiment(expansion *of, const lsn_experiment_spec *experiment, lsn_error *err)
@@ -130,13 +254,13 @@ static bool add_experiment(expansion *of, const lsn_experiment_spec *experiment,
     *added =
         (lsn_experiment){.first_job = plan->n_jobs, .line = experiment->at->origin == NULL ? experiment->at->line : 0};
     added->name = lsn_arena_text(of->ledger.arena, experiment->name, strlen(experiment->name), err);
+    added->why = why_in_words(of, experiment, err);
     of->experiment = experiment;
     of->index = plan->n_experiments++;
-    bool ok = added->name != NULL;
-    for (int i = 0; ok && i < experiment->n_resolved; i++) {
-        of->layer = experiment->resolved[i];
-        ok = expand_layer(of, err);
-    }
+    const int at_once = experiment->together ? experiment->n_resolved : 1;
+    bool ok = added->name != NULL && added->why != NULL;
+    for (int i = 0; ok && i < experiment->n_resolved; i += at_once)
+        ok = expand_layers(of, experiment->resolved + i, at_once, err);
     added->n_jobs = plan->n_jobs - added->first_job;
     return ok;
 }
@@ -152,13 +276,16 @@ bool lsn_expand(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, ls
 {
     double jobs = 1;
     for (int i = 0; i < spec->n_experiments; i++)
-        jobs += lsn_experiment_jobs(&spec->experiments[i], plan->model);
+        jobs += lsn_experiment_jobs(&spec->experiments[i], plan);
     assert(jobs <= LSN_MOST_JOBS);
     expansion of = {.plan = plan};
     plan->jobs = lsn_array((size_t)jobs, sizeof *plan->jobs, err);
     plan->experiments = lsn_array((size_t)spec->n_experiments + 1, sizeof *plan->experiments, err);
-    bool ok = plan->jobs != NULL && plan->experiments != NULL && lsn_choice_init(&of.choice, plan->model, err) &&
-              lsn_ledger_init(&of.ledger, plan, arena, err) && add_baseline(&of, err);
+    of.singles = lsn_array((size_t)lsn_model_filters(plan->model), sizeof *of.singles, err);
+    of.rest = lsn_array((size_t)lsn_model_filters(plan->model), sizeof *of.rest, err);
+    bool ok = plan->jobs != NULL && plan->experiments != NULL && of.singles != NULL && of.rest != NULL &&
+              lsn_choice_init(&of.choice, plan->model, err) && lsn_ledger_init(&of.ledger, plan, arena, err) &&
+              add_baseline(&of, err);
     for (int i = 0; ok && i < spec->n_experiments; i++)
         ok = add_experiment(&of, &spec->experiments[i], err);
     if (ok) {
@@ -167,5 +294,7 @@ bool lsn_expand(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, ls
     }
     lsn_ledger_finish(&of.ledger);
     lsn_choice_finish(&of.choice);
+    free(of.singles);
+    free(of.rest);
     return ok;
 }

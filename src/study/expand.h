@@ -6,32 +6,82 @@
 
 #include "study/spec.h"
 
-/* ---- scores and selection ------------------------------------------------------------------------------------ */
+/* ---- scores -------------------------------------------------------------------------------------------------- */
 
-/* Scores of a layer's filters, scores[F]: L1 = sum |w|, L2 = sqrt(sum w^2) over the filter's kernel, the bias left out
+/* Norms of a layer's filters, scores[F]: L1 = sum |w|, L2 = sqrt(sum w^2) over the filter's kernel, the bias left out
  * (Li et al., Pruning Filters for Efficient ConvNets, 2017). */
-void lsn_scores(const lsn_layer *layer, lsn_score score, double *scores);
-/* The layer's filters in order of score, the lowest (or highest) first; of equal ones the lower index first.
- * order[F]; false where memory is short. */
-bool lsn_rank(const lsn_layer *layer, lsn_score score, bool highest, int32_t *order, lsn_error *err);
+void lsn_norms(const lsn_layer *layer, lsn_score_kind kind, double *scores);
+
+typedef struct lsn_ranked {
+    double score; /* negative where the highest come first: the lower index still wins among equals */
+    int32_t filter;
+} lsn_ranked;
+
+/* The filters in order of score, the lowest (or highest) first; of equal ones the lower index first: ranked[count]. */
+void lsn_rank(const double *scores, int count, bool highest, lsn_ranked *ranked);
+
+/* The plan's scores, one for each of the spec's, all NaN; then their values, of the layers that are ranked by them. A
+ * score that can be known only later (of activations) would be filled in between, by layer. */
+bool lsn_scores_create(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, lsn_error *err);
+bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_mistakes *mistakes);
+/* Which layers are ranked by a score. */
+void lsn_score_layers(const lsn_study_spec *spec, int score, bool used[LSN_MAX_LAYERS]);
+/* Reads values[lsn_model_filters] from a file; every filter of the `used` layers must be there. */
+bool lsn_score_file_read(const lsn_model *model, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS],
+                         double *values, lsn_mistakes *mistakes);
+
+/* ---- selection ----------------------------------------------------------------------------------------------- */
 
 /* The number of filters that an amount means in a layer of `filters`: round half up, at least 1. */
 int32_t lsn_amount_filters(const lsn_amount *amount, int filters);
 
-/* Room for choosing filters of one layer after another. */
+/* How many filters a selector names in a layer of `filters` before any are kept; `amount` as far as the kind has them.
+ * Not of LSN_CUMULATIVE, nor of groups. */
+int32_t lsn_chosen_filters(const lsn_selector *selector, int filters, const lsn_amount *amount);
+
+/* A place on the axes of a selector; what its kind does not have is as in lsn_nowhere. */
+typedef struct lsn_point {
+    int score;                      /* of the plan's; -1 */
+    int metric, normalise, linkage; /* of those enumerations */
+    const lsn_amount *amount;       /* NULL */
+    int64_t seed;                   /* -1 */
+    int32_t step;                   /* from 1; 0 */
+    int32_t group;                  /* of the grouping; 0 */
+} lsn_point;
+
+#define LSN_NOWHERE ((lsn_point){.score = -1, .seed = -1})
+
+/* The ways of grouping that a selector has (1 where it groups nothing), and the metric, normalisation and linkage of
+ * one of them: the linkage is the innermost. */
+int lsn_selector_ways(const lsn_selector *selector);
+void lsn_selector_way(const lsn_selector *selector, int way, lsn_point *point);
+
+/* Room for choosing filters of some layers. */
 typedef struct lsn_choice {
-    int32_t *filters; /* the chosen ones, ascending */
+    lsn_mask_part *parts; /* in ascending order of layer; layers of which nothing is chosen have none */
+    int32_t n_parts;
+    int32_t *filters; /* of the parts, one behind the other */
     int32_t count;
-    int32_t *order; /* filters in order of score, or in random order */
-    bool *taken;    /* all false between choices */
+    int32_t *order; /* scratch, of the widest layer: filters in some order */
+    lsn_ranked *ranked;
+    bool *taken; /* all false between choices */
 } lsn_choice;
 
 bool lsn_choice_init(lsn_choice *choice, const lsn_model *model, lsn_error *err);
 void lsn_choice_finish(lsn_choice *choice);
-/* Chooses filters of layer `index`. `amount` and `seed` as far as the kind has them. LSN_SCORED takes the first of
- * choice->order, which the caller has ranked. */
-void lsn_choose(lsn_choice *choice, const lsn_selector *selector, const lsn_model *model, int index,
-                const lsn_amount *amount, int64_t seed);
+void lsn_choice_clear(lsn_choice *choice);
+/* Adds what the selector names in layer `layer` at that point; where it keeps them (and not one by one), the others. */
+void lsn_choose(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
+                int layer);
+
+/* ---- groups of similar filters ------------------------------------------------------------------------------- */
+
+/* Adds to the plan's groupings those that an experiment needs; its layers must be resolved. */
+bool lsn_groupings_make(lsn_plan *plan, const lsn_experiment_spec *experiment, lsn_arena *arena, lsn_error *err);
+/* Checks what depends on them. */
+bool lsn_groups_check(const lsn_experiment_spec *experiment, const lsn_plan *plan, lsn_mistakes *mistakes);
+/* The grouping of a layer at a point, an index; -1 where it was not made. */
+int32_t lsn_grouping_find(const lsn_plan *plan, const lsn_point *point, lsn_cut cut, int layer);
 
 /* ---- evaluations --------------------------------------------------------------------------------------------- */
 
@@ -56,12 +106,14 @@ bool lsn_ledger_add(lsn_ledger *ledger, const lsn_ablation *ablation, int32_t *i
 
 #define LSN_MOST_JOBS 100000000
 
-/* How many jobs an experiment makes; its layers must be resolved. As a double: it may be absurd. */
-double lsn_experiment_jobs(const lsn_experiment_spec *experiment, const lsn_model *model);
+/* How many jobs an experiment makes; its layers must be resolved and its groupings made. As a double: it may be
+ * absurd. */
+double lsn_experiment_jobs(const lsn_experiment_spec *experiment, const lsn_plan *plan);
+/* The same in words, as the product that it is: "16 layers x 4 fractions x 10 seeds". */
+void lsn_experiment_why(const lsn_experiment_spec *experiment, const lsn_plan *plan, lsn_text *why);
 
-/* Fills the plan's experiments, jobs and evaluations, without keys. The arrays are to be freed by the plan, all else is
- * in `arena`.
- */
+/* Fills the plan's experiments, jobs and evaluations, without keys; it has its scores and groupings. The arrays are to
+ * be freed by the plan, all else is in `arena`. */
 bool lsn_expand(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, lsn_error *err);
 
 /* Sets the keys of all evaluations; the plan has its digests. */

@@ -78,20 +78,39 @@ static void read_modes(lsn_reading *in, const lsn_node *node, lsn_experiment_spe
     }
 }
 
+/* Jobs of single filters, and of groups that each layer has its own of, cannot be put together. */
+static void read_together(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment)
+{
+    static const char *const words[] = {"false", "true", NULL};
+    const lsn_selector *selector = &experiment->selector;
+    experiment->together = node != NULL && lsn_read_word(in->mistakes, node, "together", words, NULL) == 1;
+    if (!experiment->together || !experiment->has_selector)
+        return;
+    if (selector->shape == LSN_ONE_BY_ONE)
+        lsn_mistake_at(in->mistakes, node,
+                       "each makes a job of every filter, so that nothing is removed together; remove together, or "
+                       "take pairs, all, or a number of filters");
+    else if (selector->kind == LSN_SIMILAR && selector->cut != LSN_CUT_FRACTION)
+        lsn_mistake_at(in->mistakes, node,
+                       "every layer has its own groups, a job each; remove together, or take similar with a fraction, "
+                       "the tightest group of each layer");
+}
+
 static void read_experiment(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment)
 {
-    static const char *const keys[] = {"name", "layers", "filters", "mode", NULL};
-    static const char *const later[] = {"together", NULL};
+    static const char *const keys[] = {"name", "layers", "filters", "mode", "together", NULL};
     experiment->at = node;
-    if (!lsn_read_map(in->mistakes, node, "experiment", "a map with name, layers, filters and mode", keys, later))
+    if (!lsn_read_map(in->mistakes, node, "experiment", "a map with name, layers, filters and mode", keys, NULL))
         return;
     read_experiment_name(in, node, experiment);
     read_layers(in, node, experiment);
     const lsn_node *filters =
         lsn_node_need(in->mistakes, node, "filters",
-                      "give each, all, a list, or one of {each: ..}, {random: ..}, {lowest: ..}, {highest: ..}");
+                      "give each, all, a list, or one of {each: ..}, {random: ..}, {lowest: ..}, {highest: ..}, "
+                      "{similar: ..}, {cumulative: ..}, {pairs: ..}, {keep: ..}");
     experiment->has_selector = filters != NULL && lsn_selector_read(in, filters, &experiment->selector);
     read_modes(in, lsn_node_get(node, "mode"), experiment);
+    read_together(in, lsn_node_get(node, "together"), experiment);
 }
 
 void lsn_ablate_read(lsn_reading *in, const lsn_node *node)

@@ -220,6 +220,35 @@ static void take_images(composition *c)
 
 /* ---- experiments --------------------------------------------------------------------------------------------- */
 
+/* Adds up the jobs; the first experiment with which they are too many is told. */
+static void count_jobs(composition *c, const lsn_experiment_spec *experiment, double *jobs)
+{
+    double before = *jobs, more = lsn_experiment_jobs(experiment, c->plan);
+    *jobs += more;
+    if (before > LSN_MOST_JOBS || *jobs <= LSN_MOST_JOBS)
+        return;
+    lsn_text why = {0};
+    lsn_experiment_why(experiment, c->plan, &why);
+    lsn_mistake_at(&c->mistakes, experiment->at,
+                   "this experiment has %.0f jobs (%s), %.0f with those before it; at most %d are possible: take fewer "
+                   "seeds, fractions, filters or layers",
+                   more, why.failed ? "" : why.data, *jobs, LSN_MOST_JOBS);
+    lsn_text_finish(&why);
+}
+
+/* Groups take a while, and are made only where nothing is wrong so far; so is what can be known by them only. */
+static bool make_groups(composition *c, const lsn_experiment_spec *experiment)
+{
+    lsn_error err = {0};
+    if (experiment->selector.kind != LSN_SIMILAR)
+        return true;
+    if (c->mistakes.count > 0 || failed(c))
+        return false;
+    if (!lsn_groupings_make(c->plan, experiment, c->kept, &err))
+        return lsn_mistake_from(&c->mistakes, NULL, &err);
+    return lsn_groups_check(experiment, c->plan, &c->mistakes);
+}
+
 static void check_experiments(composition *c)
 {
     double jobs = 1;
@@ -227,19 +256,28 @@ static void check_experiments(composition *c)
         return;
     for (int i = 0; i < c->spec.n_experiments; i++) {
         lsn_experiment_spec *experiment = &c->spec.experiments[i];
-        if (experiment->layers == NULL)
-            continue;
-        lsn_layers_resolve(experiment, c->plan->model, &c->mistakes);
-        if (!experiment->has_selector || !lsn_selector_check(experiment, c->plan->model, &c->mistakes))
-            continue;
-        double before = jobs;
-        jobs += lsn_experiment_jobs(experiment, c->plan->model);
-        if (before <= LSN_MOST_JOBS && jobs > LSN_MOST_JOBS)
-            lsn_mistake_at(&c->mistakes, experiment->at,
-                           "with this experiment the study has %.0f jobs; at most %d are possible: take fewer seeds, "
-                           "fractions or layers",
-                           jobs, LSN_MOST_JOBS);
+        experiment->fits = experiment->layers != NULL && lsn_layers_resolve(experiment, c->plan->model, &c->mistakes) &&
+                           experiment->has_selector;
+        experiment->fits = experiment->fits && lsn_selector_check(experiment, c->plan->model, &c->mistakes);
     }
+    for (int i = 0; i < c->spec.n_experiments; i++)
+        if (c->spec.experiments[i].fits && make_groups(c, &c->spec.experiments[i]))
+            count_jobs(c, &c->spec.experiments[i], &jobs);
+}
+
+/* Files of scores are read as soon as it is known for which layers. */
+static void find_scores(composition *c)
+{
+    lsn_error err = {0};
+    bool ok = true;
+    for (int i = 0; i < c->spec.n_scores; i++)
+        ok = check_file(c, &c->spec.scores[i].file, false) && ok;
+    if (c->plan->model == NULL || !ok || failed(c))
+        return;
+    if (!lsn_scores_create(c->plan, &c->spec, c->kept, &err))
+        lsn_mistake_from(&c->mistakes, NULL, &err);
+    else
+        lsn_scores_fill(c->plan, &c->spec, &c->mistakes);
 }
 
 /* ---- the plan ------------------------------------------------------------------------------------------------ */
@@ -280,6 +318,7 @@ static void compose(composition *c, const char *const *overrides, int n_override
     match(c);
     take_images(c);
     check_experiments(c);
+    find_scores(c);
     if (c->mistakes.count == 0 && !failed(c))
         fill(c);
 }
@@ -344,6 +383,7 @@ void lsn_plan_destroy(lsn_plan *plan)
     free(plan->experiments);
     free(plan->jobs);
     free(plan->evaluations);
+    free(plan->groupings);
     if (plan->storage != NULL)
         lsn_arena_finish(&plan->storage->arena);
     free(plan->storage);

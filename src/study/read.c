@@ -187,13 +187,18 @@ static bool is_decimal(const char *text)
     return *text == '\0';
 }
 
+bool lsn_real_parse(const char *text, double *value)
+{
+    *value = is_decimal(text) ? strtod(text, NULL) : (double)NAN;
+    return isfinite(*value);
+}
+
 bool lsn_read_real(lsn_mistakes *mistakes, const lsn_node *node, const char *what, double *value)
 {
     char shown[LSN_SHOWN_BYTES];
     if (node->wrong)
         return false;
-    *value = node->kind == LSN_SCALAR && is_decimal(node->text) ? strtod(node->text, NULL) : NAN;
-    if (!isfinite(*value))
+    if (node->kind != LSN_SCALAR || !lsn_real_parse(node->text, value))
         return lsn_mistake_at(mistakes, node, "%s is %s; give a number", what, lsn_node_describe(node, shown));
     return true;
 }

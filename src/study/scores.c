@@ -3,51 +3,90 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-void lsn_scores(const lsn_layer *layer, lsn_score score, double *scores)
+void lsn_norms(const lsn_layer *layer, lsn_score_kind kind, double *scores)
 {
     size_t weights = (size_t)layer->channels * (size_t)layer->kernel * (size_t)layer->kernel;
     for (int f = 0; f < layer->filters; f++) {
         const float *w = layer->weights + (size_t)f * weights;
         double sum = 0;
-        if (score == LSN_L1)
+        if (kind == LSN_L1)
             for (size_t i = 0; i < weights; i++)
                 sum += fabs((double)w[i]);
         else
             for (size_t i = 0; i < weights; i++)
                 sum += (double)w[i] * (double)w[i];
-        scores[f] = score == LSN_L1 ? sum : sqrt(sum);
+        scores[f] = kind == LSN_L1 ? sum : sqrt(sum);
     }
 }
 
-typedef struct ranked {
-    double score; /* negative where the highest come first: the lower index still wins among equals */
-    int32_t filter;
-} ranked;
+/* ---- order --------------------------------------------------------------------------------------------------- */
 
 static int by_score(const void *a, const void *b)
 {
-    const ranked *one = a, *two = b;
+    const lsn_ranked *one = a, *two = b;
     if (one->score < two->score || one->score > two->score)
         return one->score < two->score ? -1 : 1;
     return (one->filter > two->filter) - (one->filter < two->filter);
 }
 
-bool lsn_rank(const lsn_layer *layer, lsn_score score, bool highest, int32_t *order, lsn_error *err)
+void lsn_rank(const double *scores, int count, bool highest, lsn_ranked *ranked)
 {
-    size_t count = (size_t)layer->filters;
-    double *scores = lsn_array(count, sizeof *scores, err);
-    ranked *filters = lsn_array(count, sizeof *filters, err);
-    bool ok = scores != NULL && filters != NULL;
-    if (ok) {
-        lsn_scores(layer, score, scores);
-        for (size_t f = 0; f < count; f++)
-            filters[f] = (ranked){.score = highest ? -scores[f] : scores[f], .filter = (int32_t)f};
-        qsort(filters, count, sizeof *filters, by_score);
-        for (size_t f = 0; f < count; f++)
-            order[f] = filters[f].filter;
+    for (int f = 0; f < count; f++)
+        ranked[f] = (lsn_ranked){.score = highest ? -scores[f] : scores[f], .filter = f};
+    qsort(ranked, (size_t)count, sizeof *ranked, by_score);
+}
+
+/* ---- the plan's scores --------------------------------------------------------------------------------------- */
+
+bool lsn_scores_create(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, lsn_error *err)
+{
+    const size_t filters = (size_t)lsn_model_filters(plan->model);
+    plan->scores = lsn_arena_array(arena, (size_t)spec->n_scores, sizeof *plan->scores, err);
+    for (int s = 0; plan->scores != NULL && s < spec->n_scores; s++) {
+        lsn_filter_score *score = &plan->scores[s];
+        const char *name = spec->scores[s].name;
+        score->name = lsn_arena_text(arena, name, strlen(name), err);
+        score->values = lsn_arena_array(arena, filters, sizeof *score->values, err);
+        if (score->name == NULL || score->values == NULL)
+            return false;
+        for (size_t f = 0; f < filters; f++)
+            score->values[f] = (double)NAN;
+        plan->n_scores++;
     }
-    free(scores);
-    free(filters);
+    return plan->scores != NULL;
+}
+
+static bool uses_score(const lsn_experiment_spec *experiment, int score)
+{
+    for (int s = 0; s < experiment->selector.n_scores; s++)
+        if (experiment->selector.scores[s] == score)
+            return true;
+    return false;
+}
+
+void lsn_score_layers(const lsn_study_spec *spec, int score, bool used[LSN_MAX_LAYERS])
+{
+    memset(used, 0, LSN_MAX_LAYERS * sizeof *used);
+    for (int x = 0; x < spec->n_experiments; x++)
+        if (uses_score(&spec->experiments[x], score))
+            for (int i = 0; i < spec->experiments[x].n_resolved; i++)
+                used[spec->experiments[x].resolved[i]] = true;
+}
+
+bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_mistakes *mistakes)
+{
+    bool used[LSN_MAX_LAYERS], ok = true;
+    for (int s = 0; s < spec->n_scores; s++) {
+        const lsn_score_spec *score = &spec->scores[s];
+        double *values = plan->scores[s].values;
+        lsn_score_layers(spec, s, used);
+        if (score->kind == LSN_SCORE_FILE)
+            ok = lsn_score_file_read(plan->model, &score->file, used, values, mistakes) && ok;
+        for (int l = 0; score->kind != LSN_SCORE_FILE && l < plan->model->n_layers; l++)
+            if (used[l])
+                lsn_norms(&plan->model->layers[l], score->kind, values + lsn_model_filter_offset(plan->model, l));
+    }
     return ok;
 }

@@ -2,51 +2,8 @@
 #include "study/expand.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* ---- checks -------------------------------------------------------------------------------------------------- */
-
-static bool check_interval(const lsn_experiment_spec *experiment, const lsn_model *model, const lsn_interval *interval,
-                           lsn_mistakes *mistakes)
-{
-    for (int i = 0; i < experiment->n_resolved; i++) {
-        const lsn_layer *layer = &model->layers[experiment->resolved[i]];
-        if (interval->high >= layer->filters)
-            return lsn_mistake_at(mistakes, interval->at,
-                                  "there is no filter %" PRId64 " in layer %s: it has %d, 0..%d", interval->high,
-                                  layer->name, layer->filters, layer->filters - 1);
-    }
-    return true;
-}
-
-static bool check_amount(const lsn_experiment_spec *experiment, const lsn_model *model, const lsn_amount *amount,
-                         lsn_mistakes *mistakes)
-{
-    for (int i = 0; i < experiment->n_resolved; i++) {
-        const lsn_layer *layer = &model->layers[experiment->resolved[i]];
-        if (amount->count > layer->filters)
-            return lsn_mistake_at(mistakes, amount->at,
-                                  "count is %" PRId64 ", but layer %s has %d filters; take at most %d, or other layers",
-                                  amount->count, layer->name, layer->filters, layer->filters);
-    }
-    return true;
-}
-
-bool lsn_selector_check(const lsn_experiment_spec *experiment, const lsn_model *model, lsn_mistakes *mistakes)
-{
-    const lsn_selector *selector = &experiment->selector;
-    bool ok = true;
-    for (int i = 0; i < selector->n_filters; i++)
-        ok = check_interval(experiment, model, &selector->filters[i], mistakes) && ok;
-    for (int i = 0; i < selector->n_amounts; i++)
-        ok = check_amount(experiment, model, &selector->amounts[i], mistakes) && ok;
-    return ok;
-}
-
-/* ---- choice -------------------------------------------------------------------------------------------------- */
 
 int32_t lsn_amount_filters(const lsn_amount *amount, int filters)
 {
@@ -59,6 +16,32 @@ int32_t lsn_amount_filters(const lsn_amount *amount, int filters)
     return rounded > filters ? filters : (int32_t)rounded;
 }
 
+static int32_t listed_filters(const lsn_selector *selector, int filters)
+{
+    int32_t count = selector->n_filters > 0 ? 0 : filters;
+    for (int i = 0; i < selector->n_filters; i++)
+        count += (int32_t)(selector->filters[i].high - selector->filters[i].low + 1);
+    return count;
+}
+
+int32_t lsn_chosen_filters(const lsn_selector *selector, int filters, const lsn_amount *amount)
+{
+    switch (selector->kind) {
+    case LSN_EACH:
+    case LSN_LISTED:
+        return listed_filters(selector, filters);
+    case LSN_EACH_SAMPLE:
+    case LSN_RANDOM:
+    case LSN_SCORED:
+    case LSN_SIMILAR:
+        return lsn_amount_filters(amount, filters);
+    default:
+        return filters;
+    }
+}
+
+/* ---- choice -------------------------------------------------------------------------------------------------- */
+
 bool lsn_choice_init(lsn_choice *choice, const lsn_model *model, lsn_error *err)
 {
     int widest = 1;
@@ -66,72 +49,126 @@ bool lsn_choice_init(lsn_choice *choice, const lsn_model *model, lsn_error *err)
         if (!model->layers[i].logits && model->layers[i].filters > widest)
             widest = model->layers[i].filters;
     *choice = (lsn_choice){0};
-    choice->filters = lsn_array((size_t)widest, sizeof *choice->filters, err);
+    choice->parts = lsn_array((size_t)model->n_layers, sizeof *choice->parts, err);
+    choice->filters = lsn_array((size_t)lsn_model_filters(model), sizeof *choice->filters, err);
     choice->order = lsn_array((size_t)widest, sizeof *choice->order, err);
+    choice->ranked = lsn_array((size_t)widest, sizeof *choice->ranked, err);
     choice->taken = lsn_array((size_t)widest, sizeof *choice->taken, err);
-    return choice->filters != NULL && choice->order != NULL && choice->taken != NULL;
+    return choice->parts != NULL && choice->filters != NULL && choice->order != NULL && choice->ranked != NULL &&
+           choice->taken != NULL;
 }
 
 void lsn_choice_finish(lsn_choice *choice)
 {
+    free(choice->parts);
     free(choice->filters);
     free(choice->order);
+    free(choice->ranked);
     free(choice->taken);
     *choice = (lsn_choice){0};
 }
 
-static void choose_interval(lsn_choice *choice, int64_t low, int64_t high)
+void lsn_choice_clear(lsn_choice *choice)
 {
-    for (int64_t f = low; f <= high; f++)
-        choice->filters[choice->count++] = (int32_t)f;
+    choice->n_parts = 0;
+    choice->count = 0;
 }
 
-/* The first `count` of choice->order, in ascending order. */
-static void choose_first(lsn_choice *choice, int filters, int32_t count)
+static void take_intervals(lsn_choice *choice, const lsn_selector *selector, int filters)
+{
+    for (int i = 0; i < selector->n_filters; i++)
+        for (int64_t f = selector->filters[i].low; f <= selector->filters[i].high; f++)
+            choice->taken[f] = true;
+    for (int f = 0; selector->n_filters == 0 && f < filters; f++)
+        choice->taken[f] = true;
+}
+
+static void take_first(lsn_choice *choice, int32_t count)
 {
     for (int32_t i = 0; i < count; i++)
         choice->taken[choice->order[i]] = true;
-    for (int32_t f = 0; f < filters; f++) {
-        if (choice->taken[f])
-            choice->filters[choice->count++] = f;
-        choice->taken[f] = false;
-    }
 }
 
-/* The network's layer is the stream, so that layers of equal width lose different filters. */
-static void choose_random(lsn_choice *choice, int layer, int filters, int32_t count, int64_t seed)
+/* Brings the first `count` filters of a random order to the front. The network's layer is the stream, so that layers of
+ * equal width lose different filters. Of one seed, fewer filters are the first of more. */
+static void order_at_random(lsn_choice *choice, int layer, int filters, int32_t count, int64_t seed)
 {
     lsn_random random;
     for (int32_t f = 0; f < filters; f++)
         choice->order[f] = f;
     lsn_random_init(&random, (uint64_t)seed, (uint64_t)layer);
     lsn_random_choose(&random, choice->order, (size_t)filters, (size_t)count);
-    choose_first(choice, filters, count);
 }
 
-void lsn_choose(lsn_choice *choice, const lsn_selector *selector, const lsn_model *model, int index,
-                const lsn_amount *amount, int64_t seed)
+static void order_by_score(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, int score, int layer)
 {
-    int filters = model->layers[index].filters;
-    choice->count = 0;
+    const int filters = plan->model->layers[layer].filters;
+    lsn_rank(plan->scores[score].values + lsn_model_filter_offset(plan->model, layer), filters, selector->highest,
+             choice->ranked);
+    for (int f = 0; f < filters; f++)
+        choice->order[f] = choice->ranked[f].filter;
+}
+
+static void take_ordered(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
+                         int layer, int32_t count)
+{
+    if (point->score >= 0)
+        order_by_score(choice, plan, selector, point->score, layer);
+    else
+        order_at_random(choice, layer, plan->model->layers[layer].filters, count, point->seed);
+    take_first(choice, count);
+}
+
+static void take_group(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
+                       int layer)
+{
+    const int32_t found = lsn_grouping_find(plan, point, selector->cut, layer);
+    assert(found >= 0);
+    const int32_t *groups = plan->groupings[found].groups;
+    for (int f = 0; f < plan->model->layers[layer].filters; f++)
+        choice->taken[f] = groups[f] == point->group;
+}
+
+/* Marks the chosen filters in choice->taken. */
+static void take(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
+                 int layer)
+{
+    const int filters = plan->model->layers[layer].filters;
     switch (selector->kind) {
     case LSN_EACH:
     case LSN_LISTED:
-        for (int i = 0; i < selector->n_filters; i++)
-            choose_interval(choice, selector->filters[i].low, selector->filters[i].high);
-        if (selector->n_filters == 0)
-            choose_interval(choice, 0, filters - 1);
-        break;
     case LSN_WHOLE:
-        choose_interval(choice, 0, filters - 1);
+        take_intervals(choice, selector, filters);
         break;
     case LSN_EACH_SAMPLE:
     case LSN_RANDOM:
-        choose_random(choice, index, filters, lsn_amount_filters(amount, filters), seed);
-        break;
     case LSN_SCORED:
-        choose_first(choice, filters, lsn_amount_filters(amount, filters));
+        take_ordered(choice, plan, selector, point, layer, lsn_amount_filters(point->amount, filters));
+        break;
+    case LSN_CUMULATIVE: {
+        const lsn_amount share = {.fraction = (double)point->step / (double)selector->steps};
+        take_ordered(choice, plan, selector, point, layer, lsn_amount_filters(&share, filters));
         break;
     }
-    assert(choice->count >= 1 && choice->count <= filters);
+    case LSN_SIMILAR:
+        take_group(choice, plan, selector, point, layer);
+        break;
+    }
+}
+
+void lsn_choose(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
+                int layer)
+{
+    const bool others = selector->keep && selector->shape == LSN_AS_ONE;
+    lsn_mask_part *part = &choice->parts[choice->n_parts];
+    int32_t *filters = choice->filters + choice->count;
+    *part = (lsn_mask_part){.layer = layer, .filters = filters};
+    take(choice, plan, selector, point, layer);
+    for (int32_t f = 0; f < plan->model->layers[layer].filters; f++) {
+        if (choice->taken[f] != others)
+            filters[part->count++] = f;
+        choice->taken[f] = false;
+    }
+    choice->count += part->count;
+    choice->n_parts += part->count > 0;
 }

@@ -6,7 +6,10 @@
 #include "lesion/data.h"
 #include "lesion/model.h"
 
+#include "study/cluster.h"
 #include "study/tree.h"
+
+enum { LSN_MOST_SCORES = 100 };
 
 /* low..high, both included. */
 typedef struct lsn_interval {
@@ -14,37 +17,69 @@ typedef struct lsn_interval {
     const lsn_node *at;
 } lsn_interval;
 
-/* How many filters of a layer. */
+/* How many filters of a layer, how many groups of them, or up to which distance groups grow: one of the three. */
 typedef struct lsn_amount {
-    double fraction; /* 0 < fraction <= 1; NaN where a count was given */
-    int64_t count;
+    double fraction; /* 0 < fraction <= 1, or NaN */
+    double distance; /* 0 <= distance, or NaN */
+    int64_t count;   /* or 0 */
     const lsn_node *at;
 } lsn_amount;
 
-/* Scores by which filters are ranked. */
-typedef enum lsn_score { LSN_L1, LSN_L2, LSN_N_SCORES } lsn_score;
+/* By what filters are ranked. */
+typedef enum lsn_score_kind { LSN_L1, LSN_L2, LSN_SCORE_FILE } lsn_score_kind;
+
+/* A path of the study, and where it stands; `path` is NULL where it was not given or is wrong. */
+typedef struct lsn_file_spec {
+    const char *path;
+    const lsn_node *at;
+} lsn_file_spec;
+
+typedef struct lsn_score_spec {
+    lsn_score_kind kind;
+    const char *name;   /* "l1", "l2", "file:scores.csv" */
+    lsn_file_spec file; /* of LSN_SCORE_FILE */
+    const lsn_node *at; /* where it stands first */
+} lsn_score_spec;
 
 typedef enum lsn_selector_kind {
-    LSN_EACH,        /* every filter, or those of `filters`, one a job */
-    LSN_EACH_SAMPLE, /* a random choice of amounts[0] filters, one a job */
-    LSN_WHOLE,       /* all filters of the layer, together */
-    LSN_LISTED,      /* those of `filters`, together */
-    LSN_RANDOM,      /* random choices, each together: amounts x seeds */
-    LSN_SCORED,      /* the lowest or highest by score, together: scores x amounts */
+    LSN_EACH,        /* every filter, or those of `filters` */
+    LSN_EACH_SAMPLE, /* a random choice of amounts[0] filters */
+    LSN_WHOLE,       /* all filters of the layer */
+    LSN_LISTED,      /* those of `filters` */
+    LSN_RANDOM,      /* random choices: amounts x seeds */
+    LSN_SCORED,      /* the lowest or highest by score: scores x amounts */
+    LSN_CUMULATIVE,  /* the first of an order: scores x steps, or, where there is none, seeds x steps */
+    LSN_SIMILAR,     /* groups of similar filters: metrics x normalises x linkages x amounts x groups */
 } lsn_selector_kind;
+
+/* What becomes of the filters that were chosen. */
+typedef enum lsn_shape {
+    LSN_AS_ONE,     /* one job */
+    LSN_ONE_BY_ONE, /* a job of each */
+    LSN_IN_PAIRS,   /* a job of each, then a job of every two */
+} lsn_shape;
+
+typedef enum lsn_cut { LSN_CUT_GROUPS, LSN_CUT_DISTANCE, LSN_CUT_FRACTION } lsn_cut;
 
 /* Which filters of a layer: `filters` ascending without overlap. An axis that the kind does not have has length 0. */
 typedef struct lsn_selector {
+    const lsn_node *at;
     lsn_selector_kind kind;
+    lsn_shape shape;
+    bool keep; /* all but them are removed */
     lsn_interval *filters;
     int n_filters;
-    lsn_score scores[LSN_N_SCORES];
+    int *scores; /* places in the study's scores */
     int n_scores;
     bool highest;
+    int metrics[LSN_N_METRICS], normalises[LSN_N_NORMALISE], linkages[LSN_N_LINKAGES]; /* of those enumerations */
+    int n_metrics, n_normalises, n_linkages;
+    lsn_cut cut;
     lsn_amount *amounts;
     int n_amounts;
     lsn_interval *seeds; /* in the study's order, none twice */
     int n_seeds;
+    int64_t steps;
 } lsn_selector;
 
 typedef struct lsn_experiment_spec {
@@ -53,18 +88,14 @@ typedef struct lsn_experiment_spec {
     const lsn_node *layers; /* a pattern or a list of them: texts; NULL where they are wrong */
     lsn_selector selector;
     bool has_selector; /* it was read whole */
+    bool together;     /* a job removes filters of all its layers */
     lsn_mode modes[LSN_N_MODES];
     int n_modes;
     /* Set by lsn_layers_resolve: ascending. */
     int resolved[LSN_MAX_LAYERS];
     int n_resolved;
+    bool fits; /* the layers and the selector are right for the network */
 } lsn_experiment_spec;
-
-/* A path of the study, and where it stands; `path` is NULL where it was not given or is wrong. */
-typedef struct lsn_file_spec {
-    const char *path;
-    const lsn_node *at;
-} lsn_file_spec;
 
 /* Which images, and where that stands. */
 typedef struct lsn_take_spec {
@@ -90,6 +121,8 @@ typedef struct lsn_study_spec {
     lsn_images_spec data;
     lsn_experiment_spec *experiments;
     int n_experiments;
+    lsn_score_spec scores[LSN_MOST_SCORES]; /* all that it ranks by, each once */
+    int n_scores;
     bool per_class;
 } lsn_study_spec;
 
@@ -109,6 +142,16 @@ void lsn_images_read(lsn_reading *in, const lsn_node *node);
 void lsn_ablate_read(lsn_reading *in, const lsn_node *node);
 bool lsn_selector_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector);
 void lsn_path_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_file_spec *file);
+bool lsn_similar_read(lsn_reading *in, const lsn_node *map, const lsn_node *node, lsn_selector *selector);
+/* Scores, one or a list, added to those of the study. */
+bool lsn_scores_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector);
+/* Filters, and seeds: those given, or seed 0 where `node` is NULL. */
+bool lsn_filters_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector);
+bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector);
+/* Amounts, one or a list, each once: of `fraction`, `distance`, or whole numbers where the key is another one. */
+bool lsn_amounts_read(lsn_reading *in, const lsn_node *node, const char *key, lsn_selector *selector);
+/* The one of the keys that the map has; NULL, and a mistake, where it has several, or none ("what remedy"). */
+const char *lsn_one_key(lsn_reading *in, const lsn_node *map, const char *what, lsn_words keys, const char *remedy);
 /* Numbers and ranges up to `most`, one or a list. `distinct`: they stay in their order, and a number that stands twice
  * is a mistake; otherwise they are put in ascending order, and overlapping ones joined. */
 bool lsn_intervals_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,

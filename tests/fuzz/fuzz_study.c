@@ -29,6 +29,18 @@ static lsn_model *network(void)
     return &model;
 }
 
+/* Scores of files are made up. */
+static void fill_scores(lsn_reading *in, lsn_plan *plan, lsn_arena *kept)
+{
+    lsn_error err = {0};
+    assert(lsn_scores_create(plan, in->spec, kept, &err));
+    for (int s = 0; s < in->spec->n_scores; s++) {
+        bool is_file = in->spec->scores[s].kind == LSN_SCORE_FILE;
+        in->spec->scores[s].kind = is_file ? LSN_L1 : in->spec->scores[s].kind;
+    }
+    assert(lsn_scores_fill(plan, in->spec, in->mistakes));
+}
+
 static void expand(lsn_reading *in)
 {
     double jobs = 1;
@@ -39,17 +51,22 @@ static void expand(lsn_reading *in)
         lsn_experiment_spec *experiment = &in->spec->experiments[i];
         if (experiment->layers == NULL)
             continue;
-        lsn_layers_resolve(experiment, plan.model, in->mistakes);
-        if (experiment->has_selector && lsn_selector_check(experiment, plan.model, in->mistakes))
-            jobs += lsn_experiment_jobs(experiment, plan.model);
+        if (!lsn_layers_resolve(experiment, plan.model, in->mistakes) || !experiment->has_selector ||
+            !lsn_selector_check(experiment, plan.model, in->mistakes) || in->mistakes->count > 0)
+            continue;
+        assert(lsn_groupings_make(&plan, experiment, &kept, &err));
+        if (lsn_groups_check(experiment, &plan, in->mistakes))
+            jobs += lsn_experiment_jobs(experiment, &plan);
     }
     if (in->mistakes->count == 0 && jobs <= MOST_JOBS) {
+        fill_scores(in, &plan, &kept);
         assert(lsn_expand(&plan, in->spec, &kept, &err));
         assert((double)plan.n_jobs == jobs && plan.n_evaluations > 0 && plan.n_evaluations <= plan.n_jobs);
     }
     free(plan.experiments);
     free(plan.jobs);
     free(plan.evaluations);
+    free(plan.groupings);
     lsn_arena_finish(&kept);
 }
 

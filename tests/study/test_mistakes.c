@@ -129,8 +129,12 @@ static void experiments_are_checked(void **state)
     check_one(HEAD "ablate:\n  - {name: a/b, layers: fc6, filters: all}\n", "12:12", "use only the letters");
     check_one(HEAD "ablate:\n  - {name: a, layers: fc6, filters: all, fliters: 1}\n", "12:42",
               "unknown key \"fliters\" in experiment; did you mean \"filters\"?");
-    check_one(HEAD "ablate:\n  - {name: a, layers: fc6, filters: all, together: true}\n", "12:42",
-              "key \"together\" in experiment is not available in this version");
+    check_one(HEAD "ablate:\n  - {name: a, layers: fc6, filters: all, together: yes}\n", "12:52",
+              "unknown together \"yes\"; it can be: false, true");
+    check_one(HEAD "ablate:\n  - {name: a, layers: fc*, filters: each, together: true}\n", "12:53",
+              "each makes a job of every filter, so that nothing is removed together");
+    check_one(HEAD "ablate:\n  - {name: a, layers: fc*, filters: {similar: {groups: 2}}, together: true}\n", "12:71",
+              "every layer has its own groups, a job each");
     check_one(ONE("fc6", "all", "nothing"), "15:11", "unknown mode \"nothing\"; it can be: zero, mean");
     check_one(ONE("fc6", "all", "resample"), "15:11", "mode \"resample\" is not available in this version");
     check_one(ONE("fc6", "all", "[zero, mean, zero]"), "15:24", "mode zero stands twice");
@@ -153,11 +157,11 @@ static void selectors_are_checked(void **state)
         {"[0, 3..6]", "14:18", "there is no filter 6 in layer conv2_1: it has 6, 0..5"},
         {"[99999999999]", "14:15", "filter \"99999999999\" is too large"},
         {"{each: [9, 0, 1]}", "14:22", "there is no filter 9 in layer conv2_1"},
-        {"{}", "14:14", "filters does not say which; give each, random, lowest or highest"},
+        {"{}", "14:14",
+         "filters does not say which; give each, random, lowest, highest, similar, cumulative, pairs or keep"},
         {"{fraction: 1}", "14:14", "filters does not say which"},
         {"{loest: l1, fraction: 0.5}", "14:15", "unknown key \"loest\" in filters; did you mean \"lowest\"?"},
-        {"{similar: {groups: 16}}", "14:15", "key \"similar\" in filters is not available in this version"},
-        {"{cumulative: {}}", "14:15", "key \"cumulative\" in filters is not available"},
+        {"{similiar: {groups: 16}}", "14:15", "unknown key \"similiar\" in filters; did you mean \"similar\"?"},
         {"{each: 1, random: {count: 1}}", "14:24", "filters: give each or random, not both"},
         {"{lowest: l1, highest: l1, count: 1}", "14:27", "filters: give lowest or highest, not both"},
         {"{each: {}}", "14:21", "key \"count\" is missing here; say how many filters"},
@@ -187,7 +191,8 @@ static void selectors_are_checked(void **state)
         {"{lowest: apoz, count: 1}", "14:23", "score \"apoz\" is not available in this version"},
         {"{lowest: [l1, l2, l1], count: 1}", "14:32", "score l1 stands twice"},
         {"{highest: [], count: 1}", "14:24", "highest is an empty list; give a score"},
-        {"{lowest: {file: scores.csv}, count: 1}", "14:23", "lowest is a map; give a score, l1 or l2"},
+        {"{lowest: {file: scores.csv}, count: 1}", "14:30",
+         "scores.csv: cannot be opened: No such file or directory; give a path relative to the study file"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[1024];

@@ -69,8 +69,8 @@ static void norms_leave_the_bias_out(void **state)
         const lsn_layer *layer = &model->layers[l];
         double l1[64], l2[64];
         assert_in_range(layer->filters, 1, 64);
-        lsn_scores(layer, LSN_L1, l1);
-        lsn_scores(layer, LSN_L2, l2);
+        lsn_norms(layer, LSN_L1, l1);
+        lsn_norms(layer, LSN_L2, l2);
         for (int f = 0; f < layer->filters; f++) {
             assert_true(!(fabsl(l1[f] - norm(layer, f, 1)) > 1e-12));
             assert_true(!(fabsl(l2[f] - norm(layer, f, 2)) > 1e-12));
@@ -79,18 +79,23 @@ static void norms_leave_the_bias_out(void **state)
     lsn_model_destroy(model);
 }
 
+static void expect_order(const double *scores, int count, bool highest, const int32_t *order)
+{
+    lsn_ranked ranked[8];
+    assert_in_range(count, 1, 8);
+    lsn_rank(scores, count, highest, ranked);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(ranked[i].filter, order[i]);
+}
+
 static void among_equals_the_lower_index_is_first(void **state)
 {
     (void)state;
-    static const float weights[6] = {2, -1, 1, -2, 1, 3};
-    lsn_layer layer = {.kind = LSN_FC, .filters = 6, .channels = 1, .kernel = 1, .weights = weights};
-    int32_t order[6];
-    assert_true(lsn_rank(&layer, LSN_L1, false, order, NULL));
-    assert_memory_equal(order, ((const int32_t[]){1, 2, 4, 0, 3, 5}), sizeof order);
-    assert_true(lsn_rank(&layer, LSN_L1, true, order, NULL));
-    assert_memory_equal(order, ((const int32_t[]){5, 0, 3, 1, 2, 4}), sizeof order);
-    assert_true(lsn_rank(&layer, LSN_L2, false, order, NULL));
-    assert_memory_equal(order, ((const int32_t[]){1, 2, 4, 0, 3, 5}), sizeof order);
+    static const double scores[6] = {2, 1, 1, 2, 1, 3};
+    expect_order(scores, 6, false, (const int32_t[]){1, 2, 4, 0, 3, 5});
+    expect_order(scores, 6, true, (const int32_t[]){5, 0, 3, 1, 2, 4});
+    expect_order((const double[]){-1, 0, -3}, 3, false, (const int32_t[]){2, 0, 1});
+    expect_order((const double[]){-1, 0, -3}, 3, true, (const int32_t[]){1, 0, 2});
 }
 
 /* Sums in float would lose the small weights: 2^24 + 1 is 2^24 there. */
@@ -99,9 +104,42 @@ static void sums_are_doubles(void **state)
     (void)state;
     static const float weights[4] = {16777216, 1, 16777216, 0};
     lsn_layer layer = {.kind = LSN_FC, .filters = 2, .channels = 2, .kernel = 1, .weights = weights};
-    int32_t order[2];
-    assert_true(lsn_rank(&layer, LSN_L1, false, order, NULL));
-    assert_memory_equal(order, ((const int32_t[]){1, 0}), sizeof order);
+    double scores[2];
+    lsn_norms(&layer, LSN_L1, scores);
+    expect_order(scores, 2, false, (const int32_t[]){1, 0});
+}
+
+/* All scores that a study ranks by are in the plan, for the layers that are ranked. */
+static void scores_are_kept(void **state)
+{
+    (void)state;
+    lsn_plan *plan = planned(HEAD "ablate:\n"
+                                  "  - {name: a, layers: conv3_1, filters: {lowest: l2, count: 1}}\n"
+                                  "  - {name: b, layers: [conv1_1, fc7], filters: {highest: [l1, l2], count: 1}}\n"
+                                  "  - {name: c, layers: fc6, filters: each}\n",
+                             NULL);
+    assert_int_equal(plan->n_scores, 2);
+    assert_string_equal(plan->scores[0].name, "l2");
+    assert_string_equal(plan->scores[1].name, "l1");
+    for (int l = 0; l < plan->model->n_layers - 1; l++) {
+        const lsn_layer *layer = &plan->model->layers[l];
+        const char *name = layer->name;
+        const bool used[2] = {strcmp(name, "conv3_1") == 0 || strcmp(name, "conv1_1") == 0 || strcmp(name, "fc7") == 0,
+                              strcmp(name, "conv1_1") == 0 || strcmp(name, "fc7") == 0};
+        for (int s = 0; s < 2; s++)
+            for (int f = 0; f < layer->filters; f++) {
+                double value = plan->scores[s].values[lsn_model_filter_offset(plan->model, l) + f];
+                assert_int_equal(isnan(value), !used[s]);
+                if (used[s])
+                    assert_true(!(fabsl(value - norm(layer, f, s == 0 ? 2 : 1)) > 1e-12));
+            }
+    }
+    assert_int_equal(plan->jobs[1].score, 0); /* a */
+    static const int32_t scores_of_b[] = {1, 0, 1, 0};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(plan->jobs[2 + i].score, scores_of_b[i]);
+    assert_int_equal(plan->jobs[6].score, -1);
+    lsn_plan_destroy(plan);
 }
 
 int main(void)
@@ -111,6 +149,7 @@ int main(void)
         cmocka_unit_test(norms_leave_the_bias_out),
         cmocka_unit_test(among_equals_the_lower_index_is_first),
         cmocka_unit_test(sums_are_doubles),
+        cmocka_unit_test(scores_are_kept),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

@@ -1,0 +1,232 @@
+#include "study/cluster.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+const char *const lsn_linkage_names[LSN_N_LINKAGES + 1] = {
+    [LSN_AVERAGE] = "average", [LSN_COMPLETE] = "complete", [LSN_SINGLE] = "single", [LSN_WARD] = "ward"};
+
+double lsn_lance_williams(lsn_linkage linkage, double kept, double gone, double between, double n_kept, double n_gone,
+                          double other)
+{
+    switch (linkage) {
+    case LSN_COMPLETE:
+        return fmax(kept, gone);
+    case LSN_SINGLE:
+        return fmin(kept, gone);
+    case LSN_WARD: {
+        double squares = (n_kept + other) * kept * kept + (n_gone + other) * gone * gone - other * between * between;
+        return sqrt(fmax(0, squares / (n_kept + n_gone + other)));
+    }
+    default:
+        return (n_kept * kept + n_gone * gone) / (n_kept + n_gone);
+    }
+}
+
+/* ---- the tree ------------------------------------------------------------------------------------------------ */
+
+/* A cluster bears the number of its lowest member. */
+typedef struct linking {
+    double *distances;
+    int32_t count;
+    lsn_linkage linkage;
+    int32_t *size; /* 0: the cluster is part of another one */
+    int32_t *chain;
+    int32_t length;
+} linking;
+
+/* The cluster nearest to the chain's last, and how far it is. */
+static int32_t nearest(const linking *l, double *distance)
+{
+    const int32_t last = l->chain[l->length - 1];
+    int32_t best = l->length > 1 ? l->chain[l->length - 2] : -1;
+    *distance = best < 0 ? (double)INFINITY : l->distances[lsn_pair((size_t)l->count, (size_t)last, (size_t)best)];
+    for (int32_t i = 0; i < l->count; i++) {
+        if (l->size[i] == 0 || i == last)
+            continue;
+        double d = l->distances[lsn_pair((size_t)l->count, (size_t)last, (size_t)i)];
+        if (best < 0 || d < *distance) {
+            best = i;
+            *distance = d;
+        }
+    }
+    return best;
+}
+
+/* Follows nearest neighbours until two are each other's; they are the chain's last two. */
+static double grow_chain(linking *l)
+{
+    if (l->length == 0) {
+        int32_t first = 0;
+        while (l->size[first] == 0)
+            first++;
+        l->chain[l->length++] = first;
+    }
+    for (;;) {
+        double distance;
+        int32_t next = nearest(l, &distance);
+        if (l->length > 1 && next == l->chain[l->length - 2])
+            return distance;
+        l->chain[l->length++] = next;
+    }
+}
+
+static void merge_clusters(linking *l, int32_t kept, int32_t gone, double between)
+{
+    const size_t count = (size_t)l->count;
+    for (int32_t i = 0; i < l->count; i++) {
+        if (l->size[i] == 0 || i == kept || i == gone)
+            continue;
+        double *to_kept = &l->distances[lsn_pair(count, (size_t)i, (size_t)kept)];
+        *to_kept = lsn_lance_williams(l->linkage, *to_kept, l->distances[lsn_pair(count, (size_t)i, (size_t)gone)],
+                                      between, l->size[kept], l->size[gone], l->size[i]);
+    }
+    l->size[kept] += l->size[gone];
+    l->size[gone] = 0;
+}
+
+static int by_height(const void *a, const void *b)
+{
+    const lsn_merge *one = a, *two = b;
+    if (one->height < two->height || one->height > two->height)
+        return one->height < two->height ? -1 : 1;
+    return (one->found > two->found) - (one->found < two->found);
+}
+
+bool lsn_link(double *distances, int32_t count, lsn_linkage linkage, lsn_merge *merges, lsn_error *err)
+{
+    linking l = {.distances = distances, .count = count, .linkage = linkage};
+    l.size = lsn_array((size_t)count, sizeof *l.size, err);
+    l.chain = lsn_array((size_t)count, sizeof *l.chain, err);
+    bool ok = l.size != NULL && l.chain != NULL;
+    for (int32_t i = 0; ok && i < count; i++)
+        l.size[i] = 1;
+    for (int32_t m = 0; ok && m < count - 1; m++) {
+        double height = grow_chain(&l);
+        int32_t one = l.chain[l.length - 1], two = l.chain[l.length - 2];
+        merges[m] = (lsn_merge){one < two ? one : two, one < two ? two : one, m, height};
+        l.length -= 2;
+        merge_clusters(&l, merges[m].kept, merges[m].gone, height);
+    }
+    free(l.size);
+    free(l.chain);
+    if (ok && count > 1)
+        qsort(merges, (size_t)count - 1, sizeof *merges, by_height);
+    return ok;
+}
+
+/* ---- its groups ---------------------------------------------------------------------------------------------- */
+
+int32_t lsn_merges_within(const lsn_merge *merges, int32_t count, double height)
+{
+    int32_t n = 0;
+    while (n < count - 1 && merges[n].height <= height)
+        n++;
+    return n;
+}
+
+/* The lowest member of i's group, by groups[i] <= i. */
+static int32_t root_of(int32_t *groups, int32_t i)
+{
+    while (groups[i] != i)
+        i = groups[i] = groups[groups[i]];
+    return i;
+}
+
+void lsn_cut_tree(const lsn_merge *merges, int32_t count, int32_t n_merges, int32_t *groups)
+{
+    assert(n_merges >= 0 && n_merges < count);
+    for (int32_t i = 0; i < count; i++)
+        groups[i] = i;
+    for (int32_t m = 0; m < n_merges; m++) {
+        int32_t one = root_of(groups, merges[m].kept), two = root_of(groups, merges[m].gone);
+        groups[one > two ? one : two] = one > two ? two : one;
+    }
+    for (int32_t i = 0; i < count; i++)
+        groups[i] = root_of(groups, i);
+    for (int32_t i = 0, next = 0; i < count; i++) /* groups[i] <= i: a lower one has its number already */
+        groups[i] = groups[i] == i ? next++ : groups[groups[i]];
+}
+
+/* ---- the tightest group -------------------------------------------------------------------------------------- */
+
+typedef struct growth {
+    const double *distances;
+    size_t count;
+    lsn_linkage linkage;
+    bool *in;
+    double *far; /* by linkage, from the group */
+    double *sum; /* of the distances to its members */
+} growth;
+
+static void begin_growth(growth *g, size_t first)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        g->in[i] = i == first;
+        g->far[i] = g->sum[i] = i == first ? 0 : g->distances[lsn_pair(g->count, first, i)];
+    }
+}
+
+/* The nearest to the group. */
+static size_t next_member(const growth *g)
+{
+    size_t best = g->count;
+    for (size_t i = 0; i < g->count; i++)
+        if (!g->in[i] && (best == g->count || g->far[i] < g->far[best]))
+            best = i;
+    return best;
+}
+
+static void take_member(growth *g, size_t member, double size)
+{
+    const double between = g->far[member];
+    g->in[member] = true;
+    for (size_t i = 0; i < g->count; i++) {
+        if (g->in[i])
+            continue;
+        double d = g->distances[lsn_pair(g->count, member, i)];
+        g->far[i] = lsn_lance_williams(g->linkage, g->far[i], d, between, size, 1, 1);
+        g->sum[i] += d;
+    }
+}
+
+/* Grows a group from `first` and gives the sum of the distances between its members, or, as soon as that is not below
+ * `least`, any number that is not. */
+static double grow_group(growth *g, size_t first, int32_t size, double least)
+{
+    begin_growth(g, first);
+    if (size == 1)
+        return g->count == 1 ? 0 : g->far[next_member(g)];
+    double total = 0;
+    for (int32_t n = 1; n < size && total < least; n++) {
+        size_t member = next_member(g);
+        total += g->sum[member];
+        take_member(g, member, n);
+    }
+    return total;
+}
+
+bool lsn_tightest(const double *distances, int32_t count, lsn_linkage linkage, int32_t size, int32_t *groups,
+                  lsn_error *err)
+{
+    assert(size >= 1 && size <= count);
+    growth g = {.distances = distances, .count = (size_t)count, .linkage = linkage};
+    g.in = lsn_array(g.count, sizeof *g.in, err);
+    g.far = lsn_array(g.count, sizeof *g.far, err);
+    g.sum = lsn_array(g.count, sizeof *g.sum, err);
+    bool ok = g.in != NULL && g.far != NULL && g.sum != NULL;
+    double least = (double)INFINITY;
+    for (size_t first = 0; ok && first < g.count; first++) {
+        double total = grow_group(&g, first, size, least);
+        if (!(total < least))
+            continue;
+        least = total;
+        for (size_t i = 0; i < g.count; i++)
+            groups[i] = g.in[i] ? 0 : -1;
+    }
+    free(g.in);
+    free(g.far);
+    free(g.sum);
+    return ok;
+}

@@ -1,0 +1,159 @@
+/* How many jobs an experiment makes, and why. */
+#include "study/expand.h"
+
+/* The length of an axis that may be missing. */
+static double at_least_one(int n)
+{
+    return n > 0 ? n : 1;
+}
+
+static double count_seeds(const lsn_selector *selector)
+{
+    double count = 0;
+    for (int i = 0; i < selector->n_seeds; i++)
+        count += (double)(selector->seeds[i].high - selector->seeds[i].low) + 1;
+    return selector->n_seeds > 0 ? count : 1;
+}
+
+int lsn_selector_ways(const lsn_selector *selector)
+{
+    return selector->kind == LSN_SIMILAR ? selector->n_metrics * selector->n_normalises * selector->n_linkages : 1;
+}
+
+void lsn_selector_way(const lsn_selector *selector, int way, lsn_point *point)
+{
+    if (selector->kind != LSN_SIMILAR)
+        return;
+    point->linkage = selector->linkages[way % selector->n_linkages];
+    way /= selector->n_linkages;
+    point->normalise = selector->normalises[way % selector->n_normalises];
+    point->metric = selector->metrics[way / selector->n_normalises];
+}
+
+/* ---- by layer ------------------------------------------------------------------------------------------------ */
+
+/* Masks that depend on the layers: filters, pairs, groups, or just one of each layer or of all together. */
+typedef struct lot {
+    double filters, pairs, groups, layers;
+} lot;
+
+static bool has_groups(const lsn_selector *selector)
+{
+    return selector->kind == LSN_SIMILAR && selector->cut != LSN_CUT_FRACTION;
+}
+
+/* Of all ways and amounts. */
+static double count_groups(const lsn_experiment_spec *experiment, const lsn_plan *plan, int layer)
+{
+    const lsn_selector *selector = &experiment->selector;
+    lsn_point point = LSN_NOWHERE;
+    double groups = 0;
+    for (int w = 0; w < lsn_selector_ways(selector); w++)
+        for (int a = 0; a < selector->n_amounts; a++) {
+            lsn_selector_way(selector, w, &point);
+            point.amount = &selector->amounts[a];
+            groups += plan->groupings[lsn_grouping_find(plan, &point, selector->cut, layer)].n_groups;
+        }
+    return groups;
+}
+
+static double pairs_of(double filters)
+{
+    return filters * (filters - 1) / 2;
+}
+
+/* Of all amounts. */
+static void count_chosen(const lsn_experiment_spec *experiment, const lsn_plan *plan, lot *counted)
+{
+    const lsn_selector *selector = &experiment->selector;
+    for (int a = 0; a < (int)at_least_one(selector->n_amounts); a++) {
+        const lsn_amount *amount = selector->n_amounts > 0 ? &selector->amounts[a] : NULL;
+        double all = 0;
+        for (int i = 0; i < experiment->n_resolved; i++) {
+            double chosen = lsn_chosen_filters(selector, plan->model->layers[experiment->resolved[i]].filters, amount);
+            all += chosen;
+            counted->pairs += experiment->together ? 0 : pairs_of(chosen);
+        }
+        counted->filters += all;
+        counted->pairs += experiment->together ? pairs_of(all) : 0;
+    }
+}
+
+static lot count_lot(const lsn_experiment_spec *experiment, const lsn_plan *plan)
+{
+    const lsn_selector *selector = &experiment->selector;
+    lot counted = {0};
+    if (has_groups(selector))
+        for (int i = 0; i < experiment->n_resolved; i++)
+            counted.groups += count_groups(experiment, plan, experiment->resolved[i]);
+    else if (selector->shape != LSN_AS_ONE) {
+        count_chosen(experiment, plan, &counted);
+        if (selector->shape == LSN_ONE_BY_ONE)
+            counted.pairs = 0;
+    } else
+        counted.layers = experiment->together ? experiment->n_resolved > 0 : experiment->n_resolved;
+    return counted;
+}
+
+double lsn_experiment_jobs(const lsn_experiment_spec *experiment, const lsn_plan *plan)
+{
+    const lsn_selector *selector = &experiment->selector;
+    const lot counted = count_lot(experiment, plan);
+    double axes = at_least_one(selector->n_scores) * count_seeds(selector) * experiment->n_modes;
+    if (selector->steps > 0)
+        axes *= (double)selector->steps;
+    if (counted.layers > 0)
+        axes *= at_least_one(selector->n_amounts) * lsn_selector_ways(selector);
+    return axes * (counted.filters + counted.pairs + counted.groups + counted.layers);
+}
+
+/* ---- in words ------------------------------------------------------------------------------------------------ */
+
+static void add_count(lsn_text *why, double count, const char *what)
+{
+    lsn_text_add(why, "%.0f %s%s", count, what, count > 1 ? "s" : "");
+}
+
+/* A factor; of 1 nothing needs to be said. */
+static void add_factor(lsn_text *why, double count, const char *what)
+{
+    if (count > 1) {
+        lsn_text_add(why, " x ");
+        add_count(why, count, what);
+    }
+}
+
+static void add_amounts(lsn_text *why, const lsn_selector *selector)
+{
+    if (selector->shape == LSN_AS_ONE && !has_groups(selector))
+        add_factor(why, selector->n_amounts,
+                   selector->n_amounts > 0 && selector->amounts[0].count > 0 ? "count" : "fraction");
+}
+
+void lsn_experiment_why(const lsn_experiment_spec *experiment, const lsn_plan *plan, lsn_text *why)
+{
+    const lsn_selector *selector = &experiment->selector;
+    const lot counted = count_lot(experiment, plan);
+    if (selector->shape == LSN_IN_PAIRS) {
+        lsn_text_add(why, "(");
+        add_count(why, counted.filters, "filter");
+        lsn_text_add(why, " + ");
+        add_count(why, counted.pairs, "pair");
+        lsn_text_add(why, ") of ");
+    } else if (counted.filters > 0 || counted.groups > 0) {
+        add_count(why, counted.filters + counted.groups, counted.filters > 0 ? "filter" : "group");
+        lsn_text_add(why, " of ");
+    }
+    add_count(why, experiment->n_resolved, "layer");
+    if (experiment->together)
+        lsn_text_add(why, " together");
+    add_factor(why, selector->n_scores, "score");
+    if (!has_groups(selector) && selector->kind == LSN_SIMILAR)
+        add_factor(why, lsn_selector_ways(selector), "way");
+    add_amounts(why, selector);
+    add_factor(why, count_seeds(selector), "seed");
+    add_factor(why, (double)selector->steps, "step");
+    add_factor(why, experiment->n_modes, "mode");
+    if (selector->keep)
+        lsn_text_add(why, ", all else removed");
+}

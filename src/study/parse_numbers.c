@@ -1,0 +1,206 @@
+/* Numbers of filters, their indices and seeds, as selectors have them. */
+#include "study/spec.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- numbers and ranges -------------------------------------------------------------------------------------- */
+
+static int by_low(const void *a, const void *b)
+{
+    const lsn_interval *one = a, *two = b;
+    if (one->low != two->low)
+        return one->low < two->low ? -1 : 1;
+    if (one->at->line != two->at->line)
+        return one->at->line < two->at->line ? -1 : 1;
+    return (one->at->column > two->at->column) - (one->at->column < two->at->column);
+}
+
+/* Puts the intervals in order and joins those that overlap. Returns how many are left. */
+static int merge(lsn_interval *intervals, int count)
+{
+    qsort(intervals, (size_t)count, sizeof *intervals, by_low);
+    int kept = 0;
+    for (int i = 1; i < count; i++) {
+        lsn_interval *last = &intervals[kept];
+        if (intervals[i].low > last->high)
+            intervals[++kept] = intervals[i];
+        else if (intervals[i].high > last->high) {
+            last->high = intervals[i].high;
+            last->at = intervals[i].at; /* where an index that is too large stands */
+        }
+    }
+    return kept + 1;
+}
+
+static bool check_distinct(lsn_reading *in, const lsn_interval *intervals, int count, const char *what)
+{
+    lsn_interval *sorted = lsn_arena_array(in->arena, (size_t)count, sizeof *sorted, &in->mistakes->failure);
+    if (sorted == NULL)
+        return false;
+    memcpy(sorted, intervals, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, by_low);
+    bool ok = true;
+    for (int i = 1; i < count; i++)
+        if (sorted[i].low <= sorted[i - 1].high) {
+            ok = lsn_mistake_at(in->mistakes, sorted[i].at, "%s %" PRId64 " stands twice; remove one", what,
+                                sorted[i].low);
+            sorted[i].high = sorted[i].high > sorted[i - 1].high ? sorted[i].high : sorted[i - 1].high;
+        }
+    return ok;
+}
+
+static bool read_interval(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, lsn_interval *interval)
+{
+    char shown[LSN_SHOWN_BYTES];
+    if (node->wrong)
+        return false;
+    interval->at = node;
+    if (node->kind != LSN_SCALAR || !lsn_interval_parse(node->text, &interval->low, &interval->high))
+        return lsn_mistake_at(in->mistakes, node, "%s is %s; give whole numbers or ranges, such as [0, 8..15]", what,
+                              lsn_node_describe(node, shown));
+    if (interval->low > interval->high)
+        return lsn_mistake_at(in->mistakes, node, "range %s is reversed; write %" PRId64 "..%" PRId64,
+                              lsn_shown(node->text, shown), interval->high, interval->low);
+    if (interval->high > most)
+        return lsn_mistake_at(in->mistakes, node, "%s %s is too large; at most %" PRId64, what,
+                              lsn_shown(node->text, shown), most);
+    return true;
+}
+
+bool lsn_intervals_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
+                        lsn_interval **intervals, int *count)
+{
+    int n = lsn_read_count(in->mistakes, node, what, "a number, a range such as 0..9, or a list of these");
+    if (n == 0)
+        return false;
+    *intervals = lsn_arena_array(in->arena, (size_t)n, sizeof **intervals, &in->mistakes->failure);
+    bool ok = *intervals != NULL;
+    for (int i = 0; *intervals != NULL && i < n; i++)
+        ok = read_interval(in, lsn_node_item(node, i), what, most, &(*intervals)[i]) && ok;
+    if (!ok)
+        return false;
+    *count = distinct ? n : merge(*intervals, n);
+    return !distinct || check_distinct(in, *intervals, n, what);
+}
+
+bool lsn_filters_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector)
+{
+    return lsn_intervals_read(in, node, "filter", INT32_MAX - 1, false, &selector->filters, &selector->n_filters);
+}
+
+bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector)
+{
+    if (node != NULL)
+        return lsn_intervals_read(in, node, what, INT64_MAX / 2, true, &selector->seeds, &selector->n_seeds);
+    selector->seeds = lsn_arena_array(in->arena, 1, sizeof *selector->seeds, &in->mistakes->failure);
+    selector->n_seeds = 1; /* seed 0 */
+    return selector->seeds != NULL;
+}
+
+/* ---- how many ------------------------------------------------------------------------------------------------ */
+
+static int compare_reals(double a, double b)
+{
+    return (a > b) - (a < b); /* NaN and NaN are the same */
+}
+
+static int by_amount(const void *a, const void *b)
+{
+    const lsn_amount *one = a, *two = b;
+    int order = compare_reals((double)one->count, (double)two->count);
+    if (order == 0)
+        order = compare_reals(one->fraction, two->fraction);
+    if (order == 0)
+        order = compare_reals(one->distance, two->distance);
+    if (order != 0)
+        return order;
+    if (one->at->line != two->at->line)
+        return one->at->line < two->at->line ? -1 : 1;
+    return (one->at->column > two->at->column) - (one->at->column < two->at->column);
+}
+
+static bool check_distinct_amounts(lsn_reading *in, const lsn_selector *selector, const char *what)
+{
+    size_t count = (size_t)selector->n_amounts;
+    lsn_amount *sorted = lsn_arena_array(in->arena, count, sizeof *sorted, &in->mistakes->failure);
+    if (sorted == NULL)
+        return false;
+    memcpy(sorted, selector->amounts, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_amount);
+    bool ok = true;
+    for (size_t i = 1; i < count; i++) {
+        const lsn_amount *one = &sorted[i - 1], *two = &sorted[i];
+        if (one->count == two->count && compare_reals(one->fraction, two->fraction) == 0 &&
+            compare_reals(one->distance, two->distance) == 0)
+            ok = lsn_mistake_at(in->mistakes, two->at, "%s %s stands twice; remove one", what, two->at->text);
+    }
+    return ok;
+}
+
+static bool read_fraction(lsn_reading *in, const lsn_node *node, lsn_amount *amount)
+{
+    char shown[LSN_SHOWN_BYTES];
+    if (!lsn_read_real(in->mistakes, node, "fraction", &amount->fraction))
+        return false;
+    if (!(amount->fraction > 0 && amount->fraction <= 1))
+        return lsn_mistake_at(in->mistakes, node, "fraction is %s; give a number greater than 0 and at most 1",
+                              lsn_node_describe(node, shown));
+    return true;
+}
+
+static bool read_distance(lsn_reading *in, const lsn_node *node, lsn_amount *amount)
+{
+    char shown[LSN_SHOWN_BYTES];
+    if (!lsn_read_real(in->mistakes, node, "distance", &amount->distance))
+        return false;
+    return amount->distance >= 0 || lsn_mistake_at(in->mistakes, node, "distance is %s; give a number of at least 0",
+                                                   lsn_node_describe(node, shown));
+}
+
+static bool read_amount(lsn_reading *in, const lsn_node *node, const char *key, lsn_amount *amount)
+{
+    *amount = (lsn_amount){.fraction = NAN, .distance = NAN, .at = node};
+    if (strcmp(key, "fraction") == 0)
+        return read_fraction(in, node, amount);
+    if (strcmp(key, "distance") == 0)
+        return read_distance(in, node, amount);
+    return lsn_read_whole(in->mistakes, node, key, 1, INT32_MAX, &amount->count);
+}
+
+bool lsn_amounts_read(lsn_reading *in, const lsn_node *node, const char *key, lsn_selector *selector)
+{
+    int n = lsn_read_count(in->mistakes, node, key, "a number or a list of numbers");
+    if (n == 0)
+        return false;
+    selector->amounts = lsn_arena_array(in->arena, (size_t)n, sizeof *selector->amounts, &in->mistakes->failure);
+    if (selector->amounts == NULL)
+        return false;
+    selector->n_amounts = n;
+    bool ok = true;
+    for (int i = 0; i < n; i++)
+        ok = read_amount(in, lsn_node_item(node, i), key, &selector->amounts[i]) && ok;
+    return ok && check_distinct_amounts(in, selector, key);
+}
+
+const char *lsn_one_key(lsn_reading *in, const lsn_node *map, const char *what, lsn_words keys, const char *remedy)
+{
+    int found = -1;
+    for (int i = 0; keys[i] != NULL; i++) {
+        int at = lsn_node_find(map, keys[i]);
+        if (at < 0)
+            continue;
+        if (found >= 0) {
+            int later = at > found ? at : found;
+            lsn_mistake_at(in->mistakes, map->keys[later], "%s: give %s or %s, not both", what, map->keys[found]->text,
+                           map->keys[at]->text);
+            return NULL;
+        }
+        found = at;
+    }
+    if (found < 0 && !lsn_has_unknown_key(map))
+        lsn_mistake_at(in->mistakes, map, "%s %s", what, remedy);
+    return found < 0 ? NULL : map->keys[found]->text;
+}

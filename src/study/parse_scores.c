@@ -1,0 +1,80 @@
+/* By what filters are ranked: l1, l2, {file: scores.csv}. */
+#include "study/spec.h"
+
+#include <string.h>
+
+static const char *const score_words[] = {[LSN_L1] = "l1", [LSN_L2] = "l2", NULL};
+
+/* The path as the study gives it makes the name. */
+static bool read_file(lsn_reading *in, const lsn_node *node, lsn_score_spec *score)
+{
+    static const char *const keys[] = {"file", NULL};
+    lsn_read_map(in->mistakes, node, "score", "", keys, NULL);
+    const lsn_node *file =
+        lsn_node_need(in->mistakes, node, "file", "give the path of a file with the columns layer, filter and score");
+    lsn_path_read(in, file, "file", &score->file);
+    if (score->file.path == NULL)
+        return false;
+    const size_t bytes = strlen("file:") + strlen(file->text);
+    char *name = lsn_arena_take(in->arena, bytes + 1, &in->mistakes->failure);
+    if (name == NULL)
+        return false;
+    strcat(strcpy(name, "file:"), file->text);
+    score->name = name;
+    return true;
+}
+
+static bool read_score(lsn_reading *in, const lsn_node *node, lsn_score_spec *score)
+{
+    static const char *const later[] = {"mean_activation", "apoz", "selectivity", NULL};
+    *score = (lsn_score_spec){.kind = LSN_SCORE_FILE, .at = node};
+    if (node->kind == LSN_MAP)
+        return read_file(in, node, score);
+    int word = lsn_read_word(in->mistakes, node, "score", score_words, later);
+    if (word < 0)
+        return false;
+    score->kind = (lsn_score_kind)word;
+    score->name = score_words[word];
+    return true;
+}
+
+/* Its place among the study's scores; -1, and a mistake, where there are too many. */
+static int place_of(lsn_reading *in, const lsn_score_spec *score)
+{
+    lsn_study_spec *spec = in->spec;
+    for (int i = 0; i < spec->n_scores; i++)
+        if (strcmp(spec->scores[i].name, score->name) == 0)
+            return i;
+    if (spec->n_scores == LSN_MOST_SCORES) {
+        lsn_mistake_at(in->mistakes, score->at, "a study ranks filters by at most %d scores; make several studies",
+                       LSN_MOST_SCORES);
+        return -1;
+    }
+    spec->scores[spec->n_scores] = *score;
+    return spec->n_scores++;
+}
+
+static bool add_score(lsn_reading *in, const lsn_score_spec *score, lsn_selector *selector)
+{
+    int place = place_of(in, score);
+    for (int i = 0; i < selector->n_scores; i++)
+        if (selector->scores[i] == place)
+            return lsn_mistake_at(in->mistakes, score->at, "score %s stands twice; remove one", score->name);
+    if (place >= 0)
+        selector->scores[selector->n_scores++] = place;
+    return place >= 0;
+}
+
+bool lsn_scores_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector)
+{
+    int count = node->kind == LSN_MAP ? 1
+                                      : lsn_read_count(in->mistakes, node, what,
+                                                       "a score, l1, l2 or {file: scores.csv}, or a list of them");
+    bool ok = count > 0;
+    selector->scores = lsn_arena_array(in->arena, (size_t)count, sizeof *selector->scores, &in->mistakes->failure);
+    for (int i = 0; selector->scores != NULL && i < count; i++) {
+        lsn_score_spec score;
+        ok = read_score(in, lsn_node_item(node, i), &score) && add_score(in, &score, selector) && ok;
+    }
+    return selector->scores != NULL && ok;
+}
