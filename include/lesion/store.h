@@ -13,7 +13,7 @@
 #include "lesion/stats.h"
 #include "lesion/study.h"
 
-#define LSN_SCHEMA_VERSION 2 /* PRAGMA user_version */
+#define LSN_SCHEMA_VERSION 3 /* PRAGMA user_version */
 
 typedef struct lsn_store lsn_store;
 

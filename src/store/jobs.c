@@ -9,9 +9,14 @@ typedef struct job_row {
     int32_t experiment, evaluation; /* of the plan; evaluation -1 where the plan does not have it */
     int64_t seed;                   /* -1: none */
     double fraction;                /* NaN: none */
+    int32_t score, step;            /* of the plan's scores: -1 none, UNKNOWN one that the plan does not have; 0 */
+    int32_t grouping, group;        /* of the plan's groupings, likewise; 0 where there is none */
+    int32_t singles[2];             /* of a wanted one: evaluations of the plan; -1: none */
     int64_t id;                     /* of a stored one */
     int32_t position;               /* within its experiment */
 } job_row;
+
+enum { UNKNOWN = -2 };
 
 typedef struct job_list {
     job_row *rows;
@@ -31,6 +36,7 @@ typedef struct reconciling {
     int32_t *experiment_of;               /* likewise */
     int32_t *experiment_ids;              /* stored, by the plan's; -1: not stored yet */
     int64_t n_evaluations, n_experiments; /* stored */
+    selection groupings;
     job_list wanted, stored;
 } reconciling;
 
@@ -255,7 +261,13 @@ static int compare_jobs(const job_row *a, const job_row *b)
     if (order == 0)
         order = isnan(a->fraction) || isnan(b->fraction) ? compare(!isnan(a->fraction), !isnan(b->fraction))
                                                          : (a->fraction > b->fraction) - (a->fraction < b->fraction);
-    return order;
+    if (order == 0)
+        order = compare(a->score, b->score);
+    if (order == 0)
+        order = compare(a->step, b->step);
+    if (order == 0)
+        order = compare(a->grouping, b->grouping);
+    return order == 0 ? compare(a->group, b->group) : order;
 }
 
 static int by_job_then_position(const void *a, const void *b)
@@ -278,6 +290,11 @@ static bool list_wanted(reconciling *r, lsn_error *err)
             .evaluation = job->evaluation,
             .seed = job->seed,
             .fraction = job->fraction,
+            .score = job->score,
+            .step = job->step,
+            .grouping = job->grouping,
+            .group = job->grouping < 0 ? 0 : job->group,
+            .singles = {job->singles[0], job->singles[1]},
             .position = j - plan->experiments[job->experiment].first_job,
         };
     }
@@ -290,6 +307,29 @@ static double real_or_nan(sqlite3_stmt *query, int column)
     return sqlite3_column_type(query, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(query, column);
 }
 
+static bool is_null(sqlite3_stmt *query, int column)
+{
+    return sqlite3_column_type(query, column) == SQLITE_NULL;
+}
+
+static int32_t score_of(const reconciling *r, sqlite3_stmt *query, int column)
+{
+    const lsn_plan *plan = plan_of(r);
+    for (int32_t s = 0; s < plan->n_scores; s++)
+        if (strcmp(plan->scores[s].name, database_words(query, column)) == 0)
+            return s;
+    return is_null(query, column) ? -1 : UNKNOWN;
+}
+
+static int32_t grouping_of(const reconciling *r, sqlite3_stmt *query, int column)
+{
+    const int64_t id = sqlite3_column_int64(query, column);
+    if (is_null(query, column))
+        return -1;
+    const int32_t found = id >= 0 && id < r->groupings.n_stored ? r->groupings.of[id] : -1;
+    return found < 0 ? UNKNOWN : found;
+}
+
 static bool list_stored(reconciling *r, lsn_error *err)
 {
     const database *db = &r->store->db;
@@ -298,7 +338,10 @@ static bool list_stored(reconciling *r, lsn_error *err)
         return false;
     r->stored.rows = lsn_array((size_t)count, sizeof *r->stored.rows, err);
     sqlite3_stmt *query =
-        database_prepare(db, "SELECT job, experiment, position, evaluation, fraction, seed FROM job", err);
+        database_prepare(db,
+                         "SELECT job, experiment, position, evaluation, fraction, seed, score, step, grouping, "
+                         "filter_group FROM job",
+                         err);
     bool row = true, ok = r->stored.rows != NULL && query != NULL;
     while (ok && (ok = database_row(db, query, &row, err)) && row && r->stored.count < (size_t)count) {
         int64_t experiment = sqlite3_column_int64(query, 1), evaluation = sqlite3_column_int64(query, 3);
@@ -311,7 +354,11 @@ static bool list_stored(reconciling *r, lsn_error *err)
                 .position = sqlite3_column_int(query, 2),
                 .evaluation = r->evaluation_of[evaluation],
                 .fraction = real_or_nan(query, 4),
-                .seed = sqlite3_column_type(query, 5) == SQLITE_NULL ? -1 : sqlite3_column_int64(query, 5),
+                .seed = is_null(query, 5) ? -1 : sqlite3_column_int64(query, 5),
+                .score = score_of(r, query, 6),
+                .step = sqlite3_column_int(query, 7),
+                .grouping = grouping_of(r, query, 8),
+                .group = sqlite3_column_int(query, 9),
             };
     }
     sqlite3_finalize(query);
@@ -334,7 +381,8 @@ static bool refuse_jobs(const reconciling *r, const lacking *found, lsn_error *e
         db,
         "SELECT CASE n_filters WHEN 0 THEN 'the baseline' ELSE substr(filters, 1, 100) || CASE WHEN length(filters) > "
         "100 THEN '...' ELSE '' END || ', mode ' || mode END || coalesce(', fraction ' || fraction, '') || "
-        "coalesce(', seed ' || seed, '') FROM job JOIN evaluation USING (evaluation) WHERE job = ?",
+        "coalesce(', seed ' || seed, '') || coalesce(', score ' || score, '') || coalesce(', step ' || step, '') || "
+        "coalesce(', group ' || filter_group, '') FROM job JOIN evaluation USING (evaluation) WHERE job = ?",
         err);
     bool row = false, ok = query != NULL &&
                            (sqlite3_bind_int64(query, 1, found->example->id) == SQLITE_OK || database_fail(db, err));
@@ -386,20 +434,32 @@ static int by_experiment_and_position(const void *a, const void *b)
     return order != 0 ? order : compare(left->position, right->position);
 }
 
+static bool add_job(const reconciling *r, sqlite3_stmt *insert, const job_row *job, lsn_error *err)
+{
+    const int32_t *ids = r->store->ids;
+    value singles[2];
+    for (int i = 0; i < 2; i++)
+        singles[i] = integer_or_null(job->singles[i] < 0 ? -1 : ids[job->singles[i]]);
+    const bool grouped = job->grouping >= 0;
+    return DATABASE_STEP(&r->store->db, insert, err, integer(r->experiment_ids[job->experiment]),
+                         integer(job->position), integer(ids[job->evaluation]), real(job->fraction),
+                         integer_or_null(job->seed), text(job->score < 0 ? NULL : plan_of(r)->scores[job->score].name),
+                         integer_or_null(job->step > 0 ? job->step : -1),
+                         integer_or_null(grouped ? r->groupings.ids[job->grouping] : -1),
+                         integer_or_null(grouped ? job->group : -1), singles[0], singles[1]);
+}
+
 static bool add_jobs(reconciling *r, lsn_error *err)
 {
-    const database *db = &r->store->db;
-    sqlite3_stmt *insert = database_prepare(
-        db, "INSERT INTO job (experiment, position, evaluation, fraction, seed) VALUES (?, ?, ?, ?, ?)", err);
+    sqlite3_stmt *insert = database_prepare(&r->store->db,
+                                            "INSERT INTO job (experiment, position, evaluation, fraction, seed, score, "
+                                            "step, grouping, filter_group, single_a, single_b) VALUES (?, ?, ?, ?, ?, "
+                                            "?, ?, ?, ?, ?, ?)",
+                                            err);
     bool ok = insert != NULL;
     qsort(r->wanted.rows, r->wanted.count, sizeof *r->wanted.rows, by_experiment_and_position);
-    for (size_t w = 0; ok && w < r->wanted.count; w++) {
-        const job_row *job = &r->wanted.rows[w];
-        if (job->id == 0)
-            ok =
-                DATABASE_STEP(db, insert, err, integer(r->experiment_ids[job->experiment]), integer(job->position),
-                              integer(r->store->ids[job->evaluation]), real(job->fraction), integer_or_null(job->seed));
-    }
+    for (size_t w = 0; ok && w < r->wanted.count; w++)
+        ok = r->wanted.rows[w].id != 0 || add_job(r, insert, &r->wanted.rows[w], err);
     sqlite3_finalize(insert);
     return ok;
 }
@@ -409,14 +469,15 @@ bool jobs_reconcile(lsn_store *store, lsn_error *err)
     reconciling r = {.store = store};
     for (int32_t e = 0; e < store->plan->n_evaluations; e++)
         store->ids[e] = -1;
-    bool ok = sort_keys(&r, err) && load_evaluations(&r, err) && load_experiments(&r, err) && list_wanted(&r, err) &&
-              list_stored(&r, err) && match_jobs(&r, err) && add_experiments(&r, err) && add_evaluations(&r, err) &&
-              add_jobs(&r, err);
+    bool ok = selection_reconcile(store, &r.groupings, err) && sort_keys(&r, err) && load_evaluations(&r, err) &&
+              load_experiments(&r, err) && list_wanted(&r, err) && list_stored(&r, err) && match_jobs(&r, err) &&
+              add_experiments(&r, err) && add_evaluations(&r, err) && add_jobs(&r, err);
     free(r.keys);
     free(r.evaluation_of);
     free(r.experiment_of);
     free(r.experiment_ids);
     free(r.wanted.rows);
     free(r.stored.rows);
+    selection_finish(&r.groupings);
     return ok;
 }

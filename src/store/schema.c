@@ -127,8 +127,16 @@ static const char job_table[] =
     "    experiment INTEGER NOT NULL REFERENCES experiment,\n"
     "    position INTEGER NOT NULL,        -- within the experiment\n"
     "    evaluation INTEGER NOT NULL REFERENCES evaluation,\n"
-    "    fraction REAL,                    -- of the layer's filters, as the study says; NULL where it says none\n"
-    "    seed INTEGER                      -- of a random choice of filters\n"
+    "    fraction REAL,                    -- of the layer's filters that is removed, as the study says; NULL where "
+    "it\n"
+    "                                      -- says none. Of a cumulative order: step / steps\n"
+    "    seed INTEGER,                     -- of a random choice of filters\n"
+    "    score TEXT,                       -- by which the filters were ranked; their scores: filter_score\n"
+    "    step INTEGER,                     -- of a cumulative order, from 1: each removes what the one before does\n"
+    "    grouping INTEGER REFERENCES grouping, -- of which the filters (or all but them) are ...\n"
+    "    filter_group INTEGER,             -- ... this group\n"
+    "    single_a INTEGER REFERENCES evaluation, -- of a pair: what removes its first filter alone,\n"
+    "    single_b INTEGER REFERENCES evaluation  -- and its second; in the same mode\n"
     ") STRICT";
 
 static const char job_index[] = "CREATE INDEX job_evaluation ON job (evaluation)";
@@ -169,6 +177,41 @@ static const char channel_mean_table[] =
     "    PRIMARY KEY (layer, filter)\n"
     ") STRICT, WITHOUT ROWID";
 
+static const char filter_score_table[] =
+    "CREATE TABLE filter_score (\n"
+    "    -- Scores by which the study ranks filters, for the layers where it does.\n"
+    "    score TEXT NOT NULL,              -- l1, l2: norms of the weights; file:PATH: brought in that file\n"
+    "    layer INTEGER NOT NULL REFERENCES layer,\n"
+    "    filter INTEGER NOT NULL,\n"
+    "    value REAL NOT NULL,\n"
+    "    PRIMARY KEY (score, layer, filter)\n"
+    ") STRICT, WITHOUT ROWID";
+
+static const char grouping_table[] =
+    "CREATE TABLE grouping (\n"
+    "    -- A layer's filters in groups, by the distance of their weights: agglomerative clustering.\n"
+    "    grouping INTEGER PRIMARY KEY,     -- from 0\n"
+    "    layer INTEGER NOT NULL REFERENCES layer,\n"
+    "    metric TEXT NOT NULL,             -- euclidean, cosine\n"
+    "    normalise TEXT NOT NULL,          -- what a filter's weights were divided by: none, l2, max\n"
+    "    linkage TEXT NOT NULL,            -- average, complete, single, ward\n"
+    "    cut TEXT NOT NULL CHECK (cut IN ('groups', 'distance', 'fraction')), -- of what ...\n"
+    "    value REAL NOT NULL,              -- ... value; fraction: only the tightest group of that size\n"
+    "    UNIQUE (layer, metric, normalise, linkage, cut, value)\n"
+    ") STRICT";
+
+static const char filter_group_table[] =
+    "CREATE TABLE filter_group (\n"
+    "    -- The filters of a grouping's groups.\n"
+    "    grouping INTEGER NOT NULL REFERENCES grouping,\n"
+    "    filter INTEGER NOT NULL,\n"
+    "    filter_group INTEGER NOT NULL,    -- from 0, in order of their lowest filters\n"
+    "    distance REAL,                    -- mean distance to the others of the group; NULL where there are none. "
+    "Its\n"
+    "                                      -- mean over a group is the mean distance of all its pairs\n"
+    "    PRIMARY KEY (grouping, filter)\n"
+    ") STRICT, WITHOUT ROWID";
+
 static const char job_metric_view[] =
     "CREATE VIEW job_metric AS\n"
     "    -- job_result without q, which needs all jobs of an experiment, and with what other views need. Differences\n"
@@ -184,7 +227,8 @@ static const char job_metric_view[] =
     "        (e.top1 - b.top1) * 1.0 / e.images AS d_top1,\n"
     "        (e.top5 - b.top5) * 1.0 / e.images AS d_top5,\n"
     "        (e.loss_sum - b.loss_sum) / 1073741824.0 / e.images AS d_loss,\n"
-    "        e.lost, e.gained, e.p, e.top1_low, e.top1_high, e.status, e.seconds, e.reason\n"
+    "        e.lost, e.gained, e.p, e.top1_low, e.top1_high, e.status, e.seconds, e.reason,\n"
+    "        j.score, j.step, j.grouping, j.filter_group, j.single_a, j.single_b\n"
     "    FROM job j\n"
     "    JOIN experiment x ON x.experiment = j.experiment\n"
     "    JOIN evaluation e ON e.evaluation = j.evaluation\n"
@@ -267,6 +311,9 @@ const char *const store_schema[] = {
     run_table,
     experiment_table,
     evaluation_table,
+    filter_score_table,
+    grouping_table,
+    filter_group_table,
     job_table,
     job_index,
     part_table,

@@ -4,6 +4,7 @@
  *   place      the file: its folder, its lock, putting an old one aside, which journal its file system bears
  *   schema     tables and views
  *   identity   the study's row: written once, compared ever after
+ *   selection  scores and groups by which filters were chosen
  *   jobs       the plan's jobs against the stored ones
  *   open       all of that in order
  *   transaction, parts, class_counts   results
@@ -165,6 +166,18 @@ bool identity_write(const lsn_store *store, lsn_error *err);
 bool identity_check(lsn_store *store, lsn_error *err);
 /* Records the study as it is now. */
 bool identity_update(const lsn_store *store, lsn_error *err);
+
+/* Groupings, stored and the plan's. */
+typedef struct selection {
+    int32_t *ids; /* in the database, by the plan's */
+    int32_t *of;  /* [n_stored] the plan's, by their ids; -1: not in the plan */
+    int64_t n_stored;
+} selection;
+
+/* Adds the plan's groupings that are not there, and writes its scores. The caller finishes `found`, also after a
+ * failure. */
+bool selection_reconcile(const lsn_store *store, selection *found, lsn_error *err);
+void selection_finish(selection *found);
 
 /* Adds the plan's experiments, evaluations and jobs that are not there, and sets store->ids and store->status.
  * LSN_INVALID where a stored job is not in the plan. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const char *const score_words[] = {[LSN_L1] = "l1", [LSN_L2] = "l2", NULL};
+static const char *const order_words[] = {[LSN_L1] = "l1", [LSN_L2] = "l2", [LSN_SCORE_FILE] = "random", NULL};
 
 /* The path as the study gives it makes the name. */
 static bool read_file(lsn_reading *in, const lsn_node *node, lsn_score_spec *score)
@@ -24,15 +25,19 @@ static bool read_file(lsn_reading *in, const lsn_node *node, lsn_score_spec *sco
     return true;
 }
 
-static bool read_score(lsn_reading *in, const lsn_node *node, lsn_score_spec *score)
+/* `order`: beside scores there is `random`, which is none. */
+static bool read_score(lsn_reading *in, const lsn_node *node, bool order, lsn_score_spec *score)
 {
     static const char *const later[] = {"mean_activation", "apoz", "selectivity", NULL};
     *score = (lsn_score_spec){.kind = LSN_SCORE_FILE, .at = node};
     if (node->kind == LSN_MAP)
         return read_file(in, node, score);
-    int word = lsn_read_word(in->mistakes, node, "score", score_words, later);
+    int word = lsn_read_word(in->mistakes, node, "score", order ? order_words : score_words, later);
     if (word < 0)
         return false;
+    if (word == LSN_SCORE_FILE)
+        return lsn_mistake_at(in->mistakes, node,
+                              "random stands alone: give it an experiment of its own, with order: random");
     score->kind = (lsn_score_kind)word;
     score->name = score_words[word];
     return true;
@@ -74,7 +79,8 @@ bool lsn_scores_read(lsn_reading *in, const lsn_node *node, const char *what, ls
     selector->scores = lsn_arena_array(in->arena, (size_t)count, sizeof *selector->scores, &in->mistakes->failure);
     for (int i = 0; selector->scores != NULL && i < count; i++) {
         lsn_score_spec score;
-        ok = read_score(in, lsn_node_item(node, i), &score) && add_score(in, &score, selector) && ok;
+        ok = read_score(in, lsn_node_item(node, i), strcmp(what, "order") == 0, &score) &&
+             add_score(in, &score, selector) && ok;
     }
     return selector->scores != NULL && ok;
 }

@@ -168,6 +168,7 @@ static void read_lines(score_file *file, const char *text, size_t bytes)
     const char *end = text + bytes;
     if (bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
         text += 3; /* as spreadsheets begin a file of UTF-8 */
+    file->line = text < end ? 0 : 1;
     bool more = text < end || wrong(file, "is empty; let the first line name the columns: layer,filter,score");
     while (more && text < end && file->line < INT32_MAX) {
         const char *feed = memchr(text, '\n', (size_t)(end - text));

@@ -160,7 +160,10 @@ void fixture_job(fixture *f, const lsn_mask *mask, lsn_mode mode, double fractio
     plan->jobs[plan->n_jobs++] = (lsn_job){.experiment = plan->n_experiments - 1,
                                            .evaluation = find_or_add(f, mask, mode),
                                            .fraction = fraction,
-                                           .seed = seed};
+                                           .seed = seed,
+                                           .score = -1,
+                                           .grouping = -1,
+                                           .singles = {-1, -1}};
     plan->experiments[plan->n_experiments - 1].n_jobs++;
 }
 

@@ -44,7 +44,7 @@ static void makes_the_folder_and_describes_the_study(void **state)
     assert_int_equal(lsn_store_block_images(store), 4);
     assert_int_equal(lsn_store_blocks(store), 3);
     lsn_store_close(store);
-    fixture_expect(f, "PRAGMA user_version", "2\n");
+    fixture_expect(f, "PRAGMA user_version", "3\n");
     fixture_expect(f, "PRAGMA foreign_key_check", "");
     fixture_expect(f, "PRAGMA integrity_check", "ok\n");
     fixture_expect(f,
@@ -190,7 +190,7 @@ static void refuses_another_schema_version(void **state)
     fixture *f = *state;
     lsn_store_close(fixture_store(f, 4));
     fixture_tamper(f->path, "PRAGMA user_version = 1");
-    fixture_refused(f, false, LSN_INVALID, WORDS("schema version 1", "version 2", "--db"));
+    fixture_refused(f, false, LSN_INVALID, WORDS("schema version 1", "version 3", "--db"));
     lsn_error err = {0};
     assert_null(lsn_reader_open(f->path, &err));
     assert_int_equal(err.code, LSN_INVALID);
