@@ -43,7 +43,7 @@ static bool take_option(void *context, int option, lsn_error *err)
 
 static void list_jobs(const lsn_plan *plan)
 {
-    puts("job\texperiment\tlayers\tn_filters\tfraction\tmode\tseed");
+    puts("job\texperiment\tlayers\tn_filters\tfraction\tmode\tseed\tscore\tstep\tgroup");
     for (int32_t j = 0; j < plan->n_jobs; j++) {
         const lsn_job *job = &plan->jobs[j];
         const lsn_evaluation *evaluation = &plan->evaluations[job->evaluation];
@@ -56,6 +56,12 @@ static void list_jobs(const lsn_plan *plan)
         printf("\t%s\t", lsn_mode_name(evaluation->ablation.mode));
         if (job->seed >= 0)
             printf("%lld", (long long)job->seed);
+        printf("\t%s\t", job->score < 0 ? "" : plan->scores[job->score].name);
+        if (job->step > 0)
+            printf("%d", (int)job->step);
+        putchar('\t');
+        if (job->grouping >= 0)
+            printf("%d", (int)job->group);
         putchar('\n');
         lsn_text_finish(&layers);
     }
@@ -66,9 +72,10 @@ static void list_jobs(const lsn_plan *plan)
 static void print_experiments(const lsn_plan *plan)
 {
     char number[LSN_NUMBER_BYTES];
-    printf("%-24s  %12s\n", "experiment", "jobs");
+    printf("%-24s  %12s  %s\n", "experiment", "jobs", "which are");
     for (int32_t x = 0; x < plan->n_experiments; x++)
-        printf("%-24s  %12s\n", plan->experiments[x].name, lsn_count_text(plan->experiments[x].n_jobs, number));
+        printf("%-24s  %12s  %s\n", plan->experiments[x].name, lsn_count_text(plan->experiments[x].n_jobs, number),
+               plan->experiments[x].why);
     printf("%-24s  %12s\n", "all jobs", lsn_count_text(plan->n_jobs, number));
     printf("%-24s  %12s\n", "different ablations", lsn_count_text(plan->n_evaluations, number));
     printf("%-24s  %12s\n", "images", lsn_count_text(plan->images.count, number));

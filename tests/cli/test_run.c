@@ -118,6 +118,42 @@ static void new_experiments_are_added(void **state)
     assert_said("whole");
 }
 
+/* A study of all that filters can be chosen by. */
+static void all_selectors_run(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shell("{ sed '/^ablate/,$d' study.yaml; cat <<'END'\n"
+              "ablate:\n"
+              "  - {name: groups, layers: 'conv*', filters: {similar: {groups: 3, linkage: ward, normalise: l2}}}\n"
+              "  - {name: tight, layers: 'conv*', filters: {similar: {fraction: [0.25, 0.5]}}, mode: [zero, mean]}\n"
+              "  - {name: curve, layers: 'conv*', filters: {cumulative: {order: [l1, {file: s.csv}], steps: 4}}}\n"
+              "  - {name: chance, layers: 'conv*', filters: {cumulative: {order: random, steps: 4, seeds: 0..1}},\n"
+              "     together: true}\n"
+              "  - {name: pairs, layers: 'conv*', filters: {pairs: {highest: l1, count: 1}}, together: true}\n"
+              "  - {name: kept, layers: 'conv*', filters: {keep: {highest: l2, fraction: 0.5}}}\n"
+              "END\n"
+              "} > all.yaml && { echo layer,filter,score; sqlite3 -csv "
+              "results/tiny.db 'SELECT l.name, value, -value FROM layer l, generate_series(0, l.filters - 1) WHERE NOT "
+              "l.logits'; } > s.csv && $LESION run all.yaml --db all.db"),
+        0);
+    assert_string_equal(ask("all.db", "SELECT sum(status <> 'done') FROM job_result"), "0");
+    assert_string_equal(ask("all.db",
+                            "SELECT group_concat(n) FROM (SELECT count(*) / (SELECT count(*) FROM layer WHERE "
+                            "kind = 'conv') AS n FROM job JOIN experiment USING (experiment) WHERE name IN "
+                            "('groups', 'tight', 'curve', 'kept') GROUP BY name ORDER BY name)"),
+                        "8,3,1,4");
+    assert_string_equal(ask("all.db", "SELECT count(DISTINCT score) FROM filter_score"), "3");
+    assert_string_equal(ask("all.db",
+                            "SELECT count(*) FROM job_metric j JOIN evaluation a ON a.evaluation = j.single_a "
+                            "JOIN evaluation b ON b.evaluation = j.single_b WHERE a.loss_sum IS NULL OR "
+                            "b.loss_sum IS NULL OR j.n_filters <> 2"),
+                        "0");
+    assert_string_equal(ask("all.db", "PRAGMA foreign_key_check"), "");
+    assert_int_equal(shell("$LESION run all.yaml --db all.db"), 0); /* finds everything there */
+    assert_string_equal(ask("all.db", "SELECT count(*) FROM run"), "1");
+}
+
 static void fresh_keeps_the_old_one(void **state)
 {
     (void)state;
@@ -180,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_killed_run_loses_nothing_it_committed),
         cmocka_unit_test(another_studys_database_is_refused),
         cmocka_unit_test(new_experiments_are_added),
+        cmocka_unit_test(all_selectors_run),
         cmocka_unit_test(fresh_keeps_the_old_one),
         cmocka_unit_test(bad_databases_are_named),
         cmocka_unit_test(a_full_disk_stops_with_1_and_keeps_what_was_stored),
