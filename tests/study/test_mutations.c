@@ -25,12 +25,21 @@ static const char study[] =
          "    layers: \"conv[34]_*\"\n"
          "    filters: {random: {fraction: [0.05, 0.5], seeds: 0..9}}\n"
          "  - {name: weak, layers: fc7, filters: {lowest: [l1, l2], count: [1, 2]}, mode: \"${LSN_TEST_NOT:-zero}\"}\n"
-         "  - {name: last, layers: *first, filters: all}\n";
+         "  - {name: last, layers: *first, filters: all}\n"
+         "  - {name: groups, layers: fc*, filters: {similar: {groups: [2, 5], linkage: ward}}}\n"
+         "  - {name: curve, layers: conv*, filters: {cumulative: {order: l1, steps: 4}}, together: true}\n"
+         "  - {name: two, layers: conv1_1, filters: {pairs: [0, 1]}}\n";
 
 /* Words that mean something somewhere. */
 static const char *const words[] = {
     "each",
     "all",
+    "pairs",
+    "keep",
+    "similar",
+    "random",
+    "distance",
+    "fraction",
     "{",
     "}",
     "[",
