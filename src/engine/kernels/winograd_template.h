@@ -1,8 +1,8 @@
 /* Winograd's transforms (Lavin & Gray, 2015) and the finish of outputs. Included by isa_*.c after product_template.h.
  *
  * Interpolation points: F4: 0, 1, -1, 2, -2, infinity; F6: these and 1/2, -1/2; F7: 0, 1, -1, 1/2, -1/2, 3/2, -3/2, -3,
- * infinity (of 2,000 sets of nine, searched through, the one that rounds least with coefficients that are exact in
- * binary). pack.c has the weights' transform. */
+ * infinity (three pairs a, -a, which share work, and one point without its negative; all coefficients of B' and A' are
+ * exact in binary). pack.c has the weights' transform. */
 
 enum { MOST_POINTS = 9, MOST_SIDE = 7 };
 
