@@ -59,7 +59,7 @@ static place find_place(engine_sweep *sweep, int l)
     const int last_conv = sweep->engine->model->n_conv - 1;
     const sweep_queue *from = &sweep->layers[l].queue;
     const sweep_queue *to = l + 1 < sweep->n_layers ? &sweep->layers[l + 1].queue : NULL;
-    place p = {sweep->gathered, sweep->intact[1], smaller(sweep->step_images, sweep->sub_block)};
+    place p = {sweep->gathered, sweep->intact[1], sweep->sub_block};
     if (l >= 2) {
         p.in = from->in;
         p.room = from->stack;
@@ -89,7 +89,7 @@ void sweep_measure(engine_sweep *sweep, double seconds, lsn_costs *costs)
         costs->layer[l] = time_trial(sweep, l, n, p.in, p.out, false);
         costs->step_channel[l] = predicted.step_channel[l] * costs->layer[l] / predicted.layer[l];
         if (l > 0 && !sweep->layers[l].fc)
-            costs->step[l] = time_trial(sweep, l, smaller(n, sweep->step_images), p.in, p.out, true);
+            costs->step[l] = time_trial(sweep, l, smaller(n, sweep->sub_block), p.in, p.out, true);
     }
     sweep->profile = profile;
     sweep->phases = phases;

@@ -13,8 +13,8 @@ static int tiles(const lsn_layer *layer, int side)
 }
 
 /* What each Winograd method costs: a tile's elements times the products of all channels and filters and, in
- * multiply-adds, what the transforms take for each of them: fitted to the times of VGG-19's layers, each computed by all
- * three. */
+ * multiply-adds, what the transforms take for each of them: fitted to the times of VGG-19's layers, each computed by
+ * all three. */
 typedef struct winograd {
     lsn_conv_method method;
     int side;

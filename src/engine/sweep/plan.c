@@ -149,22 +149,22 @@ static bool take_lists(engine_sweep *sweep, ledger *taken, lsn_error *err)
 
 static bool take_all(engine_sweep *sweep, const needs *need, ledger *taken, lsn_error *err)
 {
-    const size_t block = (size_t)sweep->sub_block, step = (size_t)sweep->step_images, one = sizeof(float);
+    const size_t block = (size_t)sweep->sub_block, one = sizeof(float);
     const size_t images = larger(SWEEP_MOST_STACK, block);
     bool ok = take(taken, &sweep->workspace, (size_t)sweep->threads, sweep->workspace_bytes, err) &&
               take(taken, &sweep->z, block, one * need->largest_z, err) &&
-              take(taken, &sweep->gathered, step, one * need->largest_in, err) &&
+              take(taken, &sweep->gathered, block, one * need->largest_in, err) &&
               take(taken, &sweep->images, images, sizeof *sweep->images, err) &&
               take(taken, &sweep->rows, images, sizeof *sweep->rows, err) && take_lists(sweep, taken, err) &&
               take_queues(sweep, taken, err);
     for (int i = 0; ok && i < 2; i++)
         ok = take(taken, &sweep->intact[i], block, one * need->largest_out, err);
     for (int i = 0; ok && i < 3; i++)
-        ok = take(taken, &sweep->solo[i], step, one * larger(need->largest_out, need->largest_z), err);
+        ok = take(taken, &sweep->solo[i], block, one * larger(need->largest_out, need->largest_z), err);
     if (!ok || !sweep->average)
         return ok;
     const sweep_layer *last = &sweep->layers[sweep->engine->model->n_conv - 1];
-    sweep->map_images = last->queue.stack > sweep->step_images ? last->queue.stack : sweep->step_images;
+    sweep->map_images = last->queue.stack > sweep->sub_block ? last->queue.stack : sweep->sub_block;
     return take(taken, &sweep->map, (size_t)sweep->map_images, one * last->out_floats, err);
 }
 
@@ -177,7 +177,6 @@ static bool plan_memory(engine_sweep *sweep, const lsn_engine_options *options, 
     for (int most = SWEEP_MOST_STACK; most >= 1; most /= 2) {
         plan_queues(sweep, most);
         sweep->sub_block = wanted < most ? wanted : most;
-        sweep->step_images = sweep->sub_block;
         ledger taken = {.count_only = true, .bytes = options->besides_bytes + sweep_weights_bytes(sweep)};
         take_all(sweep, need, &taken, err);
         bytes = taken.bytes;

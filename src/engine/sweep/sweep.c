@@ -34,8 +34,8 @@ static int last_beginning(const sweep_request *r)
     return last;
 }
 
-/* Layer n of the intact network for `count` images, at most step_images: y from x, and z where it is not NULL. */
-static void roll_images(engine_sweep *sweep, int n, const float *x, int count, float *y, float *z)
+/* Layer n of the intact network for `count` images, at most sub_block: y from x, and z where it is not NULL. */
+static void roll_layer(engine_sweep *sweep, int n, const float *x, int count, float *y, float *z)
 {
     sweep_layer *layer = &sweep->layers[n];
     const size_t out = n == sweep->n_layers - 1 ? layer->out_floats : sweep->layers[n + 1].in_floats;
@@ -55,25 +55,16 @@ static void roll_images(engine_sweep *sweep, int n, const float *x, int count, f
         sweep_finish_output(sweep, n, i, y + (size_t)i * out);
 }
 
-static void roll_layer(engine_sweep *sweep, int n, const float *x, int count, float *y, bool want_z)
-{
-    sweep_layer *layer = &sweep->layers[n];
-    const size_t out = n == sweep->n_layers - 1 ? layer->out_floats : sweep->layers[n + 1].in_floats;
-    for (int at = 0; at < count; at += sweep->step_images)
-        roll_images(sweep, n, x + (size_t)at * layer->in_floats, smaller(count - at, sweep->step_images),
-                    y + (size_t)at * out, want_z ? sweep->z + (size_t)at * layer->z_floats : NULL);
-}
-
 /* The same into layer n + 1's queue, as pairs of SWEEP_INTACT, once nothing branches off any more: full stacks serve
  * the intact network too. */
 static bool roll_into_queue(engine_sweep *sweep, int n, const float *x, int count, lsn_error *err)
 {
-    const int most = smaller(sweep->step_images, sweep->layers[n + 1].queue.stack);
+    const int most = smaller(count, sweep->layers[n + 1].queue.stack);
     for (int at = 0; at < count; at += most) {
         int here = smaller(count - at, most);
         sweep_pair *pairs;
         float *to = sweep_push(sweep, n + 1, here, &pairs);
-        roll_images(sweep, n, x + (size_t)at * sweep->layers[n].in_floats, here, to, NULL);
+        roll_layer(sweep, n, x + (size_t)at * sweep->layers[n].in_floats, here, to, NULL);
         for (int i = 0; i < here; i++)
             pairs[i] = (sweep_pair){SWEEP_INTACT, sweep->first + at + i};
         if (!sweep_pushed(sweep, n + 1, here, err))
@@ -90,7 +81,7 @@ static bool branch(engine_sweep *sweep, int n, const float *x, int count, lsn_er
         const lsn_ablation *ablation = r->ablations[a];
         if (first_layer(ablation) != n - 1)
             continue;
-        int most = sweep->step_images;
+        int most = count;
         if (n + 1 < sweep->n_layers)
             most = smaller(most, sweep->layers[n + 1].queue.stack);
         for (int at = 0; at < count; at += most) {
@@ -130,7 +121,7 @@ static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
         if (n > 0 && n < last && n > last_begin + 1)
             return roll_into_queue(sweep, n, x, count, err);
         bool begins = n > 0 && anyone_begins_at(r, n - 1);
-        roll_layer(sweep, n, x, count, y, begins);
+        roll_layer(sweep, n, x, count, y, begins ? sweep->z : NULL);
         if (begins && !branch(sweep, n, x, count, err))
             return false;
         x = y;

@@ -54,15 +54,14 @@ typedef struct engine_sweep {
     int n_layers;
     bool average;           /* the last map must be average-pooled before the first fully connected layer */
     int sub_block;          /* images rolled at a time */
-    int step_images;        /* images of one linear step, at most */
     size_t workspace_bytes; /* of one thread */
     char *workspace;        /* [threads][workspace_bytes] */
     float *intact[2];       /* [sub_block][largest output]: a layer's input and output in turn */
     float *z;               /* [sub_block][largest pre-activation] */
-    float *gathered;        /* [step_images][largest input]: the channels of a linear step */
+    float *gathered;        /* [sub_block][largest input]: the channels of a linear step */
     float *map;             /* [map_images][last map]: before average pooling; NULL where there is none */
     int map_images;
-    float *solo[3];         /* [step_images][largest map]: for ablations of several layers */
+    float *solo[3];         /* [sub_block][largest map]: for ablations of several layers */
     lsn_conv_image *images; /* [stack or sub-block, whichever is the largest] */
     lsn_dense_row *rows;    /* the same */
     int *list[SWEEP_LISTS]; /* [most terms]: lists of channels or terms */
