@@ -184,8 +184,15 @@ static int take_jobs(const bench *b, const task *t)
 static bool run_batch(const bench *b, int begin, int n, int jobs, lsn_error *err)
 {
     size_t image = (size_t)b->model->input_h * b->model->input_w * b->model->input_channels;
-    return lsn_engine_run(b->engine, b->images + begin * image, n, b->taken, jobs, b->baseline, b->logits, b->seconds,
-                          NULL, NULL, err);
+    return lsn_engine_run(b->engine,
+                          &(lsn_engine_request){.images = b->images + begin * image,
+                                                .n = n,
+                                                .ablations = b->taken,
+                                                .n_ablations = jobs,
+                                                .baseline = b->baseline,
+                                                .logits = b->logits,
+                                                .seconds = b->seconds},
+                          err);
 }
 
 /* What the engine itself knows of its work; null with methods that do not count it.

@@ -44,18 +44,25 @@ LSN_API bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_er
 /* Asked between pieces of work: true means stop now. */
 typedef bool lsn_stop(void *context);
 
-/* Evaluates `n_ablations` ablations on images[N][H][W][C].
- *   baseline[N][classes]               logits with nothing removed
- *   logits[n_ablations][N][classes]    logits of each ablation, in the given order
- *   seconds[n_ablations]               time spent on each (NULL: not wanted); the shared baseline is not in it.
- *                                      LSN_METHOD_WINOGRAD computes them together: shares by predicted work
- * LSN_INVALID where a LSN_MEAN ablation is asked for and no means were set, where a mask is not one of this network's,
- * or where a baseline logit is not finite (the message has the image's index in the block); LSN_STOPPED where `stop`
- * (NULL: never; asked before every layer of every ablation) said so: the results are then incomplete and must not be
- * used. The engine itself can be used again after any error. */
-LSN_API bool lsn_engine_run(lsn_engine *engine, const float *images, int n, const lsn_ablation *const *ablations,
-                            int n_ablations, float *baseline, float *logits, double *seconds, lsn_stop *stop,
-                            void *context, lsn_error *err);
+/* What is evaluated, and where the results go. Arrays are the caller's; they do not overlap. */
+typedef struct lsn_engine_request {
+    const float *images; /* [n][H][W][C] */
+    int n;
+    const lsn_ablation *const *ablations; /* [n_ablations] */
+    int n_ablations;
+    float *baseline; /* [n][classes]: logits with nothing removed */
+    float *logits;   /* [n_ablations][n][classes]: logits of each ablation, in the given order */
+    double *seconds; /* [n_ablations]: time spent on each (NULL: not wanted); the shared baseline is not in it.
+                      * LSN_METHOD_WINOGRAD computes them together: shares by predicted work */
+    lsn_stop *stop;  /* NULL: never; asked before every layer of every ablation */
+    void *context;
+} lsn_engine_request;
+
+/* Evaluates ablations on images. LSN_INVALID where a LSN_MEAN ablation is asked for and no means were set, where a mask
+ * is not one of this network's, or where a baseline logit is not finite (the message has the image's index in the
+ * block); LSN_STOPPED where `stop` said so: the results are then incomplete and must not be used. The engine itself can
+ * be used again after any error. */
+LSN_API bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *request, lsn_error *err);
 
 /* Adds to sums[lsn_model_filters(model)] each channel's mean post-ReLU activation over the positions of each image, in
  * exact units of LSN_FIXED (see lesion/base.h: the order of addition does not matter). Errors as lsn_engine_run; an

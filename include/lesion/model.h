@@ -108,7 +108,7 @@ typedef enum lsn_mode {
     LSN_N_MODES
 } lsn_mode;
 
-/* "zero", "mean". */
+/* "zero", "mean", ... */
 LSN_API const char *lsn_mode_name(lsn_mode mode);
 /* The mode of that name; LSN_N_MODES if there is none. */
 LSN_API lsn_mode lsn_mode_find(const char *name);

@@ -153,7 +153,14 @@ static bool evaluate(evaluation *e, const lsn_ablation *ablation, lsn_error *err
         int32_t n = plan->images.count - at < e->block ? plan->images.count - at : e->block;
         float *logits = e->logits + (size_t)at * (size_t)classes;
         if (!lsn_data_load(plan->data, plan->images.images + at, n, e->images, err) ||
-            !lsn_engine_run(e->engine, e->images, n, &ablation, 1, e->baseline, logits, NULL, NULL, NULL, err))
+            !lsn_engine_run(e->engine,
+                            &(lsn_engine_request){.images = e->images,
+                                                  .n = n,
+                                                  .ablations = &ablation,
+                                                  .n_ablations = 1,
+                                                  .baseline = e->baseline,
+                                                  .logits = logits},
+                            err))
             return false;
         for (int32_t i = 0; i < n; i++) {
             int label = lsn_data_label(plan->data, plan->images.images[at + i]);

@@ -85,7 +85,7 @@ static bool measure_whole(lsn_engine *engine, double seconds, lsn_costs *costs, 
     int rounds = 0;
     double began = lsn_now_s(), took = 0;
     for (; ok && (rounds < 2 || took < seconds); rounds++) {
-        ok = lsn_engine_run(engine, image, 1, NULL, 0, logits, NULL, NULL, NULL, NULL, err);
+        ok = lsn_engine_run(engine, &(lsn_engine_request){.images = image, .n = 1, .baseline = logits}, err);
         took = lsn_now_s() - began;
     }
     free(logits);

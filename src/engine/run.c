@@ -15,16 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What lsn_engine_run was asked for. */
-typedef struct request {
-    const lsn_ablation *const *ablations;
-    int n, n_ablations;
-    float *baseline, *logits;
-    double *seconds;
-    lsn_stop *stop;
-    void *context;
-} request;
-
 bool engine_go_on(lsn_stop *stop, void *context, lsn_error *err)
 {
     if (stop != NULL && stop(context))
@@ -39,7 +29,7 @@ static int first_layer(const lsn_engine *engine, const lsn_ablation *ablation)
 }
 
 /* engine->order: the ablations by their first layer, in the given order within one. */
-static bool order_ablations(lsn_engine *engine, const request *r, lsn_error *err)
+static bool order_ablations(lsn_engine *engine, const lsn_engine_request *r, lsn_error *err)
 {
     if ((size_t)r->n_ablations > engine->order_room) {
         free(engine->order);
@@ -73,7 +63,8 @@ static void mask_layer(const lsn_engine *engine, const lsn_ablation *ablation, i
 }
 
 /* Takes ablation `a` from layer l, whose intact output for images begin .. begin+n-1 is x, to its logits. */
-static bool branch(lsn_engine *engine, const request *r, int a, int l, const float *x, int begin, int n, lsn_error *err)
+static bool branch(lsn_engine *engine, const lsn_engine_request *r, int a, int l, const float *x, int begin, int n,
+                   lsn_error *err)
 {
     const lsn_ablation *ablation = r->ablations[a];
     int last = engine->model->n_layers - 1, classes = engine->model->classes, part = 0;
@@ -94,8 +85,8 @@ static bool branch(lsn_engine *engine, const request *r, int a, int l, const flo
 
 /* Branches off all ablations whose first layer is l; *next is the first of them in engine->order, then the first that
  * is not. */
-static bool branch_all(lsn_engine *engine, const request *r, int l, const float *x, int begin, int n, int *next,
-                       lsn_error *err)
+static bool branch_all(lsn_engine *engine, const lsn_engine_request *r, int l, const float *x, int begin, int n,
+                       int *next, lsn_error *err)
 {
     for (; *next < r->n_ablations; ++*next) {
         int a = engine->order[*next];
@@ -122,7 +113,7 @@ static bool check_finite(const float *logits, int begin, int n, int classes, lsn
 }
 
 /* Images begin .. begin+n-1, at `x`, under all ablations. */
-static bool roll(lsn_engine *engine, const request *r, const float *x, int begin, int n, lsn_error *err)
+static bool roll(lsn_engine *engine, const lsn_engine_request *r, const float *x, int begin, int n, lsn_error *err)
 {
     int last = engine->model->n_layers - 1, classes = engine->model->classes, next = 0;
     float *baseline = r->baseline + (size_t)begin * classes;
@@ -140,28 +131,24 @@ static bool roll(lsn_engine *engine, const request *r, const float *x, int begin
     return true;
 }
 
-bool lsn_engine_run(lsn_engine *engine, const float *images, int n, const lsn_ablation *const *ablations,
-                    int n_ablations, float *baseline, float *logits, double *seconds, lsn_stop *stop, void *context,
-                    lsn_error *err)
+bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *r, lsn_error *err)
 {
     const lsn_model *model = engine->model;
-    request r = {ablations, n, n_ablations, baseline, logits, seconds, stop, context};
-    if (n < 0 || n_ablations < 0)
-        return lsn_fail(err, LSN_INVALID, "a block of %d images and %d ablations", n, n_ablations);
-    for (int a = 0; a < n_ablations; a++)
-        if (!engine_check_ablation(engine, ablations[a], a, err))
+    if (r->n < 0 || r->n_ablations < 0)
+        return lsn_fail(err, LSN_INVALID, "a block of %d images and %d ablations", r->n, r->n_ablations);
+    for (int a = 0; a < r->n_ablations; a++)
+        if (!engine_check_ablation(engine, r->ablations[a], a, err))
             return false;
     if (engine->sweep != NULL)
-        return sweep_run(engine->sweep, images,
-                         &(sweep_request){ablations, n, n_ablations, baseline, logits, seconds, stop, context}, err);
-    if (!order_ablations(engine, &r, err) || !engine_reserve(engine, n, err))
+        return sweep_run(engine->sweep, r, err);
+    if (!order_ablations(engine, r, err) || !engine_reserve(engine, r->n, err))
         return false;
-    for (int a = 0; seconds != NULL && a < n_ablations; a++)
-        seconds[a] = 0.0;
+    for (int a = 0; r->seconds != NULL && a < r->n_ablations; a++)
+        r->seconds[a] = 0.0;
     size_t image = (size_t)model->input_h * model->input_w * model->input_channels;
-    for (int begin = 0; begin < n; begin += engine->sub_block) {
-        int here = engine->sub_block < n - begin ? engine->sub_block : n - begin;
-        if (!roll(engine, &r, images + begin * image, begin, here, err))
+    for (int begin = 0; begin < r->n; begin += engine->sub_block) {
+        int here = engine->sub_block < r->n - begin ? engine->sub_block : r->n - begin;
+        if (!roll(engine, r, r->images + begin * image, begin, here, err))
             return false;
     }
     return true;

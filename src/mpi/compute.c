@@ -110,7 +110,16 @@ static bool evaluate(lsn_compute *c, const int32_t *evaluations, int32_t count, 
     float *baseline = c->logits, *ablated = c->logits + one;
     for (int32_t i = 0; i < count; i++)
         c->ablations[i] = &c->plan->evaluations[evaluations[i]].ablation;
-    if (!lsn_engine_run(c->engine, c->images, c->n, c->ablations, count, baseline, ablated, c->seconds, stop, context,
+    if (!lsn_engine_run(c->engine,
+                        &(lsn_engine_request){.images = c->images,
+                                              .n = c->n,
+                                              .ablations = c->ablations,
+                                              .n_ablations = count,
+                                              .baseline = baseline,
+                                              .logits = ablated,
+                                              .seconds = c->seconds,
+                                              .stop = stop,
+                                              .context = context},
                         err))
         return false;
     const int32_t *images = c->plan->images.images + (size_t)c->block * (size_t)c->block_images;

@@ -66,8 +66,14 @@ static void evaluate(lsn_engine *engine, const float *images, int n, lsn_ablatio
                      float *baseline, float *logits)
 {
     lsn_error err = {0};
-    if (!lsn_engine_run(engine, images, n, (const lsn_ablation *const *)ablations, count, baseline, logits, NULL, NULL,
-                        NULL, &err))
+    if (!lsn_engine_run(engine,
+                        &(lsn_engine_request){.images = images,
+                                              .n = n,
+                                              .ablations = (const lsn_ablation *const *)ablations,
+                                              .n_ablations = count,
+                                              .baseline = baseline,
+                                              .logits = logits},
+                        &err))
         fail_msg("%s", err.text);
 }
 

@@ -49,7 +49,13 @@ static int tear_down(void **state)
 static bool run(bench *b, const lsn_ablation *ablation)
 {
     b->err = (lsn_error){0};
-    return lsn_engine_run(b->engine, b->images, IMAGES, &ablation, 1, b->baseline, b->logits, NULL, NULL, NULL,
+    return lsn_engine_run(b->engine,
+                          &(lsn_engine_request){.images = b->images,
+                                                .n = IMAGES,
+                                                .ablations = &ablation,
+                                                .n_ablations = 1,
+                                                .baseline = b->baseline,
+                                                .logits = b->logits},
                           &b->err);
 }
 
@@ -100,8 +106,14 @@ static void the_ablation_at_fault_is_named(void **state)
     bench *b = *state;
     lsn_ablation *good = mask_parse(b->model, "zero conva:0"), bad = {{0, NULL}, LSN_N_MODES};
     const lsn_ablation *both[] = {good, &bad};
-    assert_false(
-        lsn_engine_run(b->engine, b->images, IMAGES, both, 2, b->baseline, b->logits, NULL, NULL, NULL, &b->err));
+    assert_false(lsn_engine_run(b->engine,
+                                &(lsn_engine_request){.images = b->images,
+                                                      .n = IMAGES,
+                                                      .ablations = both,
+                                                      .n_ablations = 2,
+                                                      .baseline = b->baseline,
+                                                      .logits = b->logits},
+                                &b->err));
     expect(b, LSN_INVALID, "ablation 1: mode");
     mask_free(good);
 }
@@ -134,9 +146,15 @@ static void negative_counts_are_refused(void **state)
 {
     bench *b = *state;
     int64_t sums[64] = {0};
-    assert_false(lsn_engine_run(b->engine, b->images, -1, NULL, 0, b->baseline, b->logits, NULL, NULL, NULL, &b->err));
+    assert_false(lsn_engine_run(
+        b->engine, &(lsn_engine_request){.images = b->images, .n = -1, .baseline = b->baseline, .logits = b->logits},
+        &b->err));
     expect(b, LSN_INVALID, "-1 images");
-    assert_false(lsn_engine_run(b->engine, b->images, 1, NULL, -2, b->baseline, b->logits, NULL, NULL, NULL, &b->err));
+    assert_false(lsn_engine_run(
+        b->engine,
+        &(lsn_engine_request){
+            .images = b->images, .n = 1, .n_ablations = -2, .baseline = b->baseline, .logits = b->logits},
+        &b->err));
     expect(b, LSN_INVALID, "-2 ablations");
     assert_false(lsn_engine_add_means(b->engine, b->images, -3, sums, NULL, NULL, &b->err));
     expect(b, LSN_INVALID, "-3 images");
@@ -194,8 +212,14 @@ static void memory_is_not_exceeded(void **state)
         size_t before = taken();
         lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
         assert_non_null(engine);
-        assert_true(
-            lsn_engine_run(engine, b->images, IMAGES, &list, 1, b->baseline, b->logits, NULL, NULL, NULL, &b->err));
+        assert_true(lsn_engine_run(engine,
+                                   &(lsn_engine_request){.images = b->images,
+                                                         .n = IMAGES,
+                                                         .ablations = &list,
+                                                         .n_ablations = 1,
+                                                         .baseline = b->baseline,
+                                                         .logits = b->logits},
+                                   &b->err));
         if (!(taken() - before <= options.memory_bytes + BESIDES))
             fail_msg("%s: %zu bytes taken of %zu", lsn_method_name((lsn_method)method), taken() - before,
                      options.memory_bytes);
@@ -237,14 +261,30 @@ static void stop_stops(void **state)
     lsn_ablation *ablation = mask_parse(b->model, "zero conva:0");
     const lsn_ablation *list[] = {ablation, ablation, ablation};
     patience endless = {0, 1 << 30};
-    assert_true(
-        lsn_engine_run(b->engine, b->images, IMAGES, list, 3, b->baseline, b->logits, NULL, ask, &endless, &b->err));
+    assert_true(lsn_engine_run(b->engine,
+                               &(lsn_engine_request){.images = b->images,
+                                                     .n = IMAGES,
+                                                     .ablations = list,
+                                                     .n_ablations = 3,
+                                                     .baseline = b->baseline,
+                                                     .logits = b->logits,
+                                                     .stop = ask,
+                                                     .context = &endless},
+                               &b->err));
     assert_true(endless.asked >= 3);
     for (int after = 0; after < endless.asked; after++) {
         patience p = {0, after};
         b->err = (lsn_error){0};
-        assert_false(
-            lsn_engine_run(b->engine, b->images, IMAGES, list, 3, b->baseline, b->logits, NULL, ask, &p, &b->err));
+        assert_false(lsn_engine_run(b->engine,
+                                    &(lsn_engine_request){.images = b->images,
+                                                          .n = IMAGES,
+                                                          .ablations = list,
+                                                          .n_ablations = 3,
+                                                          .baseline = b->baseline,
+                                                          .logits = b->logits,
+                                                          .stop = ask,
+                                                          .context = &p},
+                                    &b->err));
         expect(b, LSN_STOPPED, "stopped");
         assert_int_equal(p.asked, after + 1); /* never asked again */
     }
@@ -265,7 +305,16 @@ static void a_stopped_engine_works_again(void **state)
     patience p = {0, 4};
     assert_true(run(b, ablation));
     memcpy(right, b->logits, sizeof right);
-    assert_false(lsn_engine_run(b->engine, b->images, IMAGES, list, 1, b->baseline, b->logits, NULL, ask, &p, &b->err));
+    assert_false(lsn_engine_run(b->engine,
+                                &(lsn_engine_request){.images = b->images,
+                                                      .n = IMAGES,
+                                                      .ablations = list,
+                                                      .n_ablations = 1,
+                                                      .baseline = b->baseline,
+                                                      .logits = b->logits,
+                                                      .stop = ask,
+                                                      .context = &p},
+                                &b->err));
     assert_true(run(b, ablation));
     assert_memory_equal(b->logits, right, sizeof right);
     mask_free(ablation);

@@ -142,8 +142,14 @@ static double difference(const golden *g, lsn_method method, int n, int n_masks)
     double most = 0;
     bool mean = n == g->n; /* the means are over all images */
     if (logits == NULL || engine == NULL || (mean && !set_means(g, engine, &err)) ||
-        !lsn_engine_run(engine, g->images, n, (const lsn_ablation *const *)g->masks, n_masks, logits, logits + per_mask,
-                        NULL, NULL, NULL, &err)) {
+        !lsn_engine_run(engine,
+                        &(lsn_engine_request){.images = g->images,
+                                              .n = n,
+                                              .ablations = (const lsn_ablation *const *)g->masks,
+                                              .n_ablations = n_masks,
+                                              .baseline = logits,
+                                              .logits = logits + per_mask},
+                        &err)) {
         fprintf(stderr, "%s\n", err.text);
         most = NAN;
     }

@@ -107,8 +107,15 @@ static void check_network(lsn_method method, const network_plan *plan, const cha
     float baseline[IMAGES * MOST_CLASSES], logits[MOST_MASKS * IMAGES * MOST_CLASSES];
     double seconds[MOST_MASKS], intact[MOST_CLASSES];
     assert_true(lsn_engine_set_means(engine, means, &err));
-    assert_true(lsn_engine_run(engine, images, IMAGES, (const lsn_ablation *const *)ablations, count, baseline, logits,
-                               seconds, NULL, NULL, &err));
+    assert_true(lsn_engine_run(engine,
+                               &(lsn_engine_request){.images = images,
+                                                     .n = IMAGES,
+                                                     .ablations = (const lsn_ablation *const *)ablations,
+                                                     .n_ablations = count,
+                                                     .baseline = baseline,
+                                                     .logits = logits,
+                                                     .seconds = seconds},
+                               &err));
     for (int image = 0; image < IMAGES; image++) {
         const float *x = images + image * image_floats(model);
         naive_forward(model, x, NULL, NULL, NULL, NULL, intact);
@@ -147,8 +154,14 @@ static void logits_of(lsn_method method, const lsn_model *model, const float *im
     lsn_engine *engine = lsn_engine_create(model, &(lsn_engine_options){.method = method}, &err);
     lsn_ablation *ablation = mask_parse(model, line);
     assert_non_null(engine);
-    assert_true(lsn_engine_run(engine, images, IMAGES, (const lsn_ablation *const *)&ablation, 1, baseline, logits,
-                               NULL, NULL, NULL, &err));
+    assert_true(lsn_engine_run(engine,
+                               &(lsn_engine_request){.images = images,
+                                                     .n = IMAGES,
+                                                     .ablations = (const lsn_ablation *const *)&ablation,
+                                                     .n_ablations = 1,
+                                                     .baseline = baseline,
+                                                     .logits = logits},
+                               &err));
     mask_free(ablation);
     lsn_engine_destroy(engine);
 }
@@ -222,9 +235,9 @@ static void a_block_may_be_empty(void **state)
     lsn_model *model = network_build(&small_plan, 8);
     lsn_engine *engine = lsn_engine_create(model, &(lsn_engine_options){.method = *(const lsn_method *)*state}, &err);
     float *image = random_images(model, 1, 9), baseline[MOST_CLASSES] = {42};
-    assert_true(lsn_engine_run(engine, image, 0, NULL, 0, baseline, NULL, NULL, NULL, NULL, &err));
+    assert_true(lsn_engine_run(engine, &(lsn_engine_request){.images = image, .n = 0, .baseline = baseline}, &err));
     assert_true(baseline[0] == 42);
-    assert_true(lsn_engine_run(engine, image, 1, NULL, 0, baseline, NULL, NULL, NULL, NULL, &err));
+    assert_true(lsn_engine_run(engine, &(lsn_engine_request){.images = image, .n = 1, .baseline = baseline}, &err));
     assert_true(baseline[0] != 42);
     free(image);
     lsn_engine_destroy(engine);

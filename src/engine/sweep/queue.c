@@ -15,7 +15,7 @@ float *sweep_push(engine_sweep *sweep, int l, int n, sweep_pair **pairs)
 
 static float *logits_of(const engine_sweep *sweep, sweep_pair pair)
 {
-    const sweep_request *r = sweep->request;
+    const lsn_engine_request *r = sweep->request;
     const size_t classes = (size_t)sweep->engine->model->classes;
     if (pair.ablation == SWEEP_INTACT)
         return r->baseline + (size_t)pair.image * classes;

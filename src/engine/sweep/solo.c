@@ -136,7 +136,7 @@ static const float *average(solo *s, const float *x, float *y)
 
 bool sweep_solo(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err)
 {
-    const sweep_request *r = sweep->request;
+    const lsn_engine_request *r = sweep->request;
     const lsn_model *model = sweep->engine->model;
     const size_t classes = (size_t)model->classes;
     solo s = {.sweep = sweep,

@@ -139,7 +139,7 @@ static void step_into_queue(engine_sweep *sweep, const lsn_ablation *ablation, i
 
 bool sweep_step(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err)
 {
-    const sweep_request *r = sweep->request;
+    const lsn_engine_request *r = sweep->request;
     const lsn_ablation *what = r->ablations[ablation];
     const size_t classes = (size_t)sweep->engine->model->classes;
     const int rolled = begin - sweep->first; /* place among the rolled images */

@@ -16,7 +16,7 @@ static int smaller(int a, int b)
 }
 
 /* Whether layer n's pre-activations will be asked for: some ablation begins at the layer before. */
-static bool anyone_begins_at(const sweep_request *r, int l)
+static bool anyone_begins_at(const lsn_engine_request *r, int l)
 {
     for (int a = 0; a < r->n_ablations; a++)
         if (first_layer(r->ablations[a]) == l)
@@ -25,7 +25,7 @@ static bool anyone_begins_at(const sweep_request *r, int l)
 }
 
 /* The last layer that an ablation masks first; -1 where none masks any. */
-static int last_beginning(const sweep_request *r)
+static int last_beginning(const lsn_engine_request *r)
 {
     int last = -1;
     for (int a = 0; a < r->n_ablations; a++)
@@ -76,7 +76,7 @@ static bool roll_into_queue(engine_sweep *sweep, int n, const float *x, int coun
 /* All ablations that begin at layer n - 1, whose intact outputs are x. */
 static bool branch(engine_sweep *sweep, int n, const float *x, int count, lsn_error *err)
 {
-    const sweep_request *r = sweep->request;
+    const lsn_engine_request *r = sweep->request;
     for (int a = 0; a < r->n_ablations; a++) {
         const lsn_ablation *ablation = r->ablations[a];
         if (first_layer(ablation) != n - 1)
@@ -97,7 +97,7 @@ static bool branch(engine_sweep *sweep, int n, const float *x, int count, lsn_er
     return true;
 }
 
-static bool check_finite(const sweep_request *r, int classes, lsn_error *err)
+static bool check_finite(const lsn_engine_request *r, int classes, lsn_error *err)
 {
     for (size_t i = 0; i < (size_t)r->n * (size_t)classes; i++)
         if (!isfinite(r->baseline[i]))
@@ -111,7 +111,7 @@ static bool check_finite(const sweep_request *r, int classes, lsn_error *err)
 /* Images first .. first+count-1, at x. */
 static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
 {
-    const sweep_request *r = sweep->request;
+    const lsn_engine_request *r = sweep->request;
     const int last = sweep->n_layers - 1, last_begin = last_beginning(r);
     float *baseline = r->baseline + (size_t)sweep->first * (size_t)sweep->engine->model->classes;
     for (int n = 0; n <= last; n++) {
@@ -130,7 +130,7 @@ static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
 }
 
 /* Ablations that remove nothing. */
-static void copy_baselines(const sweep_request *r, int classes)
+static void copy_baselines(const lsn_engine_request *r, int classes)
 {
     const size_t block = (size_t)r->n * (size_t)classes;
     for (int a = 0; a < r->n_ablations; a++)
@@ -139,7 +139,7 @@ static void copy_baselines(const sweep_request *r, int classes)
 }
 
 /* Pairs are computed together, so an ablation's time is its share of all by its predicted work. */
-static void share_seconds(const engine_sweep *sweep, const sweep_request *r, double seconds)
+static void share_seconds(const engine_sweep *sweep, const lsn_engine_request *r, double seconds)
 {
     const lsn_model *model = sweep->engine->model;
     const lsn_ablation nothing = {.mask = {0}};
@@ -162,7 +162,7 @@ lsn_engine_profile sweep_profile(const engine_sweep *sweep)
     return profile;
 }
 
-bool sweep_run(engine_sweep *sweep, const float *images, const sweep_request *request, lsn_error *err)
+bool sweep_run(engine_sweep *sweep, const lsn_engine_request *request, lsn_error *err)
 {
     const size_t image = sweep->layers[0].in_floats;
     const double began = lsn_now_s();
@@ -172,7 +172,7 @@ bool sweep_run(engine_sweep *sweep, const float *images, const sweep_request *re
         sweep->layers[l].queue.count = 0; /* a run that was stopped may have left some */
     for (int begin = 0; ok && begin < request->n; begin += sweep->sub_block) {
         sweep->first = begin;
-        ok = roll(sweep, images + (size_t)begin * image, smaller(request->n - begin, sweep->sub_block), err);
+        ok = roll(sweep, request->images + (size_t)begin * image, smaller(request->n - begin, sweep->sub_block), err);
     }
     ok = ok && sweep_flush(sweep, err) && check_finite(request, sweep->engine->model->classes, err);
     if (ok)

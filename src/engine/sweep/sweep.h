@@ -70,18 +70,9 @@ typedef struct engine_sweep {
     lsn_engine_profile profile;
 
     /* What is asked for at present. */
-    const struct sweep_request *request;
+    const lsn_engine_request *request;
     int first; /* of the images that are being rolled, in the block */
 } engine_sweep;
-
-typedef struct sweep_request {
-    const lsn_ablation *const *ablations;
-    int n, n_ablations;
-    float *baseline, *logits;
-    double *seconds;
-    lsn_stop *stop;
-    void *context;
-} sweep_request;
 
 /* ---- method.c ------------------------------------------------------------------------------------------------ */
 
@@ -157,7 +148,7 @@ bool sweep_solo(engine_sweep *sweep, int ablation, int n, const float *a, int be
 
 /* ---- sweep.c ------------------------------------------------------------------------------------------------- */
 
-bool sweep_run(engine_sweep *sweep, const float *images, const sweep_request *request, lsn_error *err);
+bool sweep_run(engine_sweep *sweep, const lsn_engine_request *request, lsn_error *err);
 lsn_engine_profile sweep_profile(const engine_sweep *sweep);
 
 /* ---- measure.c ----------------------------------------------------------------------------------------------- */
