@@ -103,8 +103,11 @@ LSN_API int lsn_model_filter_offset(const lsn_model *model, int layer);
 
 /* How a filter's post-ReLU output is removed. */
 typedef enum lsn_mode {
-    LSN_ZERO, /* a := 0 */
-    LSN_MEAN, /* a := E[a], the channel's mean over the calibration images and positions */
+    LSN_ZERO,     /* a := 0 */
+    LSN_MEAN,     /* a := E[a], the channel's mean over the calibration images and positions */
+    LSN_RESAMPLE, /* a := a', the channel's map from a calibration image drawn by seed: the same for all filters */
+    LSN_NOISE,    /* a := N(m, s), m and s the channel's mean and standard deviation over the calibration images and
+                   * positions; drawn by seed for each position of the map before pooling */
     LSN_N_MODES
 } lsn_mode;
 
@@ -129,6 +132,7 @@ typedef struct lsn_mask {
 typedef struct lsn_ablation {
     lsn_mask mask;
     lsn_mode mode;
+    int64_t seed; /* of LSN_RESAMPLE and LSN_NOISE, at least 0; else 0 */
 } lsn_ablation;
 
 #endif

@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-static const char *const mode_names[LSN_N_MODES] = {[LSN_ZERO] = "zero", [LSN_MEAN] = "mean"};
+static const char *const mode_names[LSN_N_MODES] = {
+    [LSN_ZERO] = "zero", [LSN_MEAN] = "mean", [LSN_RESAMPLE] = "resample", [LSN_NOISE] = "noise"};
 
 const char *lsn_mode_name(lsn_mode mode)
 {
