@@ -35,6 +35,19 @@ static inline lsn_model *loaded(const char *path)
     return model;
 }
 
+/* Every weight and bias is what network_file.h writes. */
+static inline void has_written_values(const lsn_model *model)
+{
+    for (int i = 0; i < model->n_layers; i++) {
+        const lsn_layer *layer = &model->layers[i];
+        int64_t weights = lsn_layer_parameters(layer) - layer->filters;
+        for (int64_t k = 0; k < weights; k++)
+            assert_true(layer->weights[k] == network_value(k));
+        for (int64_t k = 0; k < layer->filters; k++)
+            assert_true(layer->bias[k] == network_value(k));
+    }
+}
+
 /* Two blocks of two convolutions, grid 2, two fully connected layers. */
 static inline void small_network(network_file *network, const char *dtype)
 {

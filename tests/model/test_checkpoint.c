@@ -26,14 +26,7 @@ static void is_small_network(const char *path, const char *dtype, const char *fi
     assert_int_equal(model->n_layers, 6);
     assert_string_equal(model->dtype, dtype);
     assert_string_equal(model->layers[0].weights_tensor, first);
-    for (int i = 0; i < model->n_layers; i++) {
-        const lsn_layer *layer = &model->layers[i];
-        int64_t weights = lsn_layer_parameters(layer) - layer->filters;
-        for (int64_t k = 0; k < weights; k++)
-            assert_true(layer->weights[k] == network_value(k));
-        for (int64_t k = 0; k < layer->filters; k++)
-            assert_true(layer->bias[k] == network_value(k));
-    }
+    has_written_values(model);
     lsn_model_destroy(model);
 }
 

@@ -18,15 +18,9 @@ static void values_are_those_of_the_file(const char *dtype, int shift, const cha
     network.shift = shift;
     lsn_model *model = loaded(network_write(&network, "values.safetensors"));
     assert_string_equal(model->dtype, expected_dtype);
-    for (int i = 0; i < model->n_layers; i++) {
-        const lsn_layer *layer = &model->layers[i];
-        int64_t weights = lsn_layer_parameters(layer) - layer->filters;
-        for (int64_t k = 0; k < weights; k++)
-            assert_true(layer->weights[k] == network_value(k));
-        for (int64_t k = 0; k < layer->filters; k++)
-            assert_true(layer->bias[k] == network_value(k));
-        assert_int_equal((uintptr_t)layer->weights % sizeof(float), 0);
-    }
+    has_written_values(model);
+    for (int i = 0; i < model->n_layers; i++)
+        assert_int_equal((uintptr_t)model->layers[i].weights % sizeof(float), 0);
     lsn_model_destroy(model);
 }
 
