@@ -6,8 +6,9 @@
  *
  * Work is a grid of evaluations x blocks of images. A unit is some evaluations on one block. Units are cut when they
  * are assigned: evaluations in order of falling cost, each group of them through all blocks before the next group, so
- * that a sweep that is stopped leaves whole results. A unit is as large as `unit_s` allows at the speed seen so far,
- * and smaller towards the end, so that all workers end together.
+ * that a sweep that is stopped leaves whole results; or, where evaluations may end before their last block, all of them
+ * through one block before the next, so that those that are left share full units. A unit is as large as `unit_s`
+ * allows at the speed seen so far, and smaller towards the end, so that all workers end together.
  */
 #ifndef LESION_SCHED_H
 #define LESION_SCHED_H
@@ -22,6 +23,7 @@ typedef struct lsn_sched_work {
     double unit_cost;   /* work that every unit needs besides, in the same unit (the intact network's pass) */
     double unit_s;      /* longest duration wanted of a unit, seconds; but a unit costs a few unit_cost at least */
     int32_t held;       /* units a worker holds at a time, >= 1: 2 keeps one in reserve while the other is computed */
+    bool by_block;      /* all evaluations go through one block before the next: for evaluations that may end early */
     bool (*has)(void *context, int32_t evaluation, int32_t block); /* what need not be done any more */
     void *context;
 } lsn_sched_work;
@@ -41,7 +43,8 @@ typedef struct lsn_action {
 } lsn_action;
 
 typedef struct lsn_sched_progress {
-    int64_t parts_done, parts; /* (evaluation, block) pairs since this scheduler began, and to do in all */
+    int64_t parts_done, parts; /* (evaluation, block) pairs since this scheduler began, and to do in all; the latter
+                                * shrinks when an evaluation ends early */
     double cost_done, cost;    /* of those pairs */
     int32_t in_flight;         /* units */
     bool drained;              /* nothing more will be assigned */
@@ -55,6 +58,9 @@ LSN_API void lsn_sched_destroy(lsn_sched *sched);
 LSN_API void lsn_sched_joined(lsn_sched *sched, int32_t worker);
 /* The worker has finished the unit, which took `seconds`; false where it held no such unit (nothing changes). */
 LSN_API bool lsn_sched_done(lsn_sched *sched, int32_t worker, int32_t unit, double seconds);
+/* The evaluation needs no more parts: from now on `has` is true for all of them. Those that are not assigned yet are no
+ * longer counted as work. */
+LSN_API void lsn_sched_ended(lsn_sched *sched, int32_t evaluation);
 /* Nothing more is assigned; units in flight are awaited. */
 LSN_API void lsn_sched_drain(lsn_sched *sched);
 

@@ -19,7 +19,8 @@ struct lsn_sched {
     lsn_sched_work work;
     int32_t *order; /* evaluations with anything to do, dearest first */
     int32_t n_order;
-    int32_t group, group_end, block; /* the next unit is order[group .. group_end-1] on `block` */
+    int32_t *left;                   /* [n_evaluations] parts to do that were not assigned */
+    int32_t group, group_end, block; /* the unit that was cut last: order[group .. group_end-1] on `block` */
     lsn_unit **units;                /* in flight */
     size_t n_units, units_room;
     int32_t *held; /* units of each worker; -1: not joined */
@@ -55,7 +56,8 @@ static bool list_work(lsn_sched *sched, lsn_error *err)
     const lsn_sched_work *work = &sched->work;
     ranked *all = lsn_array((size_t)work->n_evaluations, sizeof *all, err);
     sched->order = lsn_array((size_t)work->n_evaluations, sizeof *sched->order, err);
-    if (all == NULL || sched->order == NULL) {
+    sched->left = lsn_array((size_t)work->n_evaluations, sizeof *sched->left, err);
+    if (all == NULL || sched->order == NULL || sched->left == NULL) {
         free(all);
         return false;
     }
@@ -67,6 +69,7 @@ static bool list_work(lsn_sched *sched, lsn_error *err)
             continue;
         assert(work->cost[e] > 0);
         all[sched->n_order++] = (ranked){work->cost[e], e};
+        sched->left[e] = missing;
         sched->parts += missing;
         sched->cost += missing * work->cost[e];
     }
@@ -91,7 +94,9 @@ lsn_sched *lsn_sched_create(const lsn_sched_work *work, lsn_error *err)
     }
     for (int32_t w = 0; w < work->n_workers; w++)
         sched->held[w] = -1;
-    sched->block = work->n_blocks; /* no group has begun */
+    /* Before the first group. */
+    sched->block = work->by_block ? -1 : work->n_blocks - 1;
+    sched->group_end = work->by_block ? sched->n_order : 0;
     return sched;
 }
 
@@ -103,6 +108,7 @@ void lsn_sched_destroy(lsn_sched *sched)
         free(sched->units[i]);
     free(sched->units);
     free(sched->held);
+    free(sched->left);
     free(sched->order);
     free(sched);
 }
@@ -127,21 +133,39 @@ static double unit_cost_wanted(const lsn_sched *sched)
     return share < whole ? greater(share, LEAST_PASSES_AT_END * pass) : whole;
 }
 
-/* Begins the next group of evaluations: as many as make a unit of the cost wanted, at least one. */
+/* Fills a group with the next evaluations: as many as make a unit of the cost wanted, at least one. By block, those
+ * that have the part do not count. */
 static void begin_group(lsn_sched *sched)
 {
     double wanted = unit_cost_wanted(sched), cost = sched->work.unit_cost;
-    int32_t end = sched->group_end;
+    int32_t end = sched->group_end, count = 0;
     sched->group = end;
-    while (end < sched->n_order) {
+    for (; end < sched->n_order; end++) {
+        if (sched->work.by_block && has(sched, sched->order[end], sched->block))
+            continue;
         cost += sched->work.cost[sched->order[end]];
-        bool full = wanted > 0 ? cost > wanted : end - sched->group >= FIRST_UNIT;
-        if (full && end > sched->group)
+        if (count > 0 && (wanted > 0 ? cost > wanted : count >= FIRST_UNIT))
             break;
-        end++;
+        count++;
     }
     sched->group_end = end;
-    sched->block = 0;
+}
+
+/* Moves on to the next group or block; false where all have been. */
+static bool advance(lsn_sched *sched)
+{
+    const bool last_block = sched->block + 1 >= sched->work.n_blocks, last_group = sched->group_end >= sched->n_order;
+    if (last_block && last_group)
+        return false;
+    if (sched->work.by_block ? last_group : !last_block) {
+        sched->block++;
+        if (!sched->work.by_block)
+            return true;
+        sched->group_end = 0;
+    } else if (!sched->work.by_block)
+        sched->block = 0;
+    begin_group(sched);
+    return true;
 }
 
 static lsn_unit *unit_create(int32_t room, lsn_error *err)
@@ -166,7 +190,6 @@ static lsn_unit *cut(lsn_sched *sched, lsn_error *err)
         unit->evaluations[unit->count++] = e;
         unit->cost += sched->work.cost[e];
     }
-    sched->block++;
     if (unit->count > 0)
         return unit;
     free(unit);
@@ -177,17 +200,13 @@ static lsn_unit *cut(lsn_sched *sched, lsn_error *err)
 static lsn_unit *next_unit(lsn_sched *sched, bool *failed, lsn_error *err)
 {
     err->code = LSN_OK;
-    for (;;) {
-        if (sched->block >= sched->work.n_blocks) {
-            if (sched->group_end >= sched->n_order)
-                return NULL;
-            begin_group(sched);
-        }
+    while (advance(sched)) {
         lsn_unit *unit = cut(sched, err);
         *failed = unit == NULL && err->code != LSN_OK;
         if (unit != NULL || *failed)
             return unit;
     }
+    return NULL;
 }
 
 /* ---- events and actions -------------------------------------------------------------------------------------- */
@@ -197,6 +216,14 @@ void lsn_sched_joined(lsn_sched *sched, int32_t worker)
     assert(worker >= 0 && worker < sched->work.n_workers);
     if (sched->held[worker] < 0)
         sched->held[worker] = 0;
+}
+
+void lsn_sched_ended(lsn_sched *sched, int32_t evaluation)
+{
+    assert(evaluation >= 0 && evaluation < sched->work.n_evaluations);
+    sched->parts -= sched->left[evaluation];
+    sched->cost -= sched->left[evaluation] * sched->work.cost[evaluation];
+    sched->left[evaluation] = 0;
 }
 
 void lsn_sched_drain(lsn_sched *sched)
@@ -245,6 +272,8 @@ static bool assign(lsn_sched *sched, int32_t worker, lsn_unit *unit, lsn_error *
     unit->cost += sched->work.unit_cost;
     if (unit->cost > sched->longest_unit_cost)
         sched->longest_unit_cost = unit->cost;
+    for (int32_t i = 0; i < unit->count; i++)
+        sched->left[unit->evaluations[i]]--;
     unit->worker = worker;
     unit->id = sched->next_id++;
     return true;

@@ -139,6 +139,7 @@ static void each_part_is_computed_exactly_once(void **state)
         history h;
         history_init(&h, 1 + (int32_t)lsn_random_below(&random, 60), 1 + (int32_t)lsn_random_below(&random, 5),
                      1 + (int32_t)lsn_random_below(&random, 8), 1 + (int32_t)lsn_random_below(&random, 3));
+        h.work.by_block = seed % 2 == 1;
         for (int32_t e = 0; e < h.work.n_evaluations; e++)
             h.cost[e] = 0.01 + (double)lsn_random_below(&random, 100);
         size_t parts = (size_t)h.work.n_evaluations * (size_t)h.work.n_blocks;
@@ -170,6 +171,54 @@ static void a_stopped_sweep_leaves_whole_results(void **state)
     }
     assert_true(whole > 0);
     assert_true(begun - whole <= begun / 2);
+    history_finish(&h);
+}
+
+/* Where evaluations end early: every evaluation is given a block before any is given the next, those that ended are not
+ * given any more, and what they would have cost is no longer counted. */
+static void what_ended_is_not_given_again(void **state)
+{
+    (void)state;
+    enum { EVALUATIONS = 200, BLOCKS = 7, ENDS_AFTER = 3 };
+    history h;
+    lsn_error err;
+    history_init(&h, EVALUATIONS, BLOCKS, 2, 2);
+    h.work.by_block = true;
+    lsn_sched *sched = lsn_sched_create(&h.work, &err);
+    lsn_sched_joined(sched, 0);
+    lsn_sched_joined(sched, 1);
+    assert_int_equal(lsn_sched_see(sched).parts, EVALUATIONS * BLOCKS);
+    int32_t block = 0, fullest = 0;
+    int64_t given = 0;
+    lsn_action action;
+    while (lsn_sched_next(sched, &action, &err) && action.kind == LSN_ASSIGN) {
+        holding held;
+        take(&h, action.unit, &held);
+        given += held.count;
+        assert_true(held.block >= block);
+        block = held.block;
+        if (block == ENDS_AFTER && held.count > fullest)
+            fullest = held.count;
+        for (int32_t i = 0; i < held.count; i++) {
+            int32_t e = held.evaluations[i];
+            if (e % 10 == 0 || held.block < ENDS_AFTER - 1)
+                continue;
+            assert_int_equal(held.block, ENDS_AFTER - 1);
+            for (int32_t b = 0; b < BLOCKS; b++)
+                h.stored[part(&h, e, b)] = 1;
+            lsn_sched_ended(sched, e);
+        }
+        finish_one(&h, sched, &held, 1e-6);
+    }
+    assert_int_equal(action.kind, LSN_FINISH);
+    assert_true(everything_stored(&h));
+    const lsn_sched_progress seen = lsn_sched_see(sched);
+    assert_int_equal(given, EVALUATIONS / 10 * BLOCKS + (EVALUATIONS - EVALUATIONS / 10) * ENDS_AFTER);
+    assert_int_equal(seen.parts, given);
+    assert_int_equal(seen.parts_done, given);
+    assert_true(seen.cost > 0.999 * seen.cost_done && seen.cost < 1.001 * seen.cost_done);
+    assert_true(fullest > 5); /* those that are left share units */
+    lsn_sched_destroy(sched);
     history_finish(&h);
 }
 
@@ -277,7 +326,7 @@ int main(void)
         cmocka_unit_test(each_part_is_computed_exactly_once), cmocka_unit_test(a_stopped_sweep_leaves_whole_results),
         cmocka_unit_test(nothing_to_do_finishes_at_once),     cmocka_unit_test(dearest_evaluations_go_first),
         cmocka_unit_test(units_follow_the_speed_seen),        cmocka_unit_test(units_shrink_towards_the_end),
-        cmocka_unit_test(a_result_nobody_owes_is_refused),
+        cmocka_unit_test(a_result_nobody_owes_is_refused),    cmocka_unit_test(what_ended_is_not_given_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
