@@ -70,7 +70,7 @@ static void expect(const bench *b, lsn_code code, const char *words)
 static void refuse(bench *b, int layer, int count, const int32_t *filters, const char *words)
 {
     lsn_mask_part part = {layer, count, filters};
-    assert_false(run(b, &(lsn_ablation){{1, &part}, LSN_ZERO}));
+    assert_false(run(b, &(lsn_ablation){.mask = {1, &part}}));
     expect(b, LSN_INVALID, words);
 }
 
@@ -93,18 +93,18 @@ static void layers_out_of_order_are_refused(void **state)
     bench *b = *state;
     const int32_t first[] = {0};
     const lsn_mask_part parts[] = {{2, 1, first}, {1, 1, first}, {1, 1, first}};
-    assert_false(run(b, &(lsn_ablation){{2, parts}, LSN_ZERO}));
+    assert_false(run(b, &(lsn_ablation){.mask = {2, parts}}));
     expect(b, LSN_INVALID, "convb comes after layer convc");
-    assert_false(run(b, &(lsn_ablation){{2, parts + 1}, LSN_ZERO}));
+    assert_false(run(b, &(lsn_ablation){.mask = {2, parts + 1}}));
     expect(b, LSN_INVALID, "convb comes after layer convb");
-    assert_false(run(b, &(lsn_ablation){{-1, parts}, LSN_ZERO}));
+    assert_false(run(b, &(lsn_ablation){.mask = {-1, parts}}));
     expect(b, LSN_INVALID, "-1 parts");
 }
 
 static void the_ablation_at_fault_is_named(void **state)
 {
     bench *b = *state;
-    lsn_ablation *good = mask_parse(b->model, "zero conva:0"), bad = {{0, NULL}, LSN_N_MODES};
+    lsn_ablation *good = mask_parse(b->model, "zero conva:0"), bad = {.mode = LSN_N_MODES};
     const lsn_ablation *both[] = {good, &bad};
     assert_false(lsn_engine_run(b->engine,
                                 &(lsn_engine_request){.images = b->images,
@@ -165,7 +165,7 @@ static void an_image_of_nan_is_named(void **state)
     bench *b = *state;
     int64_t sums[64] = {0};
     b->images[2 * image_floats(b->model) + 5] = NAN;
-    assert_false(run(b, &(lsn_ablation){{0, NULL}, LSN_ZERO}));
+    assert_false(run(b, &(lsn_ablation){.mode = LSN_ZERO}));
     expect(b, LSN_INVALID, "image 2 of the block");
     assert_false(lsn_engine_add_means(b->engine, b->images, IMAGES, sums, NULL, NULL, &b->err));
     expect(b, LSN_INVALID, "image 2 of the block: layer conva");
@@ -176,7 +176,7 @@ static void weights_that_overflow_are_an_error(void **state)
     bench *b = *state;
     float *bias = network_bias(b->model, 6);
     bias[1] = INFINITY;
-    assert_false(run(b, &(lsn_ablation){{0, NULL}, LSN_ZERO}));
+    assert_false(run(b, &(lsn_ablation){.mode = LSN_ZERO}));
     expect(b, LSN_INVALID, "image 0 of the block");
 }
 
