@@ -3,8 +3,9 @@
  * An engine evaluates a set of ablations on a block of images. Activations are channels last: [N][H][W][C]. The logits
  * of an (ablation, image) pair do not depend, to the bit, on the other ablations or images of the block, nor on the
  * order they are given in, nor on the limit of memory or the threads; they do depend on the method, and with OpenBLAS
- * on the kind of processor (LSN_METHOD_WINOGRAD gives the same bits with each instruction set). An engine belongs to
- * one thread at a time. Nothing here is collective over MPI.
+ * on the kind of processor (LSN_METHOD_WINOGRAD gives the same bits with each instruction set). An image's number (its
+ * id) and its donor are of the image here. An engine belongs to one thread at a time. Nothing here is collective over
+ * MPI.
  */
 #ifndef LESION_ENGINE_H
 #define LESION_ENGINE_H
@@ -29,6 +30,7 @@ typedef struct lsn_engine_options {
     size_t memory_bytes;  /* of all that the engine takes: packed weights, workspace, activations; 0: no limit */
     size_t besides_bytes; /* of these, what the caller takes itself */
     int threads;          /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
+    bool resample;        /* LSN_RESAMPLE may be asked for: memory_bytes then cover the donors' activations too */
 } lsn_engine_options;
 
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
@@ -37,9 +39,11 @@ typedef struct lsn_engine_options {
 LSN_API lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err);
 LSN_API void lsn_engine_destroy(lsn_engine *engine);
 
-/* The channels' means for LSN_MEAN, [lsn_model_filters(model)], all layers one after another; copied. LSN_INVALID where
- * one is not finite: those set before then stay. */
+/* The channels' means for LSN_MEAN and LSN_NOISE, [lsn_model_filters(model)], all layers one after another; copied.
+ * LSN_INVALID where one is not finite: those set before then stay. */
 LSN_API bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_error *err);
+/* The same for their standard deviations, for LSN_NOISE; LSN_INVALID also where one is negative. */
+LSN_API bool lsn_engine_set_deviations(lsn_engine *engine, const float *deviations, lsn_error *err);
 
 /* Asked between pieces of work: true means stop now. */
 typedef bool lsn_stop(void *context);
@@ -48,20 +52,26 @@ typedef bool lsn_stop(void *context);
 typedef struct lsn_engine_request {
     const float *images; /* [n][H][W][C] */
     int n;
+    const int32_t *ids;  /* [n] at least 0: the images' numbers, by which LSN_NOISE draws; NULL: 0, 1, ... */
+    const float *donors; /* [n][H][W][C], for LSN_RESAMPLE, else NULL: an ablation puts donors[i]'s maps, those of the
+                          * intact network, in place of image i's. They are the same for all ablations of a request,
+                          * whose LSN_RESAMPLE ablations hence have one seed. Rolled along as far as masks reach */
     const lsn_ablation *const *ablations; /* [n_ablations] */
     int n_ablations;
     float *baseline; /* [n][classes]: logits with nothing removed */
     float *logits;   /* [n_ablations][n][classes]: logits of each ablation, in the given order */
-    double *seconds; /* [n_ablations]: time spent on each (NULL: not wanted); the shared baseline is not in it.
-                      * LSN_METHOD_WINOGRAD computes them together: shares by predicted work */
+    double *seconds; /* [n_ablations]: time spent on each (NULL: not wanted); the shared baseline is not in it, nor is
+                      * what donors share. LSN_METHOD_WINOGRAD computes them together: shares by predicted work */
     lsn_stop *stop;  /* NULL: never; asked before every layer of every ablation */
     void *context;
 } lsn_engine_request;
 
-/* Evaluates ablations on images. LSN_INVALID where a LSN_MEAN ablation is asked for and no means were set, where a mask
- * is not one of this network's, or where a baseline logit is not finite (the message has the image's index in the
- * block); LSN_STOPPED where `stop` said so: the results are then incomplete and must not be used. The engine itself can
- * be used again after any error. */
+/* Evaluates ablations on images. LSN_INVALID where a LSN_MEAN or LSN_NOISE ablation is asked for and no means, or no
+ * deviations, were set; where a LSN_RESAMPLE ablation is and there are no donors, the engine's options do not have it,
+ * or two have different seeds; where a seed or an id is negative, a mask is not one of this network's, or a baseline
+ * logit is not finite (the message has the image's index in the block; the donors' are not looked at); LSN_STOPPED
+ * where `stop` said so: the results are then incomplete and must not be used. The engine itself can be used again after
+ * any error. */
 LSN_API bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *request, lsn_error *err);
 
 /* Adds to sums[lsn_model_filters(model)] each channel's mean post-ReLU activation over the positions of each image, in
@@ -90,7 +100,9 @@ LSN_API const char *lsn_engine_isa(const lsn_engine *engine);
 
 /* Multiply-adds that an ablation costs for one image besides the shared baseline: the layers after its first ablated
  * one; with LSN_METHOD_WINOGRAD those its kernels execute, the linear step's in place of the layer behind the mask. An
- * empty mask: the intact network, which is the baseline's own cost. */
+ * empty mask: the intact network, which is the baseline's own cost. Not counted, here and in lsn_costs_of, is what
+ * LSN_RESAMPLE's donors take (once a request the layers up to the last of its ablations' first masks; for an ablation
+ * of several layers also those between its masks), nor the drawing of LSN_NOISE. */
 LSN_API double lsn_engine_madds(const lsn_model *model, lsn_method method, const lsn_ablation *ablation);
 
 /* What work costs, by layer and image: predicted in multiply-adds (what transforms take counted as such), or measured

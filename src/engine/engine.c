@@ -113,7 +113,7 @@ static void plan_buffers(lsn_engine *engine)
             engine->flat_floats = layer->dense.channels;
     }
     size_t pair = engine->floats[0] + engine->floats[1];
-    engine->image_floats = 2 * larger(pair, largest_map) + engine->flat_floats;
+    engine->image_floats = 2 * larger(pair, largest_map) + (engine->resample ? 2 * pair : 0) + engine->flat_floats;
 }
 
 static bool plan_memory(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err)
@@ -157,15 +157,23 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err)
         engine->suffix[parity] = at;
         at += engine->floats[parity] * images;
     }
+    for (int parity = 0; engine->resample && parity < 2; parity++) {
+        engine->donor[parity] = at;
+        at += engine->floats[parity] * images;
+        engine->donor_suffix[parity] = at;
+        at += engine->floats[parity] * images;
+    }
     engine->flat = engine->arena + (engine->image_floats - engine->flat_floats) * images;
     return true;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-static bool prepare(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err)
+static bool prepare(lsn_engine *engine, const lsn_engine_options *given, lsn_error *err)
 {
     const lsn_model *model = engine->model;
+    lsn_engine_options counted = *given, *options = &counted;
+    counted.besides_bytes += 2 * sizeof(float) * lsn_model_filters(model); /* means and deviations */
     int most = 0;
     for (int l = 0; l < model->n_layers; l++)
         most = model->layers[l].filters > most ? model->layers[l].filters : most;
@@ -197,6 +205,7 @@ lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *
         return NULL;
     engine->model = model;
     engine->method = options->method;
+    engine->resample = options->resample;
     if (!prepare(engine, options, err)) {
         lsn_engine_destroy(engine);
         return NULL;
@@ -212,6 +221,7 @@ void lsn_engine_destroy(lsn_engine *engine)
     free(engine->layers);
     free(engine->packed);
     free(engine->means);
+    free(engine->deviations);
     free(engine->workspace);
     free(engine->sums);
     free(engine->arena);
@@ -219,21 +229,38 @@ void lsn_engine_destroy(lsn_engine *engine)
     free(engine);
 }
 
-bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_error *err)
+/* Copies numbers of all filters, each finite and at least `least`, to *to. */
+static bool set_statistic(const lsn_engine *engine, float **to, const float *from, float least, const char *what,
+                          lsn_error *err)
 {
     const lsn_model *model = engine->model;
-    int filters = engine->layers[model->n_layers - 1].filter_offset;
+    const size_t filters = lsn_model_filters(model);
     for (int l = 0; l < model->n_layers - 1; l++)
-        for (int f = 0; f < model->layers[l].filters; f++)
-            if (!isfinite(means[engine->layers[l].filter_offset + f]))
-                return lsn_fail(err, LSN_INVALID, "layer %s: the mean activation of filter %d is not a finite number",
-                                model->layers[l].name, f);
-    if (engine->means == NULL)
-        engine->means = lsn_array(filters, sizeof(float), err);
-    if (engine->means == NULL)
+        for (int f = 0; f < model->layers[l].filters; f++) {
+            const float value = from[engine->layers[l].filter_offset + f];
+            if (!isfinite(value))
+                return lsn_fail(err, LSN_INVALID, "layer %s: the %s of filter %d is not a finite number",
+                                model->layers[l].name, what, f);
+            if (value < least)
+                return lsn_fail(err, LSN_INVALID, "layer %s: the %s of filter %d is negative", model->layers[l].name,
+                                what, f);
+        }
+    if (*to == NULL)
+        *to = lsn_array(filters, sizeof(float), err);
+    if (*to == NULL)
         return false;
-    memcpy(engine->means, means, sizeof(float) * filters);
+    memcpy(*to, from, sizeof(float) * filters);
     return true;
+}
+
+bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_error *err)
+{
+    return set_statistic(engine, &engine->means, means, -INFINITY, "mean activation", err);
+}
+
+bool lsn_engine_set_deviations(lsn_engine *engine, const float *deviations, lsn_error *err)
+{
+    return set_statistic(engine, &engine->deviations, deviations, 0, "activation's deviation", err);
 }
 
 lsn_engine_profile lsn_engine_profile_of(const lsn_engine *engine)

@@ -60,6 +60,26 @@ void engine_average_pool(const float *x, int n, int h, int w, int channels, int 
 /* packed[3][3][C][F] from weights[F][C][3][3]. */
 void engine_pack_conv(const float *weights, int filters, int channels, float *packed);
 
+/* ---- noise --------------------------------------------------------------------------------------------------- */
+
+enum { ENGINE_LANES = 64 };
+
+/* Philox4x32-10 of n <= ENGINE_LANES counters, in their place. */
+void engine_philox(uint64_t key, uint32_t counters[4][ENGINE_LANES], int n);
+/* z[n]: the standard normal distribution's quantiles at (word + 1/2) / 2^32: -6.34 .. 6.34, each greater than that of
+ * the word before; relative error below 1e-15. */
+void engine_quantiles(const uint32_t *words, int n, double *z);
+
+/* One filter's map for one image. */
+typedef struct engine_noise {
+    uint64_t seed;
+    uint32_t image, layer, filter;
+    float mean, deviation; /* deviation >= 0 */
+} engine_noise;
+
+/* The map of h x w positions, or its 2x2 maxima: to[stride p] at position p. */
+void engine_draw_noise(const engine_noise *noise, int h, int w, bool pool, float *to, size_t stride);
+
 /* ---- the engine ---------------------------------------------------------------------------------------------- */
 
 /* A layer, ready to be computed. */
@@ -83,18 +103,21 @@ struct lsn_engine {
     engine_layer *layers; /* [n_layers] */
     float *packed;        /* the convolutions' weights, layer after layer */
     float *means;         /* NULL until set */
+    float *deviations;    /* the same */
+    bool resample;        /* there is room for donors */
     float *workspace;
     double *sums; /* [the most filters of a layer] */
 
     /* Activations. A layer's output lives in the buffer of its parity: [parity] has room for sub-block x floats[parity]
-     * floats. The intact network and the suffix of an ablation have a pair each. All of it is one allocation. */
+     * floats. The intact network and the suffix of an ablation have a pair each, and with `resample` so have the
+     * donors. All of it is one allocation. */
     size_t floats[2];
     size_t flat_floats;  /* what the first fully connected layer sees of one image */
     size_t image_floats; /* all buffers together, for one image */
     int sub_block;       /* images evaluated at a time, at most */
     int arena_images;    /* images that the allocation has room for */
     float *arena;
-    float *intact[2], *suffix[2], *flat;
+    float *intact[2], *suffix[2], *donor[2], *donor_suffix[2], *flat;
 
     int *order; /* [order_room] ablations by their first layer */
     size_t order_room;
@@ -112,10 +135,18 @@ bool engine_add_layer_means(lsn_engine *engine, int l, const float *y, int begin
 
 /* ---- masks --------------------------------------------------------------------------------------------------- */
 
-/* LSN_INVALID unless the ablation's parts are as lesion/model.h has them, and name filters that the network has. */
-bool engine_check_ablation(const lsn_engine *engine, const lsn_ablation *ablation, int index, lsn_error *err);
-/* Overwrites the filters of `part` in y[positions][F] by 0, or by means[F] where it is not NULL. */
-void engine_mask(float *y, size_t positions, int filters, const lsn_mask_part *part, const float *means);
+/* LSN_INVALID unless the ablations' parts are as lesion/model.h has them and name filters that the network has, and
+ * what their modes need is there. */
+bool engine_check_request(const lsn_engine *engine, const lsn_engine_request *r, lsn_error *err);
+/* Removes the filters of `part` from its layer's output y[n][positions][F], pooled, of images begin .. begin+n-1, as
+ * the ablation's mode has it; donors: the same of the intact network for the images' donors, where it is LSN_RESAMPLE.
+ */
+void engine_mask(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation,
+                 const lsn_mask_part *part, int begin, int n, const float *donors, float *y);
+/* What LSN_NOISE puts in place of a filter of layer l for an image of the block: its map, pooled, to[stride p] at
+ * position p. */
+void engine_noise_map(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int image,
+                      int l, int filter, float *to, size_t stride);
 
 /* False and *err (LSN_STOPPED) where `stop` says so. */
 bool engine_go_on(lsn_stop *stop, void *context, lsn_error *err);

@@ -1,3 +1,4 @@
+/* Masks: whether what a request asks for can be done, and how filters are removed. */
 #include "engine_internal.h"
 
 /* Is the part's layer after `above` and one that can be ablated, and are its filters ascending and within it? */
@@ -24,27 +25,134 @@ static bool check_part(const lsn_model *model, const lsn_mask_part *part, int ab
     return true;
 }
 
-bool engine_check_ablation(const lsn_engine *engine, const lsn_ablation *ablation, int index, lsn_error *err)
+/* Is there what the ablation's mode needs? */
+static bool check_mode(const lsn_engine *engine, const lsn_engine_request *r, int index, lsn_error *err)
 {
-    if (ablation->mode != LSN_ZERO && ablation->mode != LSN_MEAN)
-        return lsn_fail(err, LSN_INVALID, "ablation %d: mode %d is not known", index, (int)ablation->mode);
-    if (ablation->mode == LSN_MEAN && ablation->mask.count > 0 && engine->means == NULL)
-        return lsn_fail(err, LSN_INVALID, "ablation %d: mode mean needs the channels' means, which were not set",
-                        index);
-    if (ablation->mask.count < 0)
-        return lsn_fail(err, LSN_INVALID, "ablation %d: a mask of %d parts", index, ablation->mask.count);
+    const lsn_ablation *ablation = r->ablations[index];
+    const lsn_mode mode = ablation->mode;
+    if ((unsigned)mode >= LSN_N_MODES)
+        return lsn_fail(err, LSN_INVALID, "ablation %d: mode %d is not known", index, (int)mode);
+    const char *name = lsn_mode_name(mode);
+    if ((mode == LSN_RESAMPLE || mode == LSN_NOISE) && ablation->seed < 0)
+        return lsn_fail(err, LSN_INVALID, "ablation %d: mode %s: seed %lld; give 0 or more", index, name,
+                        (long long)ablation->seed);
+    if (ablation->mask.count == 0)
+        return true;
+    if ((mode == LSN_MEAN || mode == LSN_NOISE) && engine->means == NULL)
+        return lsn_fail(err, LSN_INVALID, "ablation %d: mode %s needs the channels' means, which were not set", index,
+                        name);
+    if (mode == LSN_NOISE && engine->deviations == NULL)
+        return lsn_fail(err, LSN_INVALID, "ablation %d: mode %s needs the channels' deviations, which were not set",
+                        index, name);
+    if (mode == LSN_RESAMPLE && r->donors == NULL)
+        return lsn_fail(err, LSN_INVALID, "ablation %d: mode %s needs donors: give an image for each of the block's",
+                        index, name);
+    if (mode == LSN_RESAMPLE && !engine->resample)
+        return lsn_fail(err, LSN_INVALID,
+                        "ablation %d: mode %s: the engine has no memory for donors; set `resample` in its options",
+                        index, name);
+    return true;
+}
+
+static bool check_ablation(const lsn_engine *engine, const lsn_engine_request *r, int index, lsn_error *err)
+{
+    const lsn_mask *mask = &r->ablations[index]->mask;
+    if (mask->count < 0)
+        return lsn_fail(err, LSN_INVALID, "ablation %d: a mask of %d parts", index, mask->count);
+    if (!check_mode(engine, r, index, err))
+        return false;
     int above = -1;
-    for (int i = 0; i < ablation->mask.count; i++) {
-        if (!check_part(engine->model, &ablation->mask.parts[i], above, index, err))
+    for (int i = 0; i < mask->count; i++) {
+        if (!check_part(engine->model, &mask->parts[i], above, index, err))
             return false;
-        above = ablation->mask.parts[i].layer;
+        above = mask->parts[i].layer;
     }
     return true;
 }
 
-void engine_mask(float *y, size_t positions, int filters, const lsn_mask_part *part, const float *means)
+/* Donors are drawn by the seed: ablations that share them have the same. */
+static bool check_seeds(const lsn_engine_request *r, lsn_error *err)
+{
+    int first = -1;
+    for (int a = 0; a < r->n_ablations; a++) {
+        if (r->ablations[a]->mode != LSN_RESAMPLE || r->ablations[a]->mask.count == 0)
+            continue;
+        if (first < 0)
+            first = a;
+        if (r->ablations[a]->seed != r->ablations[first]->seed)
+            return lsn_fail(err, LSN_INVALID,
+                            "ablation %d: mode resample: seed %lld, but that of ablation %d is %lld; make a request "
+                            "for each seed, with its donors",
+                            a, (long long)r->ablations[a]->seed, first, (long long)r->ablations[first]->seed);
+    }
+    return true;
+}
+
+bool engine_check_request(const lsn_engine *engine, const lsn_engine_request *r, lsn_error *err)
+{
+    if (r->n < 0 || r->n_ablations < 0)
+        return lsn_fail(err, LSN_INVALID, "a block of %d images and %d ablations", r->n, r->n_ablations);
+    for (int i = 0; r->ids != NULL && i < r->n; i++)
+        if (r->ids[i] < 0)
+            return lsn_fail(err, LSN_INVALID, "image %d of the block: its number is %d; give 0 or more", i, r->ids[i]);
+    for (int a = 0; a < r->n_ablations; a++)
+        if (!check_ablation(engine, r, a, err))
+            return false;
+    return check_seeds(r, err);
+}
+
+/* ---- removing ------------------------------------------------------------------------------------------------ */
+
+void engine_noise_map(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int image,
+                      int l, int filter, float *to, size_t stride)
+{
+    const lsn_layer *layer = &engine->model->layers[l];
+    const int offset = engine->layers[l].filter_offset + filter;
+    const engine_noise noise = {
+        .seed = (uint64_t)ablation->seed,
+        .image = (uint32_t)(r->ids == NULL ? image : r->ids[image]),
+        .layer = (uint32_t)l,
+        .filter = (uint32_t)filter,
+        .mean = engine->means[offset],
+        .deviation = engine->deviations[offset],
+    };
+    engine_draw_noise(&noise, layer->h, layer->w, layer->pool, to, stride);
+}
+
+/* y[positions][F], by what is constant over positions (NULL: 0). */
+static void overwrite(float *y, size_t positions, int filters, const lsn_mask_part *part, const float *means)
 {
     for (size_t p = 0; p < positions; p++, y += filters)
         for (int i = 0; i < part->count; i++)
             y[part->filters[i]] = means == NULL ? 0.0f : means[part->filters[i]];
+}
+
+/* y[positions][F], by the donors' maps of the same shape. */
+static void transplant(float *y, size_t positions, int filters, const lsn_mask_part *part, const float *donors)
+{
+    for (size_t p = 0; p < positions; p++, y += filters, donors += filters)
+        for (int i = 0; i < part->count; i++)
+            y[part->filters[i]] = donors[part->filters[i]];
+}
+
+void engine_mask(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation,
+                 const lsn_mask_part *part, int begin, int n, const float *donors, float *y)
+{
+    const engine_layer *layer = &engine->layers[part->layer];
+    const int filters = engine->model->layers[part->layer].filters;
+    const size_t positions = n * (layer->out_floats / filters);
+    switch (ablation->mode) {
+    case LSN_RESAMPLE:
+        transplant(y, positions, filters, part, donors);
+        return;
+    case LSN_NOISE:
+        for (int image = 0; image < n; image++)
+            for (int i = 0; i < part->count; i++)
+                engine_noise_map(engine, r, ablation, begin + image, part->layer, part->filters[i],
+                                 y + image * layer->out_floats + part->filters[i], filters);
+        return;
+    default:
+        overwrite(y, positions, filters, part,
+                  ablation->mode == LSN_MEAN ? engine->means + layer->filter_offset : NULL);
+    }
 }

@@ -5,7 +5,9 @@
  * logits, masking on the way where its mask has later layers too. Nothing before an ablation's first layer is computed
  * for it, and of the intact network one layer's output is kept.
  *
- * A mask is applied after pooling, where it touches a quarter of the positions: a constant map pools to itself.
+ * A mask is applied after pooling, where it touches a quarter of the positions: a constant map pools to itself, and
+ * what noise or a donor puts there has been pooled. Donors roll along, as far as an ablation begins that wants them; in
+ * one of several layers they go on from its first to its last.
  */
 #include "engine_internal.h"
 
@@ -49,16 +51,26 @@ static bool order_ablations(lsn_engine *engine, const lsn_engine_request *r, lsn
     return true;
 }
 
-/* Removes filters of layer l from its output y, where the ablation's next part is of that layer; moves on to the part
- * after it. */
-static void mask_layer(const lsn_engine *engine, const lsn_ablation *ablation, int l, int n, float *y, int *part)
+/* The last layer where an ablation begins that wants donors; -1 where none does. */
+static int last_donor_layer(const lsn_engine_request *r)
+{
+    int last = -1;
+    for (int a = 0; a < r->n_ablations; a++) {
+        const lsn_mask *mask = &r->ablations[a]->mask;
+        if (r->ablations[a]->mode == LSN_RESAMPLE && mask->count > 0 && mask->parts[0].layer > last)
+            last = mask->parts[0].layer;
+    }
+    return last;
+}
+
+/* Removes filters of layer l from its output y of images begin .. begin+n-1, where the ablation's next part is of that
+ * layer, and moves on to the part after it. */
+static void mask_layer(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int l,
+                       int begin, int n, const float *donors, float *y, int *part)
 {
     if (*part == ablation->mask.count || ablation->mask.parts[*part].layer != l)
         return;
-    const engine_layer *layer = &engine->layers[l];
-    int filters = engine->model->layers[l].filters;
-    const float *means = ablation->mode == LSN_MEAN ? engine->means + layer->filter_offset : NULL;
-    engine_mask(y, n * (layer->out_floats / filters), filters, &ablation->mask.parts[*part], means);
+    engine_mask(engine, r, ablation, &ablation->mask.parts[*part], begin, n, donors, y);
     ++*part;
 }
 
@@ -70,14 +82,19 @@ static bool branch(lsn_engine *engine, const lsn_engine_request *r, int a, int l
     int last = engine->model->n_layers - 1, classes = engine->model->classes, part = 0;
     float *logits = r->logits + ((size_t)a * r->n + begin) * classes;
     float *y = l == last ? logits : engine->suffix[l % 2];
+    const float *donors = engine->donor[l % 2];
     memcpy(y, x, sizeof(float) * n * engine->layers[l].out_floats);
-    mask_layer(engine, ablation, l, n, y, &part);
+    mask_layer(engine, r, ablation, l, begin, n, donors, y, &part);
     while (++l <= last) {
         if (!engine_go_on(r->stop, r->context, err))
             return false;
         float *to = l == last ? logits : engine->suffix[l % 2];
         engine_compute(engine, l, y, n, to);
-        mask_layer(engine, ablation, l, n, to, &part);
+        if (ablation->mode == LSN_RESAMPLE && part < ablation->mask.count) {
+            engine_compute(engine, l, donors, n, engine->donor_suffix[l % 2]);
+            donors = engine->donor_suffix[l % 2];
+        }
+        mask_layer(engine, r, ablation, l, begin, n, donors, to, &part);
         y = to;
     }
     return true;
@@ -112,10 +129,20 @@ static bool check_finite(const float *logits, int begin, int n, int classes, lsn
     return true;
 }
 
+/* Layer l of the intact network for the donors of images begin .. begin+n-1. */
+static void roll_donors(lsn_engine *engine, const lsn_engine_request *r, int l, int begin, int n)
+{
+    const lsn_model *model = engine->model;
+    const size_t image = (size_t)model->input_h * model->input_w * model->input_channels;
+    const float *x = l == 0 ? r->donors + begin * image : engine->donor[(l - 1) % 2];
+    engine_compute(engine, l, x, n, engine->donor[l % 2]);
+}
+
 /* Images begin .. begin+n-1, at `x`, under all ablations. */
 static bool roll(lsn_engine *engine, const lsn_engine_request *r, const float *x, int begin, int n, lsn_error *err)
 {
     int last = engine->model->n_layers - 1, classes = engine->model->classes, next = 0;
+    const int last_donor = last_donor_layer(r);
     float *baseline = r->baseline + (size_t)begin * classes;
     for (int l = 0; l <= last; l++) {
         if (!engine_go_on(r->stop, r->context, err))
@@ -124,6 +151,8 @@ static bool roll(lsn_engine *engine, const lsn_engine_request *r, const float *x
         engine_compute(engine, l, x, n, y);
         if (l == last && !check_finite(baseline, begin, n, classes, err))
             return false;
+        if (l <= last_donor)
+            roll_donors(engine, r, l, begin, n);
         if (!branch_all(engine, r, l, y, begin, n, &next, err))
             return false;
         x = y;
@@ -134,11 +163,8 @@ static bool roll(lsn_engine *engine, const lsn_engine_request *r, const float *x
 bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *r, lsn_error *err)
 {
     const lsn_model *model = engine->model;
-    if (r->n < 0 || r->n_ablations < 0)
-        return lsn_fail(err, LSN_INVALID, "a block of %d images and %d ablations", r->n, r->n_ablations);
-    for (int a = 0; a < r->n_ablations; a++)
-        if (!engine_check_ablation(engine, r->ablations[a], a, err))
-            return false;
+    if (!engine_check_request(engine, r, err))
+        return false;
     if (engine->sweep != NULL)
         return sweep_run(engine->sweep, r, err);
     if (!order_ablations(engine, r, err) || !engine_reserve(engine, r->n, err))

@@ -161,6 +161,8 @@ static bool take_all(engine_sweep *sweep, const needs *need, ledger *taken, lsn_
         ok = take(taken, &sweep->intact[i], block, one * need->largest_out, err);
     for (int i = 0; ok && i < 3; i++)
         ok = take(taken, &sweep->solo[i], block, one * larger(need->largest_out, need->largest_z), err);
+    for (int i = 0; ok && sweep->resample && i < 3; i++)
+        ok = take(taken, &sweep->donor[i], block, one * need->largest_out, err);
     if (!ok || !sweep->average)
         return ok;
     const sweep_layer *last = &sweep->layers[sweep->engine->model->n_conv - 1];
@@ -211,6 +213,7 @@ engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options
     sweep->engine = engine;
     sweep->n_layers = engine->model->n_layers;
     sweep->threads = options->threads > 0 ? options->threads : 1;
+    sweep->resample = options->resample;
     sweep->isa = lsn_isa_choose();
     sweep->layers = lsn_array((size_t)sweep->n_layers, sizeof *sweep->layers, err);
     if (sweep->isa == NULL)
@@ -238,6 +241,8 @@ void sweep_destroy(engine_sweep *sweep)
         free(sweep->intact[i]);
     for (int i = 0; i < 3; i++)
         free(sweep->solo[i]);
+    for (int i = 0; i < 3; i++)
+        free(sweep->donor[i]);
     for (int i = 0; i < SWEEP_LISTS; i++)
         free(sweep->list[i]);
     free(sweep->workspace);

@@ -1,7 +1,8 @@
 /* Ablations of several layers. The first layer's mask is a linear step like any other. From there on a masked filter of
  * a later layer is neither computed (it is left out of the layer's columns) nor read (it is left out of the next one's
  * rows). Where the mode is not zero, or a layer loses all its filters, there is nothing to leave out: the layer is
- * computed in full and its filters are overwritten. */
+ * computed in full and its filters are overwritten. Donors go the same way with nothing removed, ahead of the images,
+ * as long as masks are to come. */
 #include "engine/sweep/sweep.h"
 
 #include <string.h>
@@ -15,12 +16,15 @@ typedef struct kept {
 /* One ablation on its way through the layers. */
 typedef struct solo {
     engine_sweep *sweep;
+    const sweep_branch *branch;
     const lsn_ablation *ablation;
-    const float *means;    /* of all filters; NULL: zero */
     int part;              /* the next part that has not been applied */
     int count;             /* images */
     kept in;               /* channels that the present input holds */
     int in_list, out_list; /* which of sweep->list hold them */
+    float *turn[2];        /* outputs go to these in turn */
+    struct solo *donors;   /* NULL: none are wanted */
+    const float *y;        /* the present output, before average pooling; at first what the branch has */
 } solo;
 
 /* The mask of layer l, or NULL. */
@@ -36,7 +40,7 @@ static kept keeps(solo *s, int l)
     const int filters = s->sweep->engine->model->layers[l].filters;
     const lsn_mask_part *part = part_at(s, l);
     kept k = {NULL, filters};
-    if (part == NULL || s->means != NULL || part->count == filters)
+    if (part == NULL || s->ablation->mode != LSN_ZERO || part->count == filters)
         return k;
     int *list = s->sweep->list[s->out_list], n = 0;
     for (int f = 0, r = 0; f < filters; f++) {
@@ -61,16 +65,15 @@ static const float *bias_of(solo *s, const float *bias, kept k)
 /* Makes y, layer l's output [count][pixels][k.count], what the next layer shall see. */
 static void settle(solo *s, int l, kept k, float *y)
 {
-    const sweep_layer *layer = &s->sweep->layers[l];
-    const int filters = s->sweep->engine->model->layers[l].filters;
     const lsn_mask_part *part = part_at(s, l);
     if (part != NULL) {
         if (k.filters == NULL)
-            engine_mask(y, (size_t)s->count * (layer->out_floats / (size_t)filters), filters, part,
-                        s->means == NULL ? NULL : s->means + s->sweep->engine->layers[l].filter_offset);
+            engine_mask(s->sweep->engine, s->sweep->request, s->ablation, part, s->branch->begin, s->count,
+                        s->donors == NULL ? NULL : s->donors->y, y);
         s->part++;
     }
     s->in = k;
+    s->y = y;
     int list = s->in_list;
     s->in_list = s->out_list;
     s->out_list = list;
@@ -134,35 +137,73 @@ static const float *average(solo *s, const float *x, float *y)
     return y;
 }
 
-bool sweep_solo(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err)
+/* Layer l, but the logits. What branches off at l has been averaged. */
+static void go_through(solo *s, int l)
 {
+    const engine_sweep *sweep = s->sweep;
+    const int n_conv = sweep->engine->model->n_conv;
+    const float *x = s->y;
+    float *y = s->turn[(l - s->branch->n) % 2];
+    if (l == n_conv && l > s->branch->n && sweep->average)
+        x = average(s, x, sweep->solo[2]);
+    if (l >= n_conv)
+        dense(s, l, x, y, 0);
+    else
+        conv(s, l, x, y);
+}
+
+/* Layer l for the donors, as long as masks are to come. */
+static void lead_donors(const solo *s, int l)
+{
+    if (s->donors != NULL && s->part < s->ablation->mask.count)
+        go_through(s->donors, l);
+}
+
+/* The logits. */
+static void finish(solo *s)
+{
+    const engine_sweep *sweep = s->sweep;
     const lsn_engine_request *r = sweep->request;
     const lsn_model *model = sweep->engine->model;
+    const int last = model->n_layers - 1;
+    const size_t pair = (size_t)s->branch->ablation * (size_t)r->n + (size_t)s->branch->begin;
     const size_t classes = (size_t)model->classes;
+    const float *x = last == model->n_conv && sweep->average ? average(s, s->y, sweep->solo[2]) : s->y;
+    dense(s, last, x, r->logits + pair * classes, classes);
+}
+
+bool sweep_solo(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
+{
+    static const lsn_ablation nothing = {.mode = LSN_ZERO};
+    const lsn_engine_request *r = sweep->request;
+    const int last = sweep->n_layers - 1;
+    solo donors = {.sweep = sweep,
+                   .branch = b,
+                   .ablation = &nothing,
+                   .count = b->count,
+                   .in = {NULL, sweep->layers[b->n].channels},
+                   .turn = {sweep->donor[b->n % 2], sweep->donor[2]},
+                   .y = b->donors};
     solo s = {.sweep = sweep,
-              .ablation = r->ablations[ablation],
+              .branch = b,
+              .ablation = r->ablations[b->ablation],
               .part = 1,
-              .count = count,
+              .count = b->count,
               .in_list = SOLO_IN,
-              .out_list = SOLO_OUT};
-    s.means = s.ablation->mode == LSN_MEAN ? sweep->engine->means : NULL;
-    float *logits = r->logits + ((size_t)ablation * (size_t)r->n + (size_t)begin) * classes;
-    float *y = sweep->solo[0];
-    sweep_step_raw(sweep, s.ablation, n, a, begin - sweep->first, count, y);
-    settle(&s, n, (kept){NULL, model->layers[n].filters}, y);
-    for (int l = n + 1; l < model->n_layers; l++) {
+              .out_list = SOLO_OUT,
+              .turn = {sweep->solo[0], sweep->solo[1]},
+              .donors = b->donors == NULL ? NULL : &donors};
+    lead_donors(&s, b->n);
+    sweep_step_raw(sweep, b, s.turn[0]);
+    settle(&s, b->n, (kept){NULL, sweep->engine->model->layers[b->n].filters}, s.turn[0]);
+    for (int l = b->n + 1; l < last; l++) {
         if (!engine_go_on(r->stop, r->context, err))
             return false;
-        const float *x = y;
-        y = sweep->solo[(l - n) % 2];
-        if (l == model->n_conv && sweep->average)
-            x = average(&s, x, sweep->solo[2]);
-        if (l == model->n_layers - 1)
-            dense(&s, l, x, logits, classes);
-        else if (l >= model->n_conv)
-            dense(&s, l, x, y, 0);
-        else
-            conv(&s, l, x, y);
+        lead_donors(&s, l);
+        go_through(&s, l);
     }
+    if (!engine_go_on(r->stop, r->context, err))
+        return false;
+    finish(&s);
     return true;
 }

@@ -17,7 +17,7 @@ static chosen choose(engine_sweep *sweep, const lsn_ablation *ablation, const sw
     const lsn_mask_part *part = &ablation->mask.parts[0];
     const int all = layer->channels, kept = all - part->count;
     chosen c = {.channels = part->filters, .count = part->count, .removed = true};
-    /* What replaces a removed filter by its mean is a difference too, so that only removed channels will do. */
+    /* What replaces a removed filter enters as a difference, so that only removed channels will do. */
     if (ablation->mode != LSN_ZERO || part->count <= kept)
         return c;
     int *list = sweep->list[STEP_CHANNELS], n = 0;
@@ -36,59 +36,86 @@ static chosen choose(engine_sweep *sweep, const lsn_ablation *ablation, const sw
     return c;
 }
 
-/* to[pixels][count]: the chosen channels of a[pixels][channels]; where they are to be replaced by their means, their
- * difference from them. */
-static void gather(const chosen *c, const float *means, const float *a, int pixels, int channels, float *to)
+/* What LSN_NOISE puts in place of the chosen channels for an image, as layer n sees it: to[pixels][count]. */
+static void draw_noise(engine_sweep *sweep, const sweep_branch *b, const chosen *c, int image, float *to)
 {
+    const lsn_engine_request *r = sweep->request;
+    float *map = sweep_output_place(sweep, b->n - 1, 0, to);
+    for (int i = 0; i < c->count; i++)
+        engine_noise_map(sweep->engine, r, r->ablations[b->ablation], image, b->n - 1, c->channels[i], map + i,
+                         (size_t)c->count);
+    if (map != to)
+        sweep_average_pool(sweep, c->count, map, to);
+}
+
+static void subtract_means(const chosen *c, const float *means, int pixels, float *to)
+{
+    for (int p = 0; p < pixels; p++, to += c->count)
+        for (int i = 0; i < c->count; i++)
+            to[i] -= means[c->channels[i]];
+}
+
+/* to[pixels][count] = the chosen channels of a[pixels][channels] - to. */
+static void subtract_from(const chosen *c, const float *a, int pixels, int channels, float *to)
+{
+    for (int p = 0; p < pixels; p++, a += channels, to += c->count)
+        for (int i = 0; i < c->count; i++)
+            to[i] = a[c->channels[i]] - to[i];
+}
+
+/* to[pixels][count]: the chosen channels of the branch's image i, as the step reads them: what is removed less what
+ * replaces it. */
+static void gather(engine_sweep *sweep, const sweep_branch *b, const chosen *c, int i, float *to)
+{
+    const lsn_mode mode = sweep->request->ablations[b->ablation]->mode;
+    const sweep_layer *layer = &sweep->layers[b->n];
+    const float *a = b->a + (size_t)i * layer->in_floats;
+    const int pixels = layer->in_pixels, channels = layer->channels;
     if (c->nothing) {
         memset(to, 0, sizeof *to * (size_t)pixels * (size_t)c->count);
-        return;
+    } else if (mode == LSN_NOISE) {
+        draw_noise(sweep, b, c, b->begin + i, to);
+        subtract_from(c, a, pixels, channels, to);
+    } else if (mode == LSN_RESAMPLE) {
+        lsn_gather_channels(to, b->donors + (size_t)i * layer->in_floats, (size_t)pixels, channels, c->channels,
+                            c->count);
+        subtract_from(c, a, pixels, channels, to);
+    } else {
+        lsn_gather_channels(to, a, (size_t)pixels, channels, c->channels, c->count);
+        if (mode == LSN_MEAN)
+            subtract_means(c, sweep->engine->means + sweep->engine->layers[b->n - 1].filter_offset, pixels, to);
     }
-    lsn_gather_channels(to, a, (size_t)pixels, channels, c->channels, c->count);
-    if (means == NULL || !c->removed)
-        return;
-    for (int p = 0; p < pixels; p++)
-        for (int i = 0; i < c->count; i++)
-            *to++ -= means[c->channels[i]];
 }
 
-static const float *means_of(const engine_sweep *sweep, const lsn_ablation *ablation, int l)
+/* Into layer n, a convolution. sweep->images[i].out says where to. */
+static void step_conv(engine_sweep *sweep, const sweep_branch *b)
 {
-    return ablation->mode == LSN_MEAN ? sweep->engine->means + sweep->engine->layers[l].filter_offset : NULL;
-}
-
-/* Into layer n, a convolution, for images whose intact inputs are a[count]; `begin` is the first one's place among
- * those rolled. sweep->images[i].out says where to. */
-static void step_conv(engine_sweep *sweep, const lsn_ablation *ablation, int n, const float *a, int begin, int count)
-{
-    sweep_layer *layer = &sweep->layers[n];
-    const chosen c = choose(sweep, ablation, layer);
-    const float *means = means_of(sweep, ablation, n - 1);
-    const bool few = sweep_step_method(&sweep->engine->model->layers[n], c.count) == LSN_CONV_DIRECT;
+    sweep_layer *layer = &sweep->layers[b->n];
+    const chosen c = choose(sweep, sweep->request->ablations[b->ablation], layer);
+    const bool few = sweep_step_method(&sweep->engine->model->layers[b->n], c.count) == LSN_CONV_DIRECT;
     lsn_conv conv = few ? layer->step : layer->conv;
     conv.channels = c.count;
     conv.rows = c.channels;
     conv.subtract = c.removed;
     const size_t gathered = (size_t)layer->in_pixels * (size_t)c.count;
+    const float *z = sweep->z + (size_t)(b->begin - sweep->first) * layer->z_floats;
     double began = lsn_now_s();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < b->count; i++) {
         float *in = sweep->gathered + (size_t)i * gathered;
-        gather(&c, means, a + (size_t)i * layer->in_floats, layer->in_pixels, layer->channels, in);
+        gather(sweep, b, &c, i, in);
         sweep->images[i].in = in;
-        sweep->images[i].base = c.removed ? sweep->z + (size_t)(begin + i) * layer->z_floats : NULL;
+        sweep->images[i].base = c.removed ? z + (size_t)i * layer->z_floats : NULL;
         sweep->images[i].pre = NULL;
     }
     sweep->profile.branch_s += lsn_now_s() - began;
-    sweep_run_conv(sweep, &conv, count);
+    sweep_run_conv(sweep, &conv, b->count);
 }
 
 /* Into layer n, fully connected; its input is [pixels][channels]. */
-static void step_dense(engine_sweep *sweep, const lsn_ablation *ablation, int n, const float *a, int begin, int count,
-                       float *to, size_t to_stride)
+static void step_dense(engine_sweep *sweep, const sweep_branch *b, float *to, size_t to_stride)
 {
-    sweep_layer *layer = &sweep->layers[n];
-    const chosen c = choose(sweep, ablation, layer);
-    const float *means = means_of(sweep, ablation, n - 1);
+    sweep_layer *layer = &sweep->layers[b->n];
+    const chosen c = choose(sweep, sweep->request->ablations[b->ablation], layer);
     int *terms = sweep->list[STEP_TERMS], n_terms = 0;
     for (int p = 0; p < layer->in_pixels; p++)
         for (int i = 0; i < c.count; i++)
@@ -98,63 +125,59 @@ static void step_dense(engine_sweep *sweep, const lsn_ablation *ablation, int n,
     dense.rows = terms;
     dense.gather = NULL;
     dense.subtract = c.removed;
+    const float *z = sweep->z + (size_t)(b->begin - sweep->first) * layer->z_floats;
     double began = lsn_now_s();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < b->count; i++) {
         float *in = sweep->gathered + (size_t)i * (size_t)n_terms;
-        gather(&c, means, a + (size_t)i * layer->in_floats, layer->in_pixels, layer->channels, in);
+        gather(sweep, b, &c, i, in);
         sweep->rows[i] = (lsn_dense_row){
             .in = in,
             .out = to + (size_t)i * to_stride,
-            .base = c.removed ? sweep->z + (size_t)(begin + i) * layer->z_floats : NULL,
+            .base = c.removed ? z + (size_t)i * layer->z_floats : NULL,
         };
     }
     sweep->profile.branch_s += lsn_now_s() - began;
-    sweep_run_dense(sweep, &dense, count);
+    sweep_run_dense(sweep, &dense, b->count);
 }
 
-void sweep_step_raw(engine_sweep *sweep, const lsn_ablation *ablation, int n, const float *a, int begin, int count,
-                    float *y)
+void sweep_step_raw(engine_sweep *sweep, const sweep_branch *b, float *y)
 {
-    const size_t out = sweep->layers[n].out_floats;
-    if (sweep->layers[n].fc) {
-        step_dense(sweep, ablation, n, a, begin, count, y, out);
+    const size_t out = sweep->layers[b->n].out_floats;
+    if (sweep->layers[b->n].fc) {
+        step_dense(sweep, b, y, out);
         return;
     }
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < b->count; i++)
         sweep->images[i].out = y + (size_t)i * out;
-    step_conv(sweep, ablation, n, a, begin, count);
+    step_conv(sweep, b);
 }
 
 /* Into layer n, a convolution, and on into layer n + 1's queue. */
-static void step_into_queue(engine_sweep *sweep, const lsn_ablation *ablation, int n, const float *a, int begin,
-                            int count, float *to)
+static void step_into_queue(engine_sweep *sweep, const sweep_branch *b, float *to)
 {
-    const size_t floats = sweep->layers[n + 1].in_floats;
-    for (int i = 0; i < count; i++)
-        sweep->images[i].out = sweep_output_place(sweep, n, i, to + (size_t)i * floats);
-    step_conv(sweep, ablation, n, a, begin, count);
-    for (int i = 0; i < count; i++)
-        sweep_finish_output(sweep, n, i, to + (size_t)i * floats);
+    const size_t floats = sweep->layers[b->n + 1].in_floats;
+    for (int i = 0; i < b->count; i++)
+        sweep->images[i].out = sweep_output_place(sweep, b->n, i, to + (size_t)i * floats);
+    step_conv(sweep, b);
+    for (int i = 0; i < b->count; i++)
+        sweep_finish_output(sweep, b->n, i, to + (size_t)i * floats);
 }
 
-bool sweep_step(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err)
+bool sweep_step(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
 {
     const lsn_engine_request *r = sweep->request;
-    const lsn_ablation *what = r->ablations[ablation];
     const size_t classes = (size_t)sweep->engine->model->classes;
-    const int rolled = begin - sweep->first; /* place among the rolled images */
-    if (n == sweep->n_layers - 1) {
-        float *logits = r->logits + ((size_t)ablation * (size_t)r->n + (size_t)begin) * classes;
-        step_dense(sweep, what, n, a, rolled, count, logits, classes);
+    if (b->n == sweep->n_layers - 1) {
+        step_dense(sweep, b, r->logits + ((size_t)b->ablation * (size_t)r->n + (size_t)b->begin) * classes, classes);
         return true;
     }
     sweep_pair *pairs;
-    float *to = sweep_push(sweep, n + 1, count, &pairs);
-    if (sweep->layers[n].fc)
-        step_dense(sweep, what, n, a, rolled, count, to, sweep->layers[n + 1].in_floats);
+    float *to = sweep_push(sweep, b->n + 1, b->count, &pairs);
+    if (sweep->layers[b->n].fc)
+        step_dense(sweep, b, to, sweep->layers[b->n + 1].in_floats);
     else
-        step_into_queue(sweep, what, n, a, rolled, count, to);
-    for (int i = 0; i < count; i++)
-        pairs[i] = (sweep_pair){ablation, begin + i};
-    return sweep_pushed(sweep, n + 1, count, err);
+        step_into_queue(sweep, b, to);
+    for (int i = 0; i < b->count; i++)
+        pairs[i] = (sweep_pair){b->ablation, b->begin + i};
+    return sweep_pushed(sweep, b->n + 1, b->count, err);
 }

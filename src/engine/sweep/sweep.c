@@ -34,6 +34,16 @@ static int last_beginning(const lsn_engine_request *r)
     return last;
 }
 
+/* The last layer where an ablation begins that wants donors; -1 where none does. */
+static int last_donor_layer(const lsn_engine_request *r)
+{
+    int last = -1;
+    for (int a = 0; a < r->n_ablations; a++)
+        if (r->ablations[a]->mode == LSN_RESAMPLE && first_layer(r->ablations[a]) > last)
+            last = first_layer(r->ablations[a]);
+    return last;
+}
+
 /* Layer n of the intact network for `count` images, at most sub_block: y from x, and z where it is not NULL. */
 static void roll_layer(engine_sweep *sweep, int n, const float *x, int count, float *y, float *z)
 {
@@ -73,8 +83,8 @@ static bool roll_into_queue(engine_sweep *sweep, int n, const float *x, int coun
     return true;
 }
 
-/* All ablations that begin at layer n - 1, whose intact outputs are x. */
-static bool branch(engine_sweep *sweep, int n, const float *x, int count, lsn_error *err)
+/* All ablations that begin at layer n - 1, whose intact outputs are x, and the donors' (if wanted) `donors`. */
+static bool branch(engine_sweep *sweep, int n, const float *x, const float *donors, int count, lsn_error *err)
 {
     const lsn_engine_request *r = sweep->request;
     for (int a = 0; a < r->n_ablations; a++) {
@@ -85,12 +95,18 @@ static bool branch(engine_sweep *sweep, int n, const float *x, int count, lsn_er
         if (n + 1 < sweep->n_layers)
             most = smaller(most, sweep->layers[n + 1].queue.stack);
         for (int at = 0; at < count; at += most) {
-            int here = smaller(count - at, most);
-            const float *from = x + (size_t)at * sweep->layers[n].in_floats;
+            const size_t from = (size_t)at * sweep->layers[n].in_floats;
+            const sweep_branch b = {
+                .ablation = a,
+                .n = n,
+                .begin = sweep->first + at,
+                .count = smaller(count - at, most),
+                .a = x + from,
+                .donors = ablation->mode == LSN_RESAMPLE ? donors + from : NULL,
+            };
             if (!engine_go_on(r->stop, r->context, err))
                 return false;
-            bool alone = ablation->mask.count > 1;
-            if (!(alone ? sweep_solo : sweep_step)(sweep, a, n, from, sweep->first + at, here, err))
+            if (!(ablation->mask.count > 1 ? sweep_solo : sweep_step)(sweep, &b, err))
                 return false;
         }
     }
@@ -112,7 +128,8 @@ static bool check_finite(const lsn_engine_request *r, int classes, lsn_error *er
 static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
 {
     const lsn_engine_request *r = sweep->request;
-    const int last = sweep->n_layers - 1, last_begin = last_beginning(r);
+    const int last = sweep->n_layers - 1, last_begin = last_beginning(r), last_donor = last_donor_layer(r);
+    const float *donors = last_donor < 0 ? NULL : r->donors + (size_t)sweep->first * sweep->layers[0].in_floats;
     float *baseline = r->baseline + (size_t)sweep->first * (size_t)sweep->engine->model->classes;
     for (int n = 0; n <= last; n++) {
         float *y = n == last ? baseline : sweep->intact[n % 2];
@@ -122,9 +139,13 @@ static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
             return roll_into_queue(sweep, n, x, count, err);
         bool begins = n > 0 && anyone_begins_at(r, n - 1);
         roll_layer(sweep, n, x, count, y, begins ? sweep->z : NULL);
-        if (begins && !branch(sweep, n, x, count, err))
+        if (begins && !branch(sweep, n, x, donors, count, err))
             return false;
         x = y;
+        if (n <= last_donor) {
+            roll_layer(sweep, n, donors, count, sweep->donor[n % 2], NULL);
+            donors = sweep->donor[n % 2];
+        }
     }
     return true;
 }

@@ -9,7 +9,10 @@
  * always has full blocks, and a fully connected layer reads its weights once for many pairs. Since an output of a
  * kernel depends on its own image only, a pair's logits do not depend on what it was stacked with.
  *
- * An ablation of several layers goes its way alone (solo.c): its later masks change what is computed and read. */
+ * An ablation of several layers goes its way alone (solo.c): its later masks change what is computed and read.
+ *
+ * What replaces a removed channel enters the linear step as the difference a[S] - a'[S]. Donors, whose maps are a' in
+ * LSN_RESAMPLE, are rolled along with the images, up to the last layer where an ablation begins that wants them. */
 #ifndef LESION_ENGINE_SWEEP_H
 #define LESION_ENGINE_SWEEP_H
 
@@ -62,6 +65,9 @@ typedef struct engine_sweep {
     float *map;             /* [map_images][last map]: before average pooling; NULL where there is none */
     int map_images;
     float *solo[3];         /* [sub_block][largest map]: for ablations of several layers */
+    bool resample;          /* there is room for donors: */
+    float *donor[3];        /* [sub_block][largest output]: a layer's input and output in turn, in [0] and [1]; where an
+                             * ablation of several layers branches off, the output's and [2] are free, for its donors */
     lsn_conv_image *images; /* [stack or sub-block, whichever is the largest] */
     lsn_dense_row *rows;    /* the same */
     int *list[SWEEP_LISTS]; /* [most terms]: lists of channels or terms */
@@ -133,18 +139,24 @@ bool sweep_flush(engine_sweep *sweep, lsn_error *err);
 
 /* ---- step.c -------------------------------------------------------------------------------------------------- */
 
-/* The linear step of an ablation of one layer, from layer n - 1 of images begin .. begin+count-1 (intact: a, of their
- * first; layer n's pre-activations are in sweep->z), into layer n + 1's queue or the logits. */
-bool sweep_step(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err);
+/* What branches off: images begin .. begin+count-1 of the block under an ablation that begins at layer n - 1. Layer n's
+ * intact pre-activations are in sweep->z. */
+typedef struct sweep_branch {
+    int ablation, n, begin, count;
+    const float *a;      /* [count][layer n's input], intact */
+    const float *donors; /* the same for the images' donors; only where they are wanted */
+} sweep_branch;
+
+/* The linear step of an ablation of one layer, into layer n + 1's queue or the logits. */
+bool sweep_step(engine_sweep *sweep, const sweep_branch *branch, lsn_error *err);
 
 /* The same for one of several layers, its first mask only: y[count][layer n's output], before average pooling. */
-void sweep_step_raw(engine_sweep *sweep, const lsn_ablation *ablation, int n, const float *a, int begin, int count,
-                    float *y);
+void sweep_step_raw(engine_sweep *sweep, const sweep_branch *branch, float *y);
 
 /* ---- solo.c -------------------------------------------------------------------------------------------------- */
 
 /* The same for an ablation of several layers, all the way to its logits. */
-bool sweep_solo(engine_sweep *sweep, int ablation, int n, const float *a, int begin, int count, lsn_error *err);
+bool sweep_solo(engine_sweep *sweep, const sweep_branch *branch, lsn_error *err);
 
 /* ---- sweep.c ------------------------------------------------------------------------------------------------- */
 
