@@ -1,4 +1,4 @@
-/* Masks as text: "zero conv3_1:0,5 conv4_2:7..9". */
+/* Masks as text: "zero conv3_1:0,5 conv4_2:7..9", "noise=3 conv3_1:0". */
 #include "network.h"
 
 #include <stdio.h>
@@ -48,16 +48,26 @@ static bool parse_part(const lsn_model *model, owned_ablation *owned, char *word
     return false;
 }
 
+/* "zero", "noise=3" */
+static bool parse_mode(lsn_ablation *ablation, char *word)
+{
+    char *seed = strchr(word, '=');
+    if (seed != NULL) {
+        *seed++ = '\0';
+        ablation->seed = strtol(seed, NULL, 10);
+    }
+    ablation->mode = lsn_mode_find(word);
+    return ablation->mode != LSN_N_MODES;
+}
+
 lsn_ablation *mask_parse(const lsn_model *model, const char *line)
 {
     owned_ablation *owned = lsn_array(1, sizeof *owned, NULL);
     char *copy = strdup(line), *rest = NULL;
     char *word = copy == NULL ? NULL : strtok_r(copy, " \n", &rest);
-    bool good = owned != NULL && word != NULL && (strcmp(word, "zero") == 0 || strcmp(word, "mean") == 0);
-    if (good) {
+    bool good = owned != NULL && word != NULL && parse_mode(&owned->ablation, word);
+    if (good)
         owned->ablation.mask.parts = owned->parts;
-        owned->ablation.mode = strcmp(word, "mean") == 0 ? LSN_MEAN : LSN_ZERO;
-    }
     while (good && (word = strtok_r(NULL, " \n", &rest)) != NULL)
         good = parse_part(model, owned, word);
     free(copy);

@@ -1,5 +1,7 @@
 #include "network.h"
 
+#include "engine/engine_internal.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,21 +73,72 @@ void naive_average(const double *x, int h, int w, int channels, int grid, bounde
         }
 }
 
-/* ReLU, then the ablation's part of layer l, on y[positions][F]. */
-static void relu_mask(const lsn_model *model, int l, const lsn_ablation *ablation, const float *means, size_t positions,
-                      double *y)
+/* Each layer's output of the donor, [positions][F] before pooling. */
+typedef struct donor_maps {
+    const lsn_model *model;
+    double *at[LSN_MAX_LAYERS];
+} donor_maps;
+
+static void keep_map(void *context, int layer, const double *activation, size_t positions)
 {
-    size_t filters = model->layers[l].filters, offset = 0;
-    for (int i = 0; i < l; i++)
-        offset += model->layers[i].filters;
+    donor_maps *maps = context;
+    const size_t count = positions * maps->model->layers[layer].filters;
+    maps->at[layer] = lsn_array(count, sizeof(double), NULL);
+    memcpy(maps->at[layer], activation, sizeof(double) * count);
+}
+
+/* A pass under way. */
+typedef struct pass {
+    const lsn_model *model;
+    const lsn_ablation *ablation;
+    const naive_substitutes *substitutes;
+    donor_maps donor;
+} pass;
+
+/* What comes in place of a filter of layer l: map[positions]. */
+static void replacement(const pass *p, int l, int filter, size_t positions, double *map)
+{
+    const lsn_layer *layer = &p->model->layers[l];
+    const int at = lsn_model_filter_offset(p->model, l) + filter;
+    float *noise = lsn_array(positions, sizeof(float), NULL);
+    if (p->ablation->mode == LSN_NOISE)
+        engine_draw_noise(
+            &(engine_noise){
+                .seed = p->ablation->seed, .image = p->substitutes->id, .layer = l, .filter = filter, .deviation = 1},
+            layer->h, layer->w, false, noise, 1);
+    for (size_t i = 0; i < positions; i++)
+        switch (p->ablation->mode) {
+        case LSN_MEAN:
+            map[i] = p->substitutes->means[at];
+            break;
+        case LSN_RESAMPLE:
+            map[i] = p->donor.at[l][i * layer->filters + filter];
+            break;
+        case LSN_NOISE:
+            map[i] = p->substitutes->means[at] + (double)p->substitutes->deviations[at] * noise[i];
+            break;
+        default:
+            map[i] = 0;
+        }
+    free(noise);
+}
+
+/* ReLU, then the ablation's part of layer l, on y[positions][F]. */
+static void relu_mask(const pass *p, int l, size_t positions, double *y)
+{
+    size_t filters = p->model->layers[l].filters;
+    double *map = lsn_array(positions, sizeof *map, NULL);
     for (size_t i = 0; i < positions * filters; i++)
         y[i] = fmax(y[i], 0);
-    for (int p = 0; ablation != NULL && p < ablation->mask.count; p++) {
-        const lsn_mask_part *part = &ablation->mask.parts[p];
-        for (int k = 0; part->layer == l && k < part->count; k++)
-            for (size_t i = 0; i < positions; i++)
-                y[i * filters + part->filters[k]] = ablation->mode == LSN_MEAN ? means[offset + part->filters[k]] : 0;
+    for (int i = 0; p->ablation != NULL && i < p->ablation->mask.count; i++) {
+        const lsn_mask_part *part = &p->ablation->mask.parts[i];
+        for (int k = 0; part->layer == l && k < part->count; k++) {
+            replacement(p, l, part->filters[k], positions, map);
+            for (size_t at = 0; at < positions; at++)
+                y[at * filters + part->filters[k]] = map[at];
+        }
     }
+    free(map);
 }
 
 static void pool(const lsn_layer *layer, const double *x, double *y)
@@ -112,6 +165,17 @@ static size_t largest(const lsn_model *model)
     return most;
 }
 
+/* An image [H][W][C] to [C][H][W]. */
+static void flatten(const lsn_model *model, double *x, bounded *room)
+{
+    const int positions = model->input_h * model->input_w, channels = model->input_channels;
+    for (int p = 0; p < positions; p++)
+        for (int c = 0; c < channels; c++)
+            room[c * positions + p].value = x[p * channels + c];
+    for (int i = 0; i < positions * channels; i++)
+        x[i] = room[i].value;
+}
+
 /* z: the layer before its ReLU. */
 static void forward_layer(const lsn_model *model, int l, double *x, bounded *z)
 {
@@ -120,7 +184,9 @@ static void forward_layer(const lsn_model *model, int l, double *x, bounded *z)
         naive_conv(x, layer->h, layer->w, layer->channels, layer->filters, layer->weights, layer->bias, z);
         return;
     }
-    if (l == model->n_conv) {
+    if (l == 0) {
+        flatten(model, x, z);
+    } else if (l == model->n_conv) {
         const lsn_layer *map = &model->layers[l - 1];
         naive_average(x, map->out_h, map->out_w, map->filters, model->grid, z);
         for (int c = 0; c < layer->channels; c++)
@@ -129,9 +195,12 @@ static void forward_layer(const lsn_model *model, int l, double *x, bounded *z)
     naive_fc(x, layer->channels, layer->filters, layer->weights, layer->bias, z);
 }
 
-void naive_forward(const lsn_model *model, const float *image, const lsn_ablation *ablation, const float *means,
-                   naive_see *see, void *context, double *logits)
+void naive_forward(const lsn_model *model, const float *image, const lsn_ablation *ablation,
+                   const naive_substitutes *substitutes, naive_see *see, void *context, double *logits)
 {
+    pass p = {model, ablation, substitutes, {.model = model}};
+    if (ablation != NULL && ablation->mode == LSN_RESAMPLE)
+        naive_forward(model, substitutes->donor, NULL, NULL, keep_map, &p.donor, logits);
     size_t room = largest(model);
     double *x = lsn_array(room, sizeof *x, NULL), *y = lsn_array(room, sizeof *y, NULL);
     bounded *z = lsn_array(room, sizeof *z, NULL);
@@ -144,7 +213,7 @@ void naive_forward(const lsn_model *model, const float *image, const lsn_ablatio
         for (size_t i = 0; i < positions * layer->filters; i++)
             y[i] = z[i].value;
         if (!layer->logits) {
-            relu_mask(model, l, ablation, means, positions, y);
+            relu_mask(&p, l, positions, y);
             if (see != NULL)
                 see(context, l, y, positions);
         }
@@ -154,6 +223,8 @@ void naive_forward(const lsn_model *model, const float *image, const lsn_ablatio
             memcpy(x, y, sizeof *x * positions * layer->filters);
     }
     memcpy(logits, x, sizeof *logits * model->classes);
+    for (int l = 0; l < model->n_layers; l++)
+        free(p.donor.at[l]);
     free(x);
     free(y);
     free(z);

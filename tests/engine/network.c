@@ -66,6 +66,10 @@ lsn_model *network_build(const network_plan *plan, uint64_t seed)
     model->input_w = plan->w;
     model->input_channels = plan->channels;
     int channels = add_convs(model, plan, seed) * plan->grid * plan->grid;
+    if (model->n_conv == 0) {
+        channels = plan->h * plan->w * plan->channels;
+        model->grid = 0;
+    }
     for (int i = 0; i < PLAN_LAYERS && plan->fc[i] > 0; i++) {
         lsn_layer layer = {.name = "fc", .kind = LSN_FC, .filters = plan->fc[i], .channels = channels, .kernel = 1};
         layer.name[2] = (char)('a' + i);

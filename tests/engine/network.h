@@ -6,8 +6,8 @@
 
 enum { PLAN_LAYERS = 12 };
 
-/* filters[i] > 0: a convolution, pooled where pool[i]; then the fully connected layers; each row ends with a 0. The
- * last fully connected layer is the logits. */
+/* conv[i] > 0: a convolution, pooled where pool[i]; then the fully connected layers; each row ends with a 0. The last
+ * fully connected layer is the logits. Without convolutions it is a chain, and `grid` is not used. */
 typedef struct network_plan {
     int h, w, channels, grid;
     int conv[PLAN_LAYERS];
@@ -50,15 +50,22 @@ void naive_fc(const double *x, int channels, int filters, const float *weights, 
 /* y[C][grid][grid] of x[H][W][C], adaptive average pooling. */
 void naive_average(const double *x, int h, int w, int channels, int grid, bounded *y);
 
-/* The masked forward pass of one image from the definition, in double precision: logits[classes]. The ablation may be
- * NULL. `see` (NULL: nobody) is
- * shown each layer's output [positions][F] after ReLU and mask, before pooling; the logits are not. */
-typedef void naive_see(void *context, int layer, const double *activation, size_t positions);
-void naive_forward(const lsn_model *model, const float *image, const lsn_ablation *ablation, const float *means,
-                   naive_see *see, void *context, double *logits);
+/* What an ablation may put in place of what it removes. */
+typedef struct naive_substitutes {
+    const float *means, *deviations; /* of all filters */
+    const float *donor;              /* an image */
+    int32_t id;                      /* the number of the image that is evaluated */
+} naive_substitutes;
 
-/* The ablation that a line like "zero conv3_1:0,5 conv4_2:7..9" describes; NULL, with a message, where it is not one.
- */
+/* The masked forward pass of one image from the definition, in double precision: logits[classes]. The ablation may be
+ * NULL, and so may be what its mode does not need. `see` (NULL: nobody) is shown each layer's output [positions][F]
+ * after ReLU and mask, before pooling; the logits are not. */
+typedef void naive_see(void *context, int layer, const double *activation, size_t positions);
+void naive_forward(const lsn_model *model, const float *image, const lsn_ablation *ablation,
+                   const naive_substitutes *substitutes, naive_see *see, void *context, double *logits);
+
+/* The ablation that a line like "zero conv3_1:0,5 conv4_2:7..9" or, with a seed, "noise=3 conv3_1:0" describes; NULL,
+ * with a message, where it is not one. */
 lsn_ablation *mask_parse(const lsn_model *model, const char *line);
 void mask_free(lsn_ablation *ablation);
 

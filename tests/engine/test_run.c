@@ -84,7 +84,7 @@ static double compare(lsn_method method, const lsn_model *model, const char *lin
                       const lsn_ablation *ablation, const float *means, const double *intact, const float *logits)
 {
     double right[MOST_CLASSES], effect = 0, scale = 0;
-    naive_forward(model, image, ablation, means, NULL, NULL, right);
+    naive_forward(model, image, ablation, &(naive_substitutes){.means = means}, NULL, NULL, right);
     for (int c = 0; c < model->classes; c++) {
         scale = fmax(scale, fabs(intact[c]));
         effect = fmax(effect, fabs(right[c] - intact[c]));
