@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ enum { SIZES_STEP = 3 }; /* where everything takes ten times as long, some sizes
 #else
 enum { SIZES_STEP = 1 };
 #endif
-enum { IMAGES = 37, MASKS = 9 };
+enum { IMAGES = 37, MASKS = 14 };
 
 /* Maps of several bands, of one, and of a few positions; convd is one of 14 x 14 pixels and channels enough for tiles
  * of 7 x 7, which its pooling straddles. */
@@ -36,16 +37,28 @@ static const network_plan plan = {
 };
 
 static const char *const lines[MASKS] = {
-    "zero conva:1",         "zero convf:0,2..5",          "mean convb:0..5",           "zero conva:0 convg:4 fcb:3",
-    "mean fca:2,3 fcb:1,5", "zero convh:0..7 fca:20..23", "mean convc:1,5..9 convd:0", "zero",
     "zero conva:1",
+    "zero convf:0,2..5",
+    "mean convb:0..5",
+    "zero conva:0 convg:4 fcb:3",
+    "mean fca:2,3 fcb:1,5",
+    "zero convh:0..7 fca:20..23",
+    "mean convc:1,5..9 convd:0",
+    "zero",
+    "zero conva:1",
+    "resample convf:2",
+    "resample conva:1 convb:0..5 fca:3",
+    "noise convb:3",
+    "noise=5 convh:0..7",
+    "noise=6 conva:2 convd:3,7 fcb:0..9",
 };
 
-/* A network, its images and ablations, and the logits of every pair evaluated on its own. */
+/* A network, its images, their donors and ablations, and the logits of every pair evaluated on its own. */
 typedef struct bench {
     lsn_method method;
     lsn_model *model;
-    float *images, *means;
+    float *images, *donors, *means, *deviations;
+    int32_t ids[IMAGES];
     lsn_ablation *ablations[MASKS];
     float *baseline; /* [IMAGES][classes] */
     float *logits;   /* [MASKS][IMAGES][classes] */
@@ -54,21 +67,37 @@ typedef struct bench {
 static lsn_engine *make_engine(const bench *b, size_t memory_bytes)
 {
     lsn_error err = {0};
-    lsn_engine *engine =
-        lsn_engine_create(b->model, &(lsn_engine_options){.method = b->method, .memory_bytes = memory_bytes}, &err);
+    lsn_engine *engine = lsn_engine_create(
+        b->model, &(lsn_engine_options){.method = b->method, .memory_bytes = memory_bytes, .resample = true}, &err);
     if (engine == NULL)
         fail_msg("%s", err.text);
     assert_true(lsn_engine_set_means(engine, b->means, &err));
+    assert_true(lsn_engine_set_deviations(engine, b->deviations, &err));
     return engine;
 }
 
-static void evaluate(lsn_engine *engine, const float *images, int n, lsn_ablation *const *ablations, int count,
-                     float *baseline, float *logits)
+/* What is evaluated: images with their donors and ids. */
+typedef struct block {
+    const float *images, *donors;
+    const int32_t *ids;
+    int n;
+} block;
+
+static block block_of(const bench *b, int begin, int n)
+{
+    const size_t at = begin * image_floats(b->model);
+    return (block){b->images + at, b->donors + at, b->ids + begin, n};
+}
+
+static void evaluate(lsn_engine *engine, block what, lsn_ablation *const *ablations, int count, float *baseline,
+                     float *logits)
 {
     lsn_error err = {0};
     if (!lsn_engine_run(engine,
-                        &(lsn_engine_request){.images = images,
-                                              .n = n,
+                        &(lsn_engine_request){.images = what.images,
+                                              .n = what.n,
+                                              .ids = what.ids,
+                                              .donors = what.donors,
                                               .ablations = (const lsn_ablation *const *)ablations,
                                               .n_ablations = count,
                                               .baseline = baseline,
@@ -81,7 +110,13 @@ static void set_up(bench *b)
 {
     b->model = network_build(&plan, 11);
     b->images = random_images(b->model, IMAGES, 12);
+    b->donors = random_images(b->model, IMAGES, 14);
     b->means = random_floats(13, 300, 1.0f);
+    b->deviations = random_floats(15, 300, 1.0f);
+    for (int i = 0; i < 300; i++)
+        b->deviations[i] = fabsf(b->deviations[i]);
+    for (int i = 0; i < IMAGES; i++)
+        b->ids[i] = 100 - i;
     for (int a = 0; a < MASKS; a++)
         b->ablations[a] = mask_parse(b->model, lines[a]);
     int classes = b->model->classes;
@@ -90,8 +125,8 @@ static void set_up(bench *b)
     lsn_engine *engine = make_engine(b, 0);
     for (int image = 0; image < IMAGES; image++)
         for (int a = 0; a < MASKS; a++)
-            evaluate(engine, b->images + image * image_floats(b->model), 1, b->ablations + a, 1,
-                     b->baseline + image * classes, b->logits + (a * IMAGES + image) * classes);
+            evaluate(engine, block_of(b, image, 1), b->ablations + a, 1, b->baseline + image * classes,
+                     b->logits + (a * IMAGES + image) * classes);
     lsn_engine_destroy(engine);
 }
 
@@ -99,7 +134,7 @@ static void tear_down(bench *b)
 {
     for (int a = 0; a < MASKS; a++)
         mask_free(b->ablations[a]);
-    free(b->images), free(b->means), free(b->baseline), free(b->logits);
+    free(b->images), free(b->donors), free(b->means), free(b->deviations), free(b->baseline), free(b->logits);
     network_free(b->model);
 }
 
@@ -112,13 +147,13 @@ static void compare(const bench *b, lsn_engine *engine, int begin, int n, const 
     lsn_ablation *ablations[MASKS];
     for (int i = 0; i < count; i++)
         ablations[i] = b->ablations[order[i]];
-    evaluate(engine, b->images + begin * image_floats(b->model), n, ablations, count, baseline, logits);
+    evaluate(engine, block_of(b, begin, n), ablations, count, baseline, logits);
     assert_memory_equal(baseline, b->baseline + begin * classes, bytes);
     for (int i = 0; i < count; i++)
         assert_memory_equal(logits + i * n * classes, b->logits + (order[i] * IMAGES + begin) * classes, bytes);
 }
 
-static const int in_order[MASKS] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+static const int in_order[MASKS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
 
 static void images_at_once_or_alone(void **state)
 {
@@ -139,7 +174,7 @@ static void ablations_in_any_order(void **state)
     lsn_random random;
     lsn_random_init(&random, 3, 0);
     for (int i = 0; i < 6; i++) {
-        int32_t order[MASKS] = {8, 7, 6, 5, 4, 3, 2, 1, 0};
+        int32_t order[MASKS] = {13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
         int count = i == 0 ? MASKS : 1 + (int)lsn_random_below(&random, MASKS);
         if (i > 0)
             lsn_random_choose(&random, order, MASKS, count);
@@ -155,15 +190,20 @@ static void an_image_at_any_place(void **state)
     lsn_engine *engine = make_engine(b, 0);
     size_t floats = image_floats(b->model), classes = b->model->classes;
     float *images = lsn_array(IMAGES * floats, sizeof(float), NULL);
+    float *donors = lsn_array(IMAGES * floats, sizeof(float), NULL);
     float baseline[IMAGES * 10], logits[MASKS * IMAGES * 10];
-    for (int place = 0; place < IMAGES; place++)
+    int32_t ids[IMAGES];
+    for (int place = 0; place < IMAGES; place++) {
         memcpy(images + place * floats, b->images + 4 * floats, sizeof(float) * floats);
-    evaluate(engine, images, IMAGES, b->ablations, MASKS, baseline, logits);
+        memcpy(donors + place * floats, b->donors + 4 * floats, sizeof(float) * floats);
+        ids[place] = b->ids[4];
+    }
+    evaluate(engine, (block){images, donors, ids, IMAGES}, b->ablations, MASKS, baseline, logits);
     for (int place = 0; place < IMAGES; place++)
         for (int a = 0; a < MASKS; a++)
             assert_memory_equal(logits + (a * IMAGES + place) * classes, b->logits + (a * IMAGES + 4) * classes,
                                 sizeof(float) * classes);
-    free(images);
+    free(images), free(donors);
     lsn_engine_destroy(engine);
 }
 
@@ -172,7 +212,8 @@ static void any_limit_of_memory(void **state)
 {
     bench *b = *state;
     lsn_error err = {0};
-    assert_null(lsn_engine_create(b->model, &(lsn_engine_options){.method = b->method, .memory_bytes = 1}, &err));
+    assert_null(lsn_engine_create(
+        b->model, &(lsn_engine_options){.method = b->method, .memory_bytes = 1, .resample = true}, &err));
     const char *give = strstr(err.text, "give ");
     assert_non_null(give);
     size_t least = strtoul(give + 5, NULL, 10);
