@@ -142,6 +142,84 @@ static void mean_needs_means(void **state)
     mask_free(mean), mask_free(baseline), free(means);
 }
 
+/* Evaluates lines[count] with donors (or NULL) and ids (or NULL). */
+static bool run_lines(bench *b, lsn_engine *engine, const char *const *lines, int count, const float *donors,
+                      const int32_t *ids)
+{
+    lsn_ablation *list[4];
+    for (int a = 0; a < count; a++)
+        list[a] = mask_parse(b->model, lines[a]);
+    b->err = (lsn_error){0};
+    bool ok = lsn_engine_run(engine,
+                             &(lsn_engine_request){.images = b->images,
+                                                   .n = IMAGES,
+                                                   .ids = ids,
+                                                   .donors = donors,
+                                                   .ablations = (const lsn_ablation *const *)list,
+                                                   .n_ablations = count,
+                                                   .baseline = b->baseline,
+                                                   .logits = b->logits},
+                             &b->err);
+    for (int a = 0; a < count; a++)
+        mask_free(list[a]);
+    return ok;
+}
+
+static void noise_needs_means_and_deviations(void **state)
+{
+    bench *b = *state;
+    const char *noise = "noise conva:0", *baseline = "noise", *negative = "noise=-1 conva:0";
+    const int filters = lsn_model_filters(b->model);
+    float *numbers = random_floats(3, filters, 1.0f);
+    for (int f = 0; f < filters; f++)
+        numbers[f] = fabsf(numbers[f]);
+    assert_false(run_lines(b, b->engine, &noise, 1, NULL, NULL));
+    expect(b, LSN_INVALID, "ablation 0: mode noise needs the channels' means");
+    assert_true(lsn_engine_set_means(b->engine, numbers, &b->err));
+    assert_false(run_lines(b, b->engine, &noise, 1, NULL, NULL));
+    expect(b, LSN_INVALID, "ablation 0: mode noise needs the channels' deviations");
+    assert_true(run_lines(b, b->engine, &baseline, 1, NULL, NULL)); /* nothing to replace */
+    numbers[5 + 7 + 2] = NAN;
+    assert_false(lsn_engine_set_deviations(b->engine, numbers, &b->err));
+    expect(b, LSN_INVALID, "layer convc: the activation's deviation of filter 2 is not a finite number");
+    numbers[5 + 7 + 2] = -0.5f;
+    assert_false(lsn_engine_set_deviations(b->engine, numbers, &b->err));
+    expect(b, LSN_INVALID, "layer convc: the activation's deviation of filter 2 is negative");
+    numbers[5 + 7 + 2] = 0;
+    assert_false(run_lines(b, b->engine, &noise, 1, NULL, NULL)); /* nothing was set */
+    assert_true(lsn_engine_set_deviations(b->engine, numbers, &b->err));
+    assert_true(run_lines(b, b->engine, &noise, 1, NULL, NULL));
+    assert_false(run_lines(b, b->engine, &negative, 1, NULL, NULL));
+    expect(b, LSN_INVALID, "ablation 0: mode noise: seed -1");
+    assert_false(run_lines(b, b->engine, &noise, 1, NULL, (const int32_t[]){4, -2, 5}));
+    expect(b, LSN_INVALID, "image 1 of the block: its number is -2");
+    free(numbers);
+}
+
+static void resample_needs_donors(void **state)
+{
+    bench *b = *state;
+    for (int method = 0; method < LSN_N_METHODS; method++) {
+        lsn_engine_options options = {.method = (lsn_method)method, .resample = true};
+        const char *const lines[] = {"zero conva:1", "resample=3 conva:0", "resample=4", "resample=4 fca:1"};
+        const char *negative = "resample=-7 conva:0";
+        lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
+        options.resample = false;
+        lsn_engine *without = lsn_engine_create(b->model, &options, &b->err);
+        assert_false(run_lines(b, engine, lines, 2, NULL, NULL));
+        expect(b, LSN_INVALID, "ablation 1: mode resample needs donors");
+        assert_false(run_lines(b, without, lines, 2, b->images, NULL));
+        expect(b, LSN_INVALID, "ablation 1: mode resample: the engine has no memory for donors; set `resample`");
+        assert_true(run_lines(b, without, lines + 2, 1, NULL, NULL)); /* nothing to replace */
+        assert_true(run_lines(b, engine, lines, 3, b->images, NULL));
+        assert_false(run_lines(b, engine, lines, 4, b->images, NULL));
+        expect(b, LSN_INVALID, "ablation 3: mode resample: seed 4, but that of ablation 1 is 3");
+        assert_false(run_lines(b, engine, &negative, 1, b->images, NULL));
+        expect(b, LSN_INVALID, "ablation 0: mode resample: seed -7");
+        lsn_engine_destroy(engine), lsn_engine_destroy(without);
+    }
+}
+
 static void negative_counts_are_refused(void **state)
 {
     bench *b = *state;
@@ -198,33 +276,58 @@ static size_t taken(void)
     return info.uordblks + info.hblkhd;
 }
 
+/* The least memory, as the last error tells it. */
+static size_t least_bytes(const bench *b)
+{
+    return strtoul(strstr(b->err.text, "give ") + 5, NULL, 10);
+}
+
 /* The least memory that an engine says it needs is enough for all that it takes, running included. */
 static void memory_is_not_exceeded(void **state)
 {
+    (void)state;
+    enum { BESIDES = 16 << 10 }; /* descriptions, and what alignment costs; every array of maps is larger */
+    static const network_plan plan = {
+        .h = 32, .w = 32, .channels = 3, .grid = 2, .conv = {12, 16, 12, 13}, .fc = {9, 7, CLASSES}};
+    bench *b = &(bench){.model = network_build(&plan, 1)};
+    b->images = random_images(b->model, IMAGES, 2);
+    const char *const lines[] = {"zero convb:1 fca:2", "noise convb:1 fca:2", "noise convd:3",
+                                 "resample convb:1 fca:2"};
+    float *numbers = lsn_array(lsn_model_filters(b->model), sizeof(float), NULL);
+    for (int method = 0; method < LSN_N_METHODS; method++)
+        for (int resample = 0; resample < 2; resample++) {
+            lsn_engine_options options = {.method = (lsn_method)method, .memory_bytes = 100, .resample = resample == 1};
+            assert_null(lsn_engine_create(b->model, &options, &b->err));
+            options.memory_bytes = least_bytes(b);
+            size_t before = taken();
+            lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
+            assert_non_null(engine);
+            assert_true(lsn_engine_set_means(engine, numbers, &b->err));
+            assert_true(lsn_engine_set_deviations(engine, numbers, &b->err));
+            assert_true(run_lines(b, engine, lines, 3 + resample, b->images, NULL));
+            if (!(taken() - before <= options.memory_bytes + BESIDES))
+                fail_msg("%s: %zu bytes taken of %zu", lsn_method_name((lsn_method)method), taken() - before,
+                         options.memory_bytes);
+            lsn_engine_destroy(engine);
+        }
+    free(numbers), free(b->images);
+    network_free(b->model);
+}
+
+/* Room for donors costs memory only where it is asked for: then theirs and no more. */
+static void donors_take_memory_where_wanted(void **state)
+{
     bench *b = *state;
-    enum { BESIDES = 16 << 10 }; /* descriptions, and what alignment costs */
+    const size_t largest_map = 11 * 9 * 7; /* of three taken by LSN_METHOD_WINOGRAD; the others take two pairs */
     for (int method = 0; method < LSN_N_METHODS; method++) {
-        lsn_engine_options options = {.method = (lsn_method)method, .memory_bytes = 100};
-        assert_null(lsn_engine_create(b->model, &options, &b->err));
-        options.memory_bytes = strtoul(strstr(b->err.text, "give ") + 5, NULL, 10);
-        lsn_ablation *ablation = mask_parse(b->model, "zero convb:1 fca:2");
-        const lsn_ablation *list = ablation;
-        size_t before = taken();
-        lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
-        assert_non_null(engine);
-        assert_true(lsn_engine_run(engine,
-                                   &(lsn_engine_request){.images = b->images,
-                                                         .n = IMAGES,
-                                                         .ablations = &list,
-                                                         .n_ablations = 1,
-                                                         .baseline = b->baseline,
-                                                         .logits = b->logits},
-                                   &b->err));
-        if (!(taken() - before <= options.memory_bytes + BESIDES))
-            fail_msg("%s: %zu bytes taken of %zu", lsn_method_name((lsn_method)method), taken() - before,
-                     options.memory_bytes);
-        mask_free(ablation);
-        lsn_engine_destroy(engine);
+        size_t bytes[2];
+        for (int resample = 0; resample < 2; resample++) {
+            lsn_engine_options options = {.method = (lsn_method)method, .memory_bytes = 100, .resample = resample == 1};
+            assert_null(lsn_engine_create(b->model, &options, &b->err));
+            bytes[resample] = least_bytes(b);
+        }
+        assert_true(bytes[1] > bytes[0]);
+        assert_true(bytes[1] - bytes[0] <= 4 * sizeof(float) * largest_map);
     }
 }
 
@@ -235,7 +338,7 @@ static void too_little_memory_names_the_minimum(void **state)
         lsn_engine_options options = {.method = (lsn_method)method, .memory_bytes = 100};
         assert_null(lsn_engine_create(b->model, &options, &b->err));
         expect(b, LSN_USAGE, "100 bytes of memory are too few");
-        options.memory_bytes = strtoul(strstr(b->err.text, "give ") + 5, NULL, 10) - 1;
+        options.memory_bytes = least_bytes(b) - 1;
         assert_null(lsn_engine_create(b->model, &options, &b->err));
         options.memory_bytes++;
         lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
@@ -379,21 +482,15 @@ int main(void)
 {
 #define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(masks_outside_the_network_are_refused),
-        WITH_BENCH(layers_out_of_order_are_refused),
-        WITH_BENCH(the_ablation_at_fault_is_named),
-        WITH_BENCH(mean_needs_means),
-        WITH_BENCH(negative_counts_are_refused),
-        WITH_BENCH(an_image_of_nan_is_named),
-        WITH_BENCH(weights_that_overflow_are_an_error),
-        WITH_BENCH(create_refuses),
-        WITH_BENCH(too_little_memory_names_the_minimum),
-        WITH_BENCH(memory_is_not_exceeded),
-        WITH_BENCH(stop_stops),
-        WITH_BENCH(a_stopped_engine_works_again),
-        WITH_BENCH(work_is_what_is_after_the_first_layer),
-        WITH_BENCH(costs_fall_from_layer_to_layer),
-        WITH_BENCH(measuring_changes_no_result),
+        WITH_BENCH(masks_outside_the_network_are_refused), WITH_BENCH(layers_out_of_order_are_refused),
+        WITH_BENCH(the_ablation_at_fault_is_named),        WITH_BENCH(mean_needs_means),
+        WITH_BENCH(noise_needs_means_and_deviations),      WITH_BENCH(resample_needs_donors),
+        WITH_BENCH(negative_counts_are_refused),           WITH_BENCH(an_image_of_nan_is_named),
+        WITH_BENCH(weights_that_overflow_are_an_error),    WITH_BENCH(create_refuses),
+        WITH_BENCH(too_little_memory_names_the_minimum),   WITH_BENCH(memory_is_not_exceeded),
+        WITH_BENCH(donors_take_memory_where_wanted),       WITH_BENCH(stop_stops),
+        WITH_BENCH(a_stopped_engine_works_again),          WITH_BENCH(work_is_what_is_after_the_first_layer),
+        WITH_BENCH(costs_fall_from_layer_to_layer),        WITH_BENCH(measuring_changes_no_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
