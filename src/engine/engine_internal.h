@@ -77,8 +77,10 @@ typedef struct engine_noise {
     float mean, deviation; /* deviation >= 0 */
 } engine_noise;
 
-/* The map of h x w positions, or its 2x2 maxima: to[stride p] at position p. */
-void engine_draw_noise(const engine_noise *noise, int h, int w, bool pool, float *to, size_t stride);
+/* Rows of 2x2 windows of a map. */
+int engine_noise_rows(int h, bool pool);
+/* One row of windows of the map of h x w positions, or of its maxima: to[stride p] at position p of the map. */
+void engine_draw_noise(const engine_noise *noise, int h, int w, bool pool, int row, float *to, size_t stride);
 
 /* ---- the engine ---------------------------------------------------------------------------------------------- */
 
@@ -143,10 +145,10 @@ bool engine_check_request(const lsn_engine *engine, const lsn_engine_request *r,
  */
 void engine_mask(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation,
                  const lsn_mask_part *part, int begin, int n, const float *donors, float *y);
-/* What LSN_NOISE puts in place of a filter of layer l for an image of the block: its map, pooled, to[stride p] at
- * position p. */
-void engine_noise_map(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int image,
-                      int l, int filter, float *to, size_t stride);
+/* What LSN_NOISE puts in place of filters[n] of layer l for an image of the block: their maps, pooled, at position p
+ * to[stride p + k] for filter k or, where `compact`, for the k-th of them. */
+void engine_noise_maps(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int image,
+                       int l, const int32_t *filters, int n, bool compact, float *to, size_t stride);
 
 /* False and *err (LSN_STOPPED) where `stop` says so. */
 bool engine_go_on(lsn_stop *stop, void *context, lsn_error *err);

@@ -103,20 +103,24 @@ bool engine_check_request(const lsn_engine *engine, const lsn_engine_request *r,
 
 /* ---- removing ------------------------------------------------------------------------------------------------ */
 
-void engine_noise_map(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int image,
-                      int l, int filter, float *to, size_t stride)
+/* Row by row, so that the filters' writes meet in the cache. */
+void engine_noise_maps(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int image,
+                       int l, const int32_t *filters, int n, bool compact, float *to, size_t stride)
 {
     const lsn_layer *layer = &engine->model->layers[l];
-    const int offset = engine->layers[l].filter_offset + filter;
-    const engine_noise noise = {
+    const int offset = engine->layers[l].filter_offset, rows = engine_noise_rows(layer->h, layer->pool);
+    engine_noise noise = {
         .seed = (uint64_t)ablation->seed,
         .image = (uint32_t)(r->ids == NULL ? image : r->ids[image]),
         .layer = (uint32_t)l,
-        .filter = (uint32_t)filter,
-        .mean = engine->means[offset],
-        .deviation = engine->deviations[offset],
     };
-    engine_draw_noise(&noise, layer->h, layer->w, layer->pool, to, stride);
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < n; i++) {
+            noise.filter = (uint32_t)filters[i];
+            noise.mean = engine->means[offset + filters[i]];
+            noise.deviation = engine->deviations[offset + filters[i]];
+            engine_draw_noise(&noise, layer->h, layer->w, layer->pool, row, to + (compact ? i : filters[i]), stride);
+        }
 }
 
 /* y[positions][F], by what is constant over positions (NULL: 0). */
@@ -147,9 +151,8 @@ void engine_mask(const lsn_engine *engine, const lsn_engine_request *r, const ls
         return;
     case LSN_NOISE:
         for (int image = 0; image < n; image++)
-            for (int i = 0; i < part->count; i++)
-                engine_noise_map(engine, r, ablation, begin + image, part->layer, part->filters[i],
-                                 y + image * layer->out_floats + part->filters[i], filters);
+            engine_noise_maps(engine, r, ablation, begin + image, part->layer, part->filters, part->count, false,
+                              y + image * layer->out_floats, filters);
         return;
     default:
         overwrite(y, positions, filters, part,

@@ -166,18 +166,22 @@ static void write_maxima(const engine_noise *noise, uint32_t words[4][ENGINE_LAN
     write(noise, words[0], n, to, stride);
 }
 
-void engine_draw_noise(const engine_noise *noise, int h, int w, bool pool, float *to, size_t stride)
+int engine_noise_rows(int h, bool pool)
 {
-    const int across = (w + 1) / 2; /* windows; an odd last row or column has half ones, which pooling drops */
-    const int rows = pool ? h / 2 : (h + 1) / 2, columns = pool ? w / 2 : across;
+    return pool ? h / 2 : (h + 1) / 2;
+}
+
+void engine_draw_noise(const engine_noise *noise, int h, int w, bool pool, int row, float *to, size_t stride)
+{
+    const int across = (w + 1) / 2; /* windows; an odd last column has half ones, which pooling drops */
+    const int columns = pool ? w / 2 : across;
     uint32_t words[4][ENGINE_LANES];
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j += ENGINE_LANES) {
-            const int n = ENGINE_LANES < columns - j ? ENGINE_LANES : columns - j;
-            draw_words(noise, i * across + j, n, words);
-            if (pool)
-                write_maxima(noise, words, n, to + ((size_t)i * columns + j) * stride, stride);
-            else
-                write_map(noise, words, h, w, i, j, n, to, stride);
-        }
+    for (int j = 0; j < columns; j += ENGINE_LANES) {
+        const int n = ENGINE_LANES < columns - j ? ENGINE_LANES : columns - j;
+        draw_words(noise, row * across + j, n, words);
+        if (pool)
+            write_maxima(noise, words, n, to + ((size_t)row * columns + j) * stride, stride);
+        else
+            write_map(noise, words, h, w, row, j, n, to, stride);
+    }
 }

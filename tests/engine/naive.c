@@ -102,10 +102,13 @@ static void replacement(const pass *p, int l, int filter, size_t positions, doub
     const int at = lsn_model_filter_offset(p->model, l) + filter;
     float *noise = lsn_array(positions, sizeof(float), NULL);
     if (p->ablation->mode == LSN_NOISE)
-        engine_draw_noise(
-            &(engine_noise){
-                .seed = p->ablation->seed, .image = p->substitutes->id, .layer = l, .filter = filter, .deviation = 1},
-            layer->h, layer->w, false, noise, 1);
+        for (int row = 0; row < engine_noise_rows(layer->h, false); row++)
+            engine_draw_noise(&(engine_noise){.seed = p->ablation->seed,
+                                              .image = p->substitutes->id,
+                                              .layer = l,
+                                              .filter = filter,
+                                              .deviation = 1},
+                              layer->h, layer->w, false, row, noise, 1);
     for (size_t i = 0; i < positions; i++)
         switch (p->ablation->mode) {
         case LSN_MEAN:

@@ -105,6 +105,13 @@ static void quantiles_rise(void **state)
         assert_true(quantile(word) < quantile(word + 1));
 }
 
+/* A whole map. */
+static void draw_map(const engine_noise *noise, int h, int w, bool pool, float *to, size_t stride)
+{
+    for (int row = 0; row < engine_noise_rows(h, pool); row++)
+        engine_draw_noise(noise, h, w, pool, row, to, stride);
+}
+
 /* ---- the distribution ---------------------------------------------------------------------------------------- */
 
 enum { SIDE = 448, N = SIDE * SIDE };
@@ -114,7 +121,7 @@ static float drawn[N];
 static void draw(uint64_t seed, uint32_t image, uint32_t layer, uint32_t filter, float *to)
 {
     const engine_noise noise = {seed, image, layer, filter, 0.0f, 1.0f};
-    engine_draw_noise(&noise, SIDE, SIDE, false, to, 1);
+    draw_map(&noise, SIDE, SIDE, false, to, 1);
 }
 
 /* Each moment's estimate is within four of its standard errors of what it should be: E z^k and var z^k of the standard
@@ -232,12 +239,12 @@ static void pooling_is_pooling(void **state)
         const int h = sizes[i][0], w = sizes[i][1], pooled = (h / 2) * (w / 2);
         float *map = lsn_array(h * w, sizeof(float), NULL), *right = lsn_array(pooled, sizeof(float), NULL);
         float *strided = lsn_array(h * w * STRIDE, sizeof(float), NULL);
-        engine_draw_noise(&noise, h, w, false, map, 1);
-        engine_draw_noise(&noise, h, w, false, strided, STRIDE);
+        draw_map(&noise, h, w, false, map, 1);
+        draw_map(&noise, h, w, false, strided, STRIDE);
         for (int p = 0; p < h * w * STRIDE; p++)
             assert_true(strided[p] == (p % STRIDE == 0 ? map[p / STRIDE] : 0.0f));
         engine_max_pool(map, 1, h, w, 1, right);
-        engine_draw_noise(&noise, h, w, true, strided, STRIDE);
+        draw_map(&noise, h, w, true, strided, STRIDE);
         for (int p = 0; p < pooled; p++)
             assert_true(strided[p * STRIDE] == right[p]);
         free(map), free(right), free(strided);
@@ -252,7 +259,7 @@ static void a_position_is_a_word(void **state)
     enum { H = 5, W = 131, ACROSS = (W + 1) / 2 };
     static const engine_noise noise = {1ull << 40 | 3, 8, 1, 6, -2.0f, 0.25f};
     static float map[H * W];
-    engine_draw_noise(&noise, H, W, false, map, 1);
+    draw_map(&noise, H, W, false, map, 1);
     for (int row = 0; row < H; row++)
         for (int column = 0; column < W; column++) {
             uint32_t words[4][ENGINE_LANES] = {
@@ -268,7 +275,7 @@ static void without_deviation_it_is_the_mean(void **state)
     (void)state;
     static const engine_noise noise = {3, 1, 1, 1, 0.3f, 0.0f};
     float map[7 * 5];
-    engine_draw_noise(&noise, 7, 5, false, map, 1);
+    draw_map(&noise, 7, 5, false, map, 1);
     for (int p = 0; p < 7 * 5; p++)
         assert_true(map[p] == 0.3f);
 }

@@ -41,9 +41,8 @@ static void draw_noise(engine_sweep *sweep, const sweep_branch *b, const chosen 
 {
     const lsn_engine_request *r = sweep->request;
     float *map = sweep_output_place(sweep, b->n - 1, 0, to);
-    for (int i = 0; i < c->count; i++)
-        engine_noise_map(sweep->engine, r, r->ablations[b->ablation], image, b->n - 1, c->channels[i], map + i,
-                         (size_t)c->count);
+    engine_noise_maps(sweep->engine, r, r->ablations[b->ablation], image, b->n - 1, c->channels, c->count, true, map,
+                      (size_t)c->count);
     if (map != to)
         sweep_average_pool(sweep, c->count, map, to);
 }
