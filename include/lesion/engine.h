@@ -3,9 +3,8 @@
  * An engine evaluates a set of ablations on a block of images. Activations are channels last: [N][H][W][C]. The logits
  * of an (ablation, image) pair do not depend, to the bit, on the other ablations or images of the block, nor on the
  * order they are given in, nor on the limit of memory or the threads; they do depend on the method, and with OpenBLAS
- * on the kind of processor (LSN_METHOD_WINOGRAD gives the same bits with each instruction set). An image's number (its
- * id) and its donor are of the image here. An engine belongs to one thread at a time. Nothing here is collective over
- * MPI.
+ * on the kind of processor (LSN_METHOD_WINOGRAD gives the same bits with each instruction set). To an image belong,
+ * here, its number and its donor. An engine belongs to one thread at a time. Nothing here is collective over MPI.
  */
 #ifndef LESION_ENGINE_H
 #define LESION_ENGINE_H
@@ -30,7 +29,8 @@ typedef struct lsn_engine_options {
     size_t memory_bytes;  /* of all that the engine takes: packed weights, workspace, activations; 0: no limit */
     size_t besides_bytes; /* of these, what the caller takes itself */
     int threads;          /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
-    bool resample;        /* LSN_RESAMPLE may be asked for: memory_bytes then cover the donors' activations too */
+    bool resample;        /* LSN_RESAMPLE may be asked for: there is room for the donors' activations then, which is
+                           * not taken otherwise */
 } lsn_engine_options;
 
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
@@ -48,11 +48,13 @@ LSN_API bool lsn_engine_set_deviations(lsn_engine *engine, const float *deviatio
 /* Asked between pieces of work: true means stop now. */
 typedef bool lsn_stop(void *context);
 
-/* What is evaluated, and where the results go. Arrays are the caller's; they do not overlap. */
+/* What is evaluated, and where the results go. Arrays are the caller's; results overlap nothing. */
 typedef struct lsn_engine_request {
     const float *images; /* [n][H][W][C] */
     int n;
-    const int32_t *ids;  /* [n] at least 0: the images' numbers, by which LSN_NOISE draws; NULL: 0, 1, ... */
+    const int32_t *ids;  /* [n] at least 0: the images' numbers, for LSN_NOISE; NULL: 0, 1, ... A number m + s g of a
+                          * map depends, through g, on seed, id, layer, filter and position, and on nothing else: it
+                          * has the same bits on every machine. -6.34 <= g <= 6.34; no ReLU follows */
     const float *donors; /* [n][H][W][C], for LSN_RESAMPLE, else NULL: an ablation puts donors[i]'s maps, those of the
                           * intact network, in place of image i's. They are the same for all ablations of a request,
                           * whose LSN_RESAMPLE ablations hence have one seed. Rolled along as far as masks reach */
