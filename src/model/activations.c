@@ -4,7 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double MOST_SQUARE = 70368744177664.0; /* 2^46 */
+/* Units of sums of squares. Two numbers hold what one could not: squares as large as LSN_FIXED_LIMIT's and as small as
+ * those of a deviation of 1e-7. */
+static const double COARSE = 0x1p10, FINE = 0x1p50;
+static const double MOST_SQUARE = LSN_FIXED_LIMIT * LSN_FIXED_LIMIT;
 
 /* Takes `count` of the sums; before there are any, only counts. */
 static int64_t *take(lsn_activations *a, bool wanted, size_t count)
@@ -46,9 +49,9 @@ void lsn_activations_finish(lsn_activations *a)
 
 void lsn_activations_add_square(lsn_activations *a, int filter, double square)
 {
-    const double value = square < MOST_SQUARE ? square : MOST_SQUARE, whole = floor(value);
-    a->square[2 * (size_t)filter] += (int64_t)whole;
-    a->square[2 * (size_t)filter + 1] += lsn_fixed(value - whole);
+    const double value = square < MOST_SQUARE ? square : MOST_SQUARE, coarse = floor(value * COARSE);
+    a->square[2 * (size_t)filter] += (int64_t)coarse;
+    a->square[2 * (size_t)filter + 1] += llround((value - coarse / COARSE) * FINE);
 }
 
 double lsn_activations_mean(const lsn_activations *a, int filter)
@@ -60,7 +63,8 @@ double lsn_activations_deviation(const lsn_activations *a, int filter)
 {
     const int64_t *square = a->square + 2 * (size_t)filter;
     const double mean = lsn_activations_mean(a, filter);
-    const double variance = ((double)square[0] + (double)square[1] / LSN_FIXED) / (double)*a->images - mean * mean;
+    const double sum = (double)square[0] / COARSE + (double)square[1] / FINE;
+    const double variance = sum / (double)*a->images - mean * mean;
     return variance > 0 ? sqrt(variance) : 0;
 }
 
@@ -84,6 +88,6 @@ double lsn_activations_selectivity(const lsn_activations *a, int filter)
     }
     if (classes < 2 || !(most > 0))
         return 0;
-    const double rest = (sum - most) / (classes - 1);
+    const double rest = fmin((sum - most) / (classes - 1), most); /* rounded, it might be more */
     return (most - rest) / (most + rest);
 }
