@@ -9,6 +9,7 @@
 #ifndef LESION_ENGINE_H
 #define LESION_ENGINE_H
 
+#include "lesion/activations.h"
 #include "lesion/base.h"
 #include "lesion/model.h"
 
@@ -76,11 +77,12 @@ typedef struct lsn_engine_request {
  * any error. */
 LSN_API bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *request, lsn_error *err);
 
-/* Adds to sums[lsn_model_filters(model)] each channel's mean post-ReLU activation over the positions of each image, in
- * exact units of LSN_FIXED (see lesion/base.h: the order of addition does not matter). Errors as lsn_engine_run; an
- * activation that is not finite is LSN_INVALID. `sums` must not be used after an error. */
-LSN_API bool lsn_engine_add_means(lsn_engine *engine, const float *images, int n, int64_t *sums, lsn_stop *stop,
-                                  void *context, lsn_error *err);
+/* Adds to `sums`, of this engine's model, what the intact network's filters do on images[n][H][W][C]: those of its
+ * arrays that are not NULL. labels[n] are the images' classes; NULL where none is asked for by class. Errors as
+ * lsn_engine_run; LSN_INVALID too where an activation is not finite, where a label is not one of the network's classes,
+ * or where labels are missing or sums are another network's. `sums` must not be used after an error. */
+LSN_API bool lsn_engine_add_activations(lsn_engine *engine, const float *images, const int32_t *labels, int n,
+                                        lsn_activations *sums, lsn_stop *stop, void *context, lsn_error *err);
 
 /* ---- where the time goes ------------------------------------------------------------------------------------- */
 

@@ -132,10 +132,12 @@ static bool find_means(evaluation *e, lsn_error *err)
     int64_t *sums = lsn_array((size_t)filters, sizeof *sums, err);
     float *means = sums == NULL ? NULL : lsn_array((size_t)filters, sizeof *means, err);
     bool ok = means != NULL;
+    int64_t seen = 0;
+    lsn_activations all = {.filters = filters, .images = &seen, .mean = sums};
     for (int32_t at = 0; ok && at < plan->calibration.count; at += e->block) {
         int32_t n = plan->calibration.count - at < e->block ? plan->calibration.count - at : e->block;
         ok = lsn_data_load(plan->data, plan->calibration.images + at, n, e->images, err) &&
-             lsn_engine_add_means(e->engine, e->images, n, sums, NULL, NULL, err);
+             lsn_engine_add_activations(e->engine, e->images, NULL, n, &all, NULL, NULL, err);
     }
     for (int i = 0; ok && i < filters; i++)
         means[i] = (float)((double)sums[i] / LSN_FIXED / plan->calibration.count);

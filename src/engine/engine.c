@@ -84,7 +84,7 @@ static bool pack_weights(lsn_engine *engine, lsn_error *err)
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-/* Workspace of the hungriest kernel, one that lsn_engine_add_means calls without pooling included. */
+/* Workspace of the hungriest kernel, one that lsn_engine_add_activations calls without pooling included. */
 static size_t workspace_floats(const lsn_engine *engine)
 {
     size_t floats = 0;
@@ -174,10 +174,7 @@ static bool prepare(lsn_engine *engine, const lsn_engine_options *given, lsn_err
     const lsn_model *model = engine->model;
     lsn_engine_options counted = *given, *options = &counted;
     counted.besides_bytes += 2 * sizeof(float) * lsn_model_filters(model); /* means and deviations */
-    int most = 0;
-    for (int l = 0; l < model->n_layers; l++)
-        most = model->layers[l].filters > most ? model->layers[l].filters : most;
-    engine->sums = lsn_array(most, sizeof *engine->sums, err);
+    engine->sums = engine_sums_create(model, err);
     if (engine->sums == NULL || !describe_layers(engine, err))
         return false;
     if (options->method == LSN_METHOD_WINOGRAD) {

@@ -108,7 +108,7 @@ struct lsn_engine {
     float *deviations;    /* the same */
     bool resample;        /* there is room for donors */
     float *workspace;
-    double *sums; /* [the most filters of a layer] */
+    struct engine_sums *sums; /* of one image, by filter of a layer; see activations.c */
 
     /* Activations. A layer's output lives in the buffer of its parity: [parity] has room for sub-block x floats[parity]
      * floats. The intact network and the suffix of an ablation have a pair each, and with `resample` so have the
@@ -131,9 +131,22 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err);
 /* y = layer l of x, pooled; x holds n images. */
 void engine_compute(lsn_engine *engine, int l, const float *x, int n, float *y);
 
-/* Adds to sums[F] the means over the positions of each of the n images of layer l's map y[N][positions][F]; `begin` is
- * the first one's place in the block, for the message. */
-bool engine_add_layer_means(lsn_engine *engine, int l, const float *y, int begin, int n, int64_t *sums, lsn_error *err);
+/* ---- activations --------------------------------------------------------------------------------------------- */
+
+/* What lsn_engine_add_activations is asked for. */
+typedef struct engine_gathering {
+    const float *images;   /* [n][H][W][C] */
+    const int32_t *labels; /* [n] */
+    int n;
+    lsn_activations *sums;
+    lsn_stop *stop;
+    void *context;
+} engine_gathering;
+
+struct engine_sums *engine_sums_create(const lsn_model *model, lsn_error *err);
+/* Adds layer l's map y[count][positions][F] of images begin .. begin+count-1, after ReLU, before pooling. */
+bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int count, const engine_gathering *to,
+                      lsn_error *err);
 
 /* ---- masks --------------------------------------------------------------------------------------------------- */
 

@@ -49,9 +49,10 @@ void lsn_activations_finish(lsn_activations *a)
 
 void lsn_activations_add_square(lsn_activations *a, int filter, double square)
 {
-    const double value = square < MOST_SQUARE ? square : MOST_SQUARE, coarse = floor(value * COARSE);
-    a->square[2 * (size_t)filter] += (int64_t)coarse;
-    a->square[2 * (size_t)filter + 1] += llround((value - coarse / COARSE) * FINE);
+    const double value = square < MOST_SQUARE ? square : MOST_SQUARE;
+    const int64_t coarse = (int64_t)(value * COARSE);
+    a->square[2 * (size_t)filter] += coarse;
+    a->square[2 * (size_t)filter + 1] += (int64_t)((value - (double)coarse / COARSE) * FINE + 0.5);
 }
 
 double lsn_activations_mean(const lsn_activations *a, int filter)

@@ -157,13 +157,15 @@ bool lsn_compute_unit(lsn_compute *c, int32_t block, const int32_t *evaluations,
 bool lsn_compute_add_means(lsn_compute *c, int32_t first, int32_t end, int64_t *sums, lsn_stop *stop, void *context,
                            lsn_error *err)
 {
+    int64_t seen = 0;
+    lsn_activations all = {.filters = lsn_model_filters(c->plan->model), .images = &seen, .mean = sums};
     c->block = -1; /* the images' place is used for calibration images */
     for (int32_t at = first; at < end; at += c->block_images) {
         const lsn_span span = block_at(c, true, at, end), next = block_at(c, true, at + span.n, end);
         if (!lsn_loader_load(c->loader, &span, c->images, err))
             return false;
         lsn_loader_expect(c->loader, &next);
-        if (!lsn_engine_add_means(c->engine, c->images, span.n, sums, stop, context, err))
+        if (!lsn_engine_add_activations(c->engine, c->images, NULL, span.n, &all, stop, context, err))
             return false;
     }
     return true;

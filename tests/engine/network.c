@@ -20,6 +20,8 @@ const network_plan deep_plan = {.h = 32,
                                 .pool = {false, true, false, true, false, true, false, true, false, false, true},
                                 .fc = {24, 17, 10}};
 
+const network_plan chain_plan = {.h = 5, .w = 4, .channels = 2, .fc = {17, 13, 11, 6}};
+
 float *random_floats(uint64_t seed, size_t count, float scale)
 {
     float *floats = lsn_array(count, sizeof *floats, NULL);

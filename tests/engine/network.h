@@ -23,6 +23,8 @@ void network_free(lsn_model *model);
 extern const network_plan small_plan;
 /* As many layers and pools as VGG-19 has, 8 to 16 filters wide, 32x32x1. */
 extern const network_plan deep_plan;
+/* Four fully connected layers on 5x4x2. */
+extern const network_plan chain_plan;
 
 /* `count` floats, uniform in -scale .. scale; to be freed. */
 float *random_floats(uint64_t seed, size_t count, float scale);

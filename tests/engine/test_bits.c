@@ -233,18 +233,25 @@ static void any_limit_of_memory(void **state)
     }
 }
 
-static void means_of_any_batch(void **state)
+static void activations_of_any_batch(void **state)
 {
     bench *b = *state;
     lsn_error err = {0};
-    int64_t at_once[300] = {0}, one_by_one[300] = {0};
+    const lsn_activation_needs all = {.means = true, .deviations = true, .zeros = true, .by_class = true};
+    lsn_activations at_once, one_by_one;
+    int32_t labels[IMAGES];
+    for (int i = 0; i < IMAGES; i++)
+        labels[i] = i * i % b->model->classes;
+    assert_true(lsn_activations_init(&at_once, b->model, all, &err));
+    assert_true(lsn_activations_init(&one_by_one, b->model, all, &err));
     lsn_engine *engine = make_engine(b, 0);
-    assert_true(lsn_engine_add_means(engine, b->images, IMAGES, at_once, NULL, NULL, &err));
-    for (int image = IMAGES - 1; image >= 0; image--)
-        assert_true(
-            lsn_engine_add_means(engine, b->images + image * image_floats(b->model), 1, one_by_one, NULL, NULL, &err));
-    assert_memory_equal(at_once, one_by_one, sizeof at_once);
+    assert_true(lsn_engine_add_activations(engine, b->images, labels, IMAGES, &at_once, NULL, NULL, &err));
+    for (int i = IMAGES - 1; i >= 0; i--)
+        assert_true(lsn_engine_add_activations(engine, b->images + i * image_floats(b->model), labels + i, 1,
+                                               &one_by_one, NULL, NULL, &err));
+    assert_memory_equal(at_once.sums, one_by_one.sums, at_once.count * sizeof *at_once.sums);
     lsn_engine_destroy(engine);
+    lsn_activations_finish(&at_once), lsn_activations_finish(&one_by_one);
 }
 
 static int check_method(lsn_method method)
@@ -252,8 +259,8 @@ static int check_method(lsn_method method)
     bench b = {.method = method};
 #define WITH_BENCH(test) cmocka_unit_test_prestate(test, &b)
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(images_at_once_or_alone), WITH_BENCH(ablations_in_any_order), WITH_BENCH(an_image_at_any_place),
-        WITH_BENCH(any_limit_of_memory),     WITH_BENCH(means_of_any_batch),
+        WITH_BENCH(images_at_once_or_alone), WITH_BENCH(ablations_in_any_order),   WITH_BENCH(an_image_at_any_place),
+        WITH_BENCH(any_limit_of_memory),     WITH_BENCH(activations_of_any_batch),
     };
     set_up(&b);
     int failed = cmocka_run_group_tests_name(lsn_method_name(method), tests, NULL, NULL);

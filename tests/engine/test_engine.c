@@ -24,6 +24,7 @@ typedef struct bench {
     lsn_engine *engine;
     float *images;
     float baseline[IMAGES * CLASSES], logits[4 * IMAGES * CLASSES];
+    lsn_activations sums;
     lsn_error err;
 } bench;
 
@@ -33,12 +34,15 @@ static int set_up(void **state)
     b->model = network_build(&small_plan, 1);
     b->images = random_images(b->model, IMAGES, 2);
     b->engine = lsn_engine_create(b->model, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &b->err);
-    return b->engine == NULL;
+    return !lsn_activations_init(&b->sums, b->model, (lsn_activation_needs){.means = true, .by_class = true},
+                                 &b->err) ||
+           b->engine == NULL;
 }
 
 static int tear_down(void **state)
 {
     bench *b = *state;
+    lsn_activations_finish(&b->sums);
     lsn_engine_destroy(b->engine);
     network_free(b->model);
     free(b->images);
@@ -57,6 +61,14 @@ static bool run(bench *b, const lsn_ablation *ablation)
                                                 .baseline = b->baseline,
                                                 .logits = b->logits},
                           &b->err);
+}
+
+static const int32_t labels[IMAGES] = {0};
+
+static bool add_activations(bench *b, const int32_t *given, int n)
+{
+    b->err = (lsn_error){0};
+    return lsn_engine_add_activations(b->engine, b->images, given, n, &b->sums, NULL, NULL, &b->err);
 }
 
 static void expect(const bench *b, lsn_code code, const char *words)
@@ -223,7 +235,6 @@ static void resample_needs_donors(void **state)
 static void negative_counts_are_refused(void **state)
 {
     bench *b = *state;
-    int64_t sums[64] = {0};
     assert_false(lsn_engine_run(
         b->engine, &(lsn_engine_request){.images = b->images, .n = -1, .baseline = b->baseline, .logits = b->logits},
         &b->err));
@@ -234,19 +245,42 @@ static void negative_counts_are_refused(void **state)
             .images = b->images, .n = 1, .n_ablations = -2, .baseline = b->baseline, .logits = b->logits},
         &b->err));
     expect(b, LSN_INVALID, "-2 ablations");
-    assert_false(lsn_engine_add_means(b->engine, b->images, -3, sums, NULL, NULL, &b->err));
+    assert_false(add_activations(b, labels, -3));
     expect(b, LSN_INVALID, "-3 images");
 }
 
 static void an_image_of_nan_is_named(void **state)
 {
     bench *b = *state;
-    int64_t sums[64] = {0};
     b->images[2 * image_floats(b->model) + 5] = NAN;
     assert_false(run(b, &(lsn_ablation){.mode = LSN_ZERO}));
     expect(b, LSN_INVALID, "image 2 of the block");
-    assert_false(lsn_engine_add_means(b->engine, b->images, IMAGES, sums, NULL, NULL, &b->err));
+    assert_false(add_activations(b, labels, IMAGES));
     expect(b, LSN_INVALID, "image 2 of the block: layer conva");
+}
+
+static void activations_by_class_need_labels(void **state)
+{
+    bench *b = *state;
+    assert_false(add_activations(b, NULL, IMAGES));
+    expect(b, LSN_INVALID, "labels");
+    assert_false(add_activations(b, (const int32_t[IMAGES]){0, 5, 6}, IMAGES));
+    expect(b, LSN_INVALID, "image 2 of the block: label 6 is not one of the classes 0..5");
+    assert_false(add_activations(b, (const int32_t[IMAGES]){0, -1, 5}, IMAGES));
+    expect(b, LSN_INVALID, "image 1 of the block: label -1");
+    assert_true(add_activations(b, (const int32_t[IMAGES]){0, 1, 5}, IMAGES));
+    assert_false(add_activations(b, NULL, 0)); /* which does not depend on the images */
+}
+
+static void sums_of_another_network_are_refused(void **state)
+{
+    bench *b = *state;
+    b->sums.filters--;
+    assert_false(add_activations(b, labels, IMAGES));
+    expect(b, LSN_INVALID, "sums of 52 filters' activations, of a network that has 53");
+    b->sums.filters++, b->sums.classes--;
+    assert_false(add_activations(b, labels, IMAGES));
+    expect(b, LSN_INVALID, "sums of 6 classes");
 }
 
 static void weights_that_overflow_are_an_error(void **state)
@@ -391,9 +425,8 @@ static void stop_stops(void **state)
         expect(b, LSN_STOPPED, "stopped");
         assert_int_equal(p.asked, after + 1); /* never asked again */
     }
-    int64_t sums[64] = {0};
     patience none = {0, 0};
-    assert_false(lsn_engine_add_means(b->engine, b->images, IMAGES, sums, ask, &none, &b->err));
+    assert_false(lsn_engine_add_activations(b->engine, b->images, labels, IMAGES, &b->sums, ask, &none, &b->err));
     expect(b, LSN_STOPPED, "stopped");
     mask_free(ablation);
 }
@@ -486,6 +519,7 @@ int main(void)
         WITH_BENCH(the_ablation_at_fault_is_named),        WITH_BENCH(mean_needs_means),
         WITH_BENCH(noise_needs_means_and_deviations),      WITH_BENCH(resample_needs_donors),
         WITH_BENCH(negative_counts_are_refused),           WITH_BENCH(an_image_of_nan_is_named),
+        WITH_BENCH(activations_by_class_need_labels),      WITH_BENCH(sums_of_another_network_are_refused),
         WITH_BENCH(weights_that_overflow_are_an_error),    WITH_BENCH(create_refuses),
         WITH_BENCH(too_little_memory_names_the_minimum),   WITH_BENCH(memory_is_not_exceeded),
         WITH_BENCH(donors_take_memory_where_wanted),       WITH_BENCH(stop_stops),

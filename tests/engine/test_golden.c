@@ -122,7 +122,10 @@ static bool set_means(const golden *g, lsn_engine *engine, lsn_error *err)
     int filters = lsn_model_filters(g->model);
     int64_t *sums = lsn_array(filters, sizeof *sums, err);
     float *means = lsn_array(filters, sizeof *means, err);
-    bool done = sums != NULL && means != NULL && lsn_engine_add_means(engine, g->images, g->n, sums, NULL, NULL, err);
+    int64_t seen = 0;
+    lsn_activations all = {.filters = filters, .images = &seen, .mean = sums};
+    bool done = sums != NULL && means != NULL &&
+                lsn_engine_add_activations(engine, g->images, NULL, g->n, &all, NULL, NULL, err);
     for (int f = 0; done && f < filters; f++)
         means[f] = (float)((double)sums[f] / LSN_FIXED / g->n);
     done = done && lsn_engine_set_means(engine, means, err);

@@ -69,10 +69,52 @@ static inline vec v_max(vec a, vec b)
     return _mm256_max_ps(a, b);
 }
 
+typedef __m256d dvec;
+
+/* The lower and the upper half of the lanes in double precision. */
+static inline dvec d_low(vec x)
+{
+    return _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+}
+
+static inline dvec d_high(vec x)
+{
+    return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
+}
+
+static inline dvec d_add(dvec a, dvec b)
+{
+    return _mm256_add_pd(a, b);
+}
+
+static inline dvec d_multiply(dvec a, dvec b)
+{
+    return _mm256_mul_pd(a, b);
+}
+
+static inline void d_store(double *p, dvec x)
+{
+    _mm256_storeu_pd(p, x);
+}
+
+/* 1 where x is 0, else 0. */
+static inline vec v_is_zero(vec x)
+{
+    return _mm256_and_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_EQ_OQ), _mm256_set1_ps(1));
+}
+
 #include "product_template.h"
+#include "sums_template.h"
 #include "winograd_template.h"
 
 const lsn_isa lsn_isa_avx2 = {
-    "avx2",        ROWS, COLUMNS, product_table, {input_f4, input_f6, input_f7}, {output_f4, output_f6, output_f7},
+    "avx2",
+    ROWS,
+    COLUMNS,
+    product_table,
+    {input_f4, input_f6, input_f7},
+    {output_f4, output_f6, output_f7},
     finish_pixels,
+    sum_channels,
+    distance,
 };

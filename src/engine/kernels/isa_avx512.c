@@ -65,10 +65,52 @@ static inline vec v_max(vec a, vec b)
     return _mm512_max_ps(a, b);
 }
 
+typedef __m512d dvec;
+
+/* The lower and the upper half of the lanes in double precision. */
+static inline dvec d_low(vec x)
+{
+    return _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+}
+
+static inline dvec d_high(vec x)
+{
+    return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
+}
+
+static inline dvec d_add(dvec a, dvec b)
+{
+    return _mm512_add_pd(a, b);
+}
+
+static inline dvec d_multiply(dvec a, dvec b)
+{
+    return _mm512_mul_pd(a, b);
+}
+
+static inline void d_store(double *p, dvec x)
+{
+    _mm512_storeu_pd(p, x);
+}
+
+/* 1 where x is 0, else 0. */
+static inline vec v_is_zero(vec x)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ), _mm512_set1_ps(1));
+}
+
 #include "product_template.h"
+#include "sums_template.h"
 #include "winograd_template.h"
 
 const lsn_isa lsn_isa_avx512 = {
-    "avx512",      ROWS, COLUMNS, product_table, {input_f4, input_f6, input_f7}, {output_f4, output_f6, output_f7},
+    "avx512",
+    ROWS,
+    COLUMNS,
+    product_table,
+    {input_f4, input_f6, input_f7},
+    {output_f4, output_f6, output_f7},
     finish_pixels,
+    sum_channels,
+    distance,
 };

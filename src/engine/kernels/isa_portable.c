@@ -72,10 +72,53 @@ static inline vec v_max(vec a, vec b)
     return (vec)((greater & (mask)a) | (~greater & (mask)b));
 }
 
+typedef double dvec __attribute__((vector_size(16)));
+
+/* The lower and the upper half of the lanes in double precision. */
+static inline dvec d_low(vec x)
+{
+    return (dvec){(double)x[0], (double)x[1]};
+}
+
+static inline dvec d_high(vec x)
+{
+    return (dvec){(double)x[2], (double)x[3]};
+}
+
+static inline dvec d_add(dvec a, dvec b)
+{
+    return a + b;
+}
+
+static inline dvec d_multiply(dvec a, dvec b)
+{
+    return a * b;
+}
+
+static inline void d_store(double *p, dvec x)
+{
+    memcpy(p, &x, sizeof x);
+}
+
+/* 1 where x is 0, else 0. */
+static inline vec v_is_zero(vec x)
+{
+    typedef int mask __attribute__((vector_size(16)));
+    return (vec)((x == v_set(0)) & (mask)v_set(1));
+}
+
 #include "product_template.h"
+#include "sums_template.h"
 #include "winograd_template.h"
 
 const lsn_isa lsn_isa_portable = {
-    "portable",    ROWS, COLUMNS, product_table, {input_f4, input_f6, input_f7}, {output_f4, output_f6, output_f7},
+    "portable",
+    ROWS,
+    COLUMNS,
+    product_table,
+    {input_f4, input_f6, input_f7},
+    {output_f4, output_f6, output_f7},
     finish_pixels,
+    sum_channels,
+    distance,
 };

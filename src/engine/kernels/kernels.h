@@ -27,6 +27,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { LSN_KERNEL_ALIGN = 64 };
 
@@ -139,6 +140,16 @@ int lsn_dense_blocks(const lsn_dense *dense, int n_rows);
 size_t lsn_dense_workspace_bytes(const lsn_dense *dense, int n_rows);
 void lsn_dense_run(const lsn_dense *dense, const lsn_dense_row *rows, int n_rows, int first_block, int end_block,
                    void *workspace);
+
+/* ---- Sums in double precision ---- */
+
+/* Of each channel of map[pixels][channels] (pixels up to 2^24): the sum of its values and that of their squares, added
+ * in their order, and how many of them are 0. */
+void lsn_channel_sums(const lsn_isa *isa, const float *map, size_t pixels, int channels, double *sum, double *square,
+                      int32_t *zeros);
+/* The sum over i < n of (a[i] - b[i])^2, the difference in single precision; of a[i]^2 where b is NULL. Lane i % 32 has
+ * a sum of its own, in the order of i; lane j + k is added to lane j for k = 16, 8, 4, 2, 1. */
+double lsn_distance(const lsn_isa *isa, const float *a, const float *b, size_t n);
 
 /* ---- Helper ---- */
 

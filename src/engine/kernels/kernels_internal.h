@@ -60,6 +60,11 @@ typedef void lsn_output_kernel(const float *m, int filters, const lsn_target *ta
 typedef void lsn_pixel_kernel(const float *m, ptrdiff_t panel, ptrdiff_t row, ptrdiff_t pixel, int width, int filters,
                               const lsn_target *target);
 
+/* As lsn_channel_sums and lsn_distance. */
+typedef void lsn_sums_kernel(const float *map, size_t pixels, int channels, double *sum, double *square,
+                             int32_t *zeros);
+typedef double lsn_distance_kernel(const float *a, const float *b, size_t n);
+
 struct lsn_isa {
     const char *name;
     int rows;    /* of the largest micro-kernel */
@@ -69,6 +74,8 @@ struct lsn_isa {
     lsn_input_kernel *input[3]; /* F4, F6, F7 */
     lsn_output_kernel *output[3];
     lsn_pixel_kernel *pixels;
+    lsn_sums_kernel *sums;
+    lsn_distance_kernel *distance;
 };
 
 extern const lsn_isa lsn_isa_portable;

@@ -168,9 +168,8 @@ lsn_engine_profile sweep_profile(const engine_sweep *sweep);
 /* Replaces the predicted costs by seconds, in about that time. No run may be going on. */
 void sweep_measure(engine_sweep *sweep, double seconds, lsn_costs *costs);
 
-/* ---- means.c ------------------------------------------------------------------------------------------------- */
+/* ---- activations.c ------------------------------------------------------------------------------------------- */
 
-bool sweep_add_means(engine_sweep *sweep, const float *images, int n, int64_t *sums, lsn_stop *stop, void *context,
-                     lsn_error *err);
+bool sweep_add_activations(engine_sweep *sweep, const engine_gathering *to, lsn_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* Mean activations: the intact network, with its maps before pooling. */
+/* Activation sums: the intact network, with its maps before pooling. */
 #include "engine/sweep/sweep.h"
 
 #include <string.h>
@@ -38,19 +38,16 @@ static void pool(engine_sweep *sweep, int l, int n, float *y)
     }
 }
 
-bool sweep_add_means(engine_sweep *sweep, const float *images, int n, int64_t *sums, lsn_stop *stop, void *context,
-                     lsn_error *err)
+bool sweep_add_activations(engine_sweep *sweep, const engine_gathering *to, lsn_error *err)
 {
-    lsn_engine *engine = sweep->engine;
-    const size_t image = sweep->layers[0].in_floats;
-    for (int begin = 0; begin < n; begin += sweep->sub_block) {
-        const int here = n - begin < sweep->sub_block ? n - begin : sweep->sub_block;
-        const float *x = images + (size_t)begin * image;
+    for (int begin = 0; begin < to->n; begin += sweep->sub_block) {
+        const int here = to->n - begin < sweep->sub_block ? to->n - begin : sweep->sub_block;
+        const float *x = to->images + (size_t)begin * sweep->layers[0].in_floats;
         for (int l = 0; l < sweep->n_layers - 1; l++) {
-            if (!engine_go_on(stop, context, err))
+            if (!engine_go_on(to->stop, to->context, err))
                 return false;
             run_unpooled(sweep, l, x, here);
-            if (!engine_add_layer_means(engine, l, sweep->z, begin, here, sums + engine->layers[l].filter_offset, err))
+            if (!engine_add_layer(sweep->engine, l, sweep->z, begin, here, to, err))
                 return false;
             pool(sweep, l, here, sweep->intact[l % 2]);
             x = sweep->intact[l % 2];
