@@ -32,6 +32,8 @@ typedef struct lsn_engine_options {
     int threads;          /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
     bool resample;        /* LSN_RESAMPLE may be asked for: there is room for the donors' activations then, which is
                            * not taken otherwise */
+    bool drift;           /* drift may be asked for: there is room for all layers' intact outputs of some images then,
+                           * which is not taken otherwise */
 } lsn_engine_options;
 
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
@@ -65,9 +67,19 @@ typedef struct lsn_engine_request {
     float *logits;   /* [n_ablations][n][classes]: logits of each ablation, in the given order */
     double *seconds; /* [n_ablations]: time spent on each (NULL: not wanted); the shared baseline is not in it, nor is
                       * what donors share. LSN_METHOD_WINOGRAD computes them together: shares by predicted work */
-    lsn_stop *stop;  /* NULL: never; asked before every layer of every ablation */
+    double *drift;  /* [n_ablations][n_layers][n]: how far each ablation takes each layer's output, see below (NULL: not
+                     * wanted, and nothing is spent on it) */
+    lsn_stop *stop; /* NULL: never; asked before every layer of every ablation */
     void *context;
 } lsn_engine_request;
+
+/* Drift: let a be a layer's output for an image in the intact network, as the next layer sees it (after ReLU and mask,
+ * 2x2 pooling, and for the last convolution adaptive average pooling; of the last layer: the logits), and a' the same
+ * under the ablation. Drift is ||a' - a|| / ||a||, the Euclidean norm over all elements; where ||a|| is 0, it is 0 if
+ * a' is 0 too and else 1. So it is 0 before the first masked layer and in the baseline, and 1 where all of a layer is
+ * removed in the mode zero. Differences are in single precision, their squares are summed in double precision in a
+ * fixed order: it is the same to the bit whenever the logits are. Not a finite number where a' is none. To ask for it
+ * of an engine that was created without the option is LSN_INVALID. Predicted work and costs do not count it. */
 
 /* Evaluates ablations on images. LSN_INVALID where a LSN_MEAN or LSN_NOISE ablation is asked for and no means, or no
  * deviations, were set; where a LSN_RESAMPLE ablation is and there are no donors, the engine's options do not have it,

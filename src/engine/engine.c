@@ -113,13 +113,16 @@ static void plan_buffers(lsn_engine *engine)
             engine->flat_floats = layer->dense.channels;
     }
     size_t pair = engine->floats[0] + engine->floats[1];
-    engine->image_floats = 2 * larger(pair, largest_map) + (engine->resample ? 2 * pair : 0) + engine->flat_floats;
+    engine->kept_floats = engine->drift ? engine_kept_floats(engine) : 0;
+    engine->image_floats =
+        2 * larger(pair, largest_map) + (engine->resample ? 2 * pair : 0) + engine->kept_floats + engine->flat_floats;
 }
 
 static bool plan_memory(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err)
 {
     plan_buffers(engine);
-    size_t image_bytes = sizeof(float) * engine->image_floats;
+    size_t image_bytes =
+        sizeof(float) * engine->image_floats + (engine->drift ? sizeof(double) * engine->model->n_layers : 0);
     size_t workspace = workspace_floats(engine),
            workspace_bytes = sizeof(float) * (workspace + packed_floats(engine)) + options->besides_bytes;
     const size_t memory_bytes = options->memory_bytes;
@@ -145,9 +148,13 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err)
     if (images <= engine->arena_images)
         return true;
     free(engine->arena);
+    free(engine->norms);
     engine->arena_images = 0;
+    engine->norms = NULL;
     engine->arena = lsn_array(images, sizeof(float) * engine->image_floats, err);
-    if (engine->arena == NULL)
+    if (engine->drift && engine->arena != NULL)
+        engine->norms = lsn_array(images, sizeof(double) * engine->model->n_layers, err);
+    if (engine->arena == NULL || (engine->drift && engine->norms == NULL))
         return false;
     engine->arena_images = images;
     float *at = engine->arena;
@@ -164,6 +171,8 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err)
         at += engine->floats[parity] * images;
     }
     engine->flat = engine->arena + (engine->image_floats - engine->flat_floats) * images;
+    if (engine->drift)
+        engine_place_kept(engine, images, engine->flat - engine->kept_floats * images);
     return true;
 }
 
@@ -203,6 +212,7 @@ lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *
     engine->model = model;
     engine->method = options->method;
     engine->resample = options->resample;
+    engine->drift = options->drift;
     if (!prepare(engine, options, err)) {
         lsn_engine_destroy(engine);
         return NULL;
@@ -222,6 +232,7 @@ void lsn_engine_destroy(lsn_engine *engine)
     free(engine->workspace);
     free(engine->sums);
     free(engine->arena);
+    free(engine->norms);
     free(engine->order);
     free(engine);
 }

@@ -93,6 +93,8 @@ typedef struct engine_layer {
     size_t map_floats; /* its output for one image, before pooling */
     size_t out_floats; /* and after it */
     int filter_offset; /* where its filters begin in an array over all filters */
+    float *kept;   /* where drift is wanted, its intact output, pooled, [arena_images][out_floats]; not the logits' */
+    double *norms; /* and the square of its norm, [arena_images]; see drift.c */
 } engine_layer;
 
 struct engine_sweep;
@@ -103,6 +105,7 @@ struct lsn_engine {
     const engine_kernels *kernels; /* NULL where `sweep` computes */
     struct engine_sweep *sweep;
     engine_layer *layers; /* [n_layers] */
+    bool drift;           /* there is room for what it needs */
     float *packed;        /* the convolutions' weights, layer after layer */
     float *means;         /* NULL until set */
     float *deviations;    /* the same */
@@ -115,11 +118,14 @@ struct lsn_engine {
      * donors. All of it is one allocation. */
     size_t floats[2];
     size_t flat_floats;  /* what the first fully connected layer sees of one image */
+    size_t kept_floats;  /* intact outputs of all layers, and the last map once more as it is flattened; 0: not kept */
     size_t image_floats; /* all buffers together, for one image */
     int sub_block;       /* images evaluated at a time, at most */
     int arena_images;    /* images that the allocation has room for */
     float *arena;
     float *intact[2], *suffix[2], *donor[2], *donor_suffix[2], *flat;
+    float *kept_flat; /* the last map as it is flattened */
+    double *norms;    /* [n_layers][arena_images] */
 
     int *order; /* [order_room] ablations by their first layer */
     size_t order_room;
@@ -147,6 +153,19 @@ struct engine_sums *engine_sums_create(const lsn_model *model, lsn_error *err);
 /* Adds layer l's map y[count][positions][F] of images begin .. begin+count-1, after ReLU, before pooling. */
 bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int count, const engine_gathering *to,
                       lsn_error *err);
+
+/* ---- drift --------------------------------------------------------------------------------------------------- */
+
+/* What drift is, of the squares of ||a' - a|| and ||a||. */
+double engine_drift(double distance, double norm);
+/* Room for all layers' intact outputs of `images` images, norms apart: floats from `at` on. */
+size_t engine_kept_floats(const lsn_engine *engine);
+void engine_place_kept(lsn_engine *engine, int images, float *at);
+/* Rolls the intact network over the images begin .. begin+n-1, at x, and keeps every layer's output. */
+bool engine_keep(lsn_engine *engine, const lsn_engine_request *r, const float *x, int begin, int n, lsn_error *err);
+/* Notes how far ablation a took layer l's output, y[n][out_floats], of those images. Nothing where drift is not wanted.
+ */
+void engine_note_drift(lsn_engine *engine, const lsn_engine_request *r, int a, int l, const float *y, int begin, int n);
 
 /* ---- masks --------------------------------------------------------------------------------------------------- */
 

@@ -92,6 +92,8 @@ bool engine_check_request(const lsn_engine *engine, const lsn_engine_request *r,
 {
     if (r->n < 0 || r->n_ablations < 0)
         return lsn_fail(err, LSN_INVALID, "a block of %d images and %d ablations", r->n, r->n_ablations);
+    if (r->drift != NULL && !engine->drift)
+        return lsn_fail(err, LSN_INVALID, "drift is asked of an engine that was created without the option");
     for (int i = 0; r->ids != NULL && i < r->n; i++)
         if (r->ids[i] < 0)
             return lsn_fail(err, LSN_INVALID, "image %d of the block: its number is %d; give 0 or more", i, r->ids[i]);

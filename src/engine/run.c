@@ -3,7 +3,7 @@
  * A sub-block of images is rolled through the intact network layer by layer. At layer l every ablation whose first
  * ablated layer is l branches off: it takes a copy of the layer's output, masks it, and runs the layers after l to its
  * logits, masking on the way where its mask has later layers too. Nothing before an ablation's first layer is computed
- * for it, and of the intact network one layer's output is kept.
+ * for it, and of the intact network one layer's output is kept; all are where drift is wanted (drift.c).
  *
  * A mask is applied after pooling, where it touches a quarter of the positions: a constant map pools to itself, and
  * what noise or a donor puts there has been pooled. Donors roll along, as far as an ablation begins that wants them; in
@@ -85,6 +85,7 @@ static bool branch(lsn_engine *engine, const lsn_engine_request *r, int a, int l
     const float *donors = engine->donor[l % 2];
     memcpy(y, x, sizeof(float) * n * engine->layers[l].out_floats);
     mask_layer(engine, r, ablation, l, begin, n, donors, y, &part);
+    engine_note_drift(engine, r, a, l, y, begin, n);
     while (++l <= last) {
         if (!engine_go_on(r->stop, r->context, err))
             return false;
@@ -95,6 +96,7 @@ static bool branch(lsn_engine *engine, const lsn_engine_request *r, int a, int l
             donors = engine->donor_suffix[l % 2];
         }
         mask_layer(engine, r, ablation, l, begin, n, donors, to, &part);
+        engine_note_drift(engine, r, a, l, to, begin, n);
         y = to;
     }
     return true;
@@ -144,11 +146,15 @@ static bool roll(lsn_engine *engine, const lsn_engine_request *r, const float *x
     int last = engine->model->n_layers - 1, classes = engine->model->classes, next = 0;
     const int last_donor = last_donor_layer(r);
     float *baseline = r->baseline + (size_t)begin * classes;
+    const bool keep = r->drift != NULL;
+    if (keep && !engine_keep(engine, r, x, begin, n, err))
+        return false;
     for (int l = 0; l <= last; l++) {
         if (!engine_go_on(r->stop, r->context, err))
             return false;
-        float *y = l == last ? baseline : engine->intact[l % 2];
-        engine_compute(engine, l, x, n, y);
+        float *y = l == last ? baseline : keep ? engine->layers[l].kept : engine->intact[l % 2];
+        if (!keep)
+            engine_compute(engine, l, x, n, y);
         if (l == last && !check_finite(baseline, begin, n, classes, err))
             return false;
         if (l <= last_donor)
@@ -165,6 +171,8 @@ bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *r, lsn_error *
     const lsn_model *model = engine->model;
     if (!engine_check_request(engine, r, err))
         return false;
+    for (size_t i = 0; r->drift != NULL && i < (size_t)r->n_ablations * model->n_layers * r->n; i++)
+        r->drift[i] = 0;
     if (engine->sweep != NULL)
         return sweep_run(engine->sweep, r, err);
     if (!order_ablations(engine, r, err) || !engine_reserve(engine, r->n, err))

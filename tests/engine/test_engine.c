@@ -24,6 +24,7 @@ typedef struct bench {
     lsn_engine *engine;
     float *images;
     float baseline[IMAGES * CLASSES], logits[4 * IMAGES * CLASSES];
+    double *drift; /* NULL: not wanted */
     lsn_activations sums;
     lsn_error err;
 } bench;
@@ -170,7 +171,8 @@ static bool run_lines(bench *b, lsn_engine *engine, const char *const *lines, in
                                                    .ablations = (const lsn_ablation *const *)list,
                                                    .n_ablations = count,
                                                    .baseline = b->baseline,
-                                                   .logits = b->logits},
+                                                   .logits = b->logits,
+                                                   .drift = b->drift},
                              &b->err);
     for (int a = 0; a < count; a++)
         mask_free(list[a]);
@@ -316,7 +318,8 @@ static size_t least_bytes(const bench *b)
     return strtoul(strstr(b->err.text, "give ") + 5, NULL, 10);
 }
 
-/* The least memory that an engine says it needs is enough for all that it takes, running included. */
+/* The least memory that an engine says it needs is enough for all that it takes, running included, with donors and
+ * drift or without. */
 static void memory_is_not_exceeded(void **state)
 {
     (void)state;
@@ -328,9 +331,13 @@ static void memory_is_not_exceeded(void **state)
     const char *const lines[] = {"zero convb:1 fca:2", "noise convb:1 fca:2", "noise convd:3",
                                  "resample convb:1 fca:2"};
     float *numbers = lsn_array(lsn_model_filters(b->model), sizeof(float), NULL);
+    double drift[4 * 7 * IMAGES];
     for (int method = 0; method < LSN_N_METHODS; method++)
-        for (int resample = 0; resample < 2; resample++) {
-            lsn_engine_options options = {.method = (lsn_method)method, .memory_bytes = 100, .resample = resample == 1};
+        for (int wanted = 0; wanted < 4; wanted++) {
+            const int resample = wanted % 2;
+            lsn_engine_options options = {
+                .method = (lsn_method)method, .memory_bytes = 100, .resample = resample == 1, .drift = wanted >= 2};
+            b->drift = options.drift ? drift : NULL;
             assert_null(lsn_engine_create(b->model, &options, &b->err));
             options.memory_bytes = least_bytes(b);
             size_t before = taken();

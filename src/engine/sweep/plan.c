@@ -133,6 +133,20 @@ static bool take_queues(engine_sweep *sweep, ledger *taken, lsn_error *err)
     return true;
 }
 
+/* Intact outputs of all layers. */
+static bool take_kept(engine_sweep *sweep, ledger *taken, lsn_error *err)
+{
+    const size_t block = (size_t)sweep->sub_block;
+    for (int l = 0; l < sweep->n_layers; l++) {
+        if (!take(taken, &sweep->layers[l].norms, block, sizeof(double), err))
+            return false;
+        if (l + 1 < sweep->n_layers &&
+            !take(taken, &sweep->layers[l].kept, block, sweep->layers[l + 1].in_floats * sizeof(float), err))
+            return false;
+    }
+    return true;
+}
+
 /* Lists of filters and terms, a layer's biases. */
 static bool take_lists(engine_sweep *sweep, ledger *taken, lsn_error *err)
 {
@@ -163,6 +177,7 @@ static bool take_all(engine_sweep *sweep, const needs *need, ledger *taken, lsn_
         ok = take(taken, &sweep->solo[i], block, one * larger(need->largest_out, need->largest_z), err);
     for (int i = 0; ok && sweep->resample && i < 3; i++)
         ok = take(taken, &sweep->donor[i], block, one * need->largest_out, err);
+    ok = ok && (!sweep->engine->drift || take_kept(sweep, taken, err));
     if (!ok || !sweep->average)
         return ok;
     const sweep_layer *last = &sweep->layers[sweep->engine->model->n_conv - 1];
@@ -170,18 +185,29 @@ static bool take_all(engine_sweep *sweep, const needs *need, ledger *taken, lsn_
     return take(taken, &sweep->map, (size_t)sweep->map_images, one * last->out_floats, err);
 }
 
-/* The largest stacks and sub-block that the memory has room for. */
+/* All that is taken with stacks of at most `most`, and as many images rolled. */
+static size_t count_bytes(engine_sweep *sweep, const lsn_engine_options *options, const needs *need, int most,
+                          int rolled)
+{
+    ledger taken = {.count_only = true, .bytes = options->besides_bytes + sweep_weights_bytes(sweep)};
+    plan_queues(sweep, most);
+    sweep->sub_block = rolled;
+    take_all(sweep, need, &taken, NULL);
+    return taken.bytes;
+}
+
+/* The largest stacks and sub-block that the memory has room for. What drift needs grows with the sub-block alone, which
+ * then shrinks first. */
 static bool plan_memory(engine_sweep *sweep, const lsn_engine_options *options, const needs *need, lsn_error *err)
 {
     const lsn_model *model = sweep->engine->model;
     const int wanted = (int)larger(CACHE_BYTES / (sizeof(float) * (need->rolled / 2)), LEAST_SUB_BLOCK);
     size_t bytes = 0;
     for (int most = SWEEP_MOST_STACK; most >= 1; most /= 2) {
-        plan_queues(sweep, most);
-        sweep->sub_block = wanted < most ? wanted : most;
-        ledger taken = {.count_only = true, .bytes = options->besides_bytes + sweep_weights_bytes(sweep)};
-        take_all(sweep, need, &taken, err);
-        bytes = taken.bytes;
+        int rolled = wanted < most ? wanted : most;
+        bytes = count_bytes(sweep, options, need, most, rolled);
+        while (options->memory_bytes > 0 && bytes > options->memory_bytes && options->drift && rolled > 1)
+            bytes = count_bytes(sweep, options, need, most, rolled /= 2);
         if (options->memory_bytes == 0 || bytes <= options->memory_bytes)
             return true;
     }
@@ -235,6 +261,8 @@ void sweep_destroy(engine_sweep *sweep)
         free(sweep->layers[l].step_weights);
         free(sweep->layers[l].queue.in);
         free(sweep->layers[l].queue.pairs);
+        free(sweep->layers[l].kept);
+        free(sweep->layers[l].norms);
     }
     free(sweep->layers);
     for (int i = 0; i < 2; i++)

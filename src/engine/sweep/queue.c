@@ -13,7 +13,7 @@ float *sweep_push(engine_sweep *sweep, int l, int n, sweep_pair **pairs)
     return queue->in + (size_t)queue->count * sweep->layers[l].in_floats;
 }
 
-static float *logits_of(const engine_sweep *sweep, sweep_pair pair)
+float *sweep_logits(const engine_sweep *sweep, sweep_pair pair)
 {
     const lsn_engine_request *r = sweep->request;
     const size_t classes = (size_t)sweep->engine->model->classes;
@@ -38,6 +38,7 @@ static void run_conv(engine_sweep *sweep, int l, int n)
     for (int i = 0; i < n; i++)
         sweep_finish_output(sweep, l, i, to + (size_t)i * next->in_floats);
     memcpy(pairs, layer->queue.pairs + layer->queue.count - n, (size_t)n * sizeof *pairs);
+    sweep_drift_pairs(sweep, l, pairs, n, to);
 }
 
 /* The same for a fully connected layer; the last one's outputs are logits and go to their place. */
@@ -52,9 +53,10 @@ static void run_dense(engine_sweep *sweep, int l, int n)
     for (int i = 0; i < n; i++)
         sweep->rows[i] = (lsn_dense_row){
             .in = in + (size_t)i * layer->in_floats,
-            .out = last ? logits_of(sweep, from[i]) : to + (size_t)i * layer->out_floats,
+            .out = last ? sweep_logits(sweep, from[i]) : to + (size_t)i * layer->out_floats,
         };
     sweep_run_dense(sweep, &layer->dense, n);
+    sweep_drift_pairs(sweep, l, from, n, to);
     if (!last)
         memcpy(pairs, from, (size_t)n * sizeof *pairs);
 }

@@ -137,6 +137,13 @@ static const float *average(solo *s, const float *x, float *y)
     return y;
 }
 
+/* Notes how far layer l's output went, x as the next layer sees it. Donors go nowhere: nothing is removed from them. */
+static void note_drift(const solo *s, int l, const float *x)
+{
+    if (s->ablation->mask.count > 0)
+        sweep_drift_alone(s->sweep, s->branch, l, s->in.filters, s->in.count, x);
+}
+
 /* Layer l, but the logits. What branches off at l has been averaged. */
 static void go_through(solo *s, int l)
 {
@@ -146,6 +153,7 @@ static void go_through(solo *s, int l)
     float *y = s->turn[(l - s->branch->n) % 2];
     if (l == n_conv && l > s->branch->n && sweep->average)
         x = average(s, x, sweep->solo[2]);
+    note_drift(s, l - 1, x);
     if (l >= n_conv)
         dense(s, l, x, y, 0);
     else
@@ -169,7 +177,9 @@ static void finish(solo *s)
     const size_t pair = (size_t)s->branch->ablation * (size_t)r->n + (size_t)s->branch->begin;
     const size_t classes = (size_t)model->classes;
     const float *x = last == model->n_conv && sweep->average ? average(s, s->y, sweep->solo[2]) : s->y;
+    note_drift(s, last - 1, x);
     dense(s, last, x, r->logits + pair * classes, classes);
+    note_drift(s, last, r->logits + pair * classes);
 }
 
 bool sweep_solo(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
@@ -195,6 +205,7 @@ bool sweep_solo(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
               .donors = b->donors == NULL ? NULL : &donors};
     lead_donors(&s, b->n);
     sweep_step_raw(sweep, b, s.turn[0]);
+    sweep_drift_masked(sweep, b);
     settle(&s, b->n, (kept){NULL, sweep->engine->model->layers[b->n].filters}, s.turn[0]);
     for (int l = b->n + 1; l < last; l++) {
         if (!engine_go_on(r->stop, r->context, err))

@@ -167,7 +167,10 @@ bool sweep_step(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
     const lsn_engine_request *r = sweep->request;
     const size_t classes = (size_t)sweep->engine->model->classes;
     if (b->n == sweep->n_layers - 1) {
-        step_dense(sweep, b, r->logits + ((size_t)b->ablation * (size_t)r->n + (size_t)b->begin) * classes, classes);
+        float *logits = r->logits + ((size_t)b->ablation * (size_t)r->n + (size_t)b->begin) * classes;
+        step_dense(sweep, b, logits, classes);
+        sweep_drift_masked(sweep, b);
+        sweep_drift_alone(sweep, b, b->n, NULL, (int)classes, logits);
         return true;
     }
     sweep_pair *pairs;
@@ -178,5 +181,7 @@ bool sweep_step(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
         step_into_queue(sweep, b, to);
     for (int i = 0; i < b->count; i++)
         pairs[i] = (sweep_pair){b->ablation, b->begin + i};
+    sweep_drift_masked(sweep, b);
+    sweep_drift_pairs(sweep, b->n, pairs, b->count, to);
     return sweep_pushed(sweep, b->n + 1, b->count, err);
 }

@@ -124,6 +124,21 @@ static bool check_finite(const lsn_engine_request *r, int classes, lsn_error *er
     return true;
 }
 
+/* All of the intact network for images first .. first+count-1, at x, ahead of what branches off. */
+static bool keep(engine_sweep *sweep, const float *x, int count, lsn_error *err)
+{
+    for (int n = 0; n < sweep->n_layers; n++) {
+        float *y = n < sweep->n_layers - 1 ? sweep->layers[n].kept
+                                           : sweep_logits(sweep, (sweep_pair){SWEEP_INTACT, sweep->first});
+        if (!engine_go_on(sweep->request->stop, sweep->request->context, err))
+            return false;
+        roll_layer(sweep, n, x, count, y, NULL);
+        sweep_find_norms(sweep, n, count);
+        x = y;
+    }
+    return true;
+}
+
 /* Images first .. first+count-1, at x. */
 static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
 {
@@ -131,14 +146,18 @@ static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
     const int last = sweep->n_layers - 1, last_begin = last_beginning(r), last_donor = last_donor_layer(r);
     const float *donors = last_donor < 0 ? NULL : r->donors + (size_t)sweep->first * sweep->layers[0].in_floats;
     float *baseline = r->baseline + (size_t)sweep->first * (size_t)sweep->engine->model->classes;
+    const bool kept = r->drift != NULL;
+    if (kept && !keep(sweep, x, count, err))
+        return false;
     for (int n = 0; n <= last; n++) {
-        float *y = n == last ? baseline : sweep->intact[n % 2];
+        float *y = n == last ? baseline : kept ? sweep->layers[n].kept : sweep->intact[n % 2];
         if (!engine_go_on(r->stop, r->context, err))
             return false;
-        if (n > 0 && n < last && n > last_begin + 1)
+        if (!kept && n > 0 && n < last && n > last_begin + 1)
             return roll_into_queue(sweep, n, x, count, err);
         bool begins = n > 0 && anyone_begins_at(r, n - 1);
-        roll_layer(sweep, n, x, count, y, begins ? sweep->z : NULL);
+        if (!kept || begins)
+            roll_layer(sweep, n, x, count, y, begins ? sweep->z : NULL);
         if (begins && !branch(sweep, n, x, donors, count, err))
             return false;
         x = y;
@@ -147,7 +166,7 @@ static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
             donors = sweep->donor[n % 2];
         }
     }
-    return true;
+    return !kept || sweep_flush(sweep, err); /* what is kept is of these images */
 }
 
 /* Ablations that remove nothing. */

@@ -12,7 +12,10 @@
  * An ablation of several layers goes its way alone (solo.c): its later masks change what is computed and read.
  *
  * What replaces a removed channel enters the linear step as the difference a[S] - a'[S]. Donors, whose maps are a' in
- * LSN_RESAMPLE, are rolled along with the images, up to the last layer where an ablation begins that wants them. */
+ * LSN_RESAMPLE, are rolled along with the images, up to the last layer where an ablation begins that wants them.
+ *
+ * Where drift is wanted (drift.c), the intact network goes through all layers of a sub-block before anything branches
+ * off, and its outputs are kept until the sub-block's pairs are through: queues are flushed at its end. */
 #ifndef LESION_ENGINE_SWEEP_H
 #define LESION_ENGINE_SWEEP_H
 
@@ -42,6 +45,8 @@ typedef struct sweep_layer {
     size_t in_floats, out_floats; /* of one image; the first fully connected layer's input is [grid][grid][C] */
     size_t z_floats;              /* pre-activation */
     int in_pixels, channels;      /* in_floats = in_pixels * channels */
+    float *kept; /* where drift is wanted: [sub_block][what the next layer sees], the intact output; not the logits' */
+    double *norms; /* and the square of its norm, [sub_block] */
     sweep_queue queue;
 } sweep_layer;
 
@@ -137,6 +142,8 @@ bool sweep_pushed(engine_sweep *sweep, int l, int n, lsn_error *err);
 /* Runs all that waits, to the logits. */
 bool sweep_flush(engine_sweep *sweep, lsn_error *err);
 
+float *sweep_logits(const engine_sweep *sweep, sweep_pair pair);
+
 /* ---- step.c -------------------------------------------------------------------------------------------------- */
 
 /* What branches off: images begin .. begin+count-1 of the block under an ablation that begins at layer n - 1. Layer n's
@@ -152,6 +159,20 @@ bool sweep_step(engine_sweep *sweep, const sweep_branch *branch, lsn_error *err)
 
 /* The same for one of several layers, its first mask only: y[count][layer n's output], before average pooling. */
 void sweep_step_raw(engine_sweep *sweep, const sweep_branch *branch, float *y);
+
+/* ---- drift.c: nothing is done where it is not wanted, sweep_find_norms excepted ------------------------------ */
+
+/* The norms of layer l's intact outputs for the `count` rolled images. */
+void sweep_find_norms(engine_sweep *sweep, int l, int count);
+/* What layer l gave for n pairs: y[n][what the next layer sees]; NULL: the logits, in their place. */
+void sweep_drift_pairs(engine_sweep *sweep, int l, const sweep_pair *pairs, int n, const float *y);
+/* What a branch's first mask did to its layer's output, after the step: sweep->gathered is what was removed less what
+ * replaced it. */
+void sweep_drift_masked(engine_sweep *sweep, const sweep_branch *branch);
+/* What layer l gave for a branch: y[count][pixels][n_kept], all channels or those listed; the others are 0. Overwrites
+ * sweep->gathered. */
+void sweep_drift_alone(engine_sweep *sweep, const sweep_branch *branch, int l, const int *kept, int n_kept,
+                       const float *y);
 
 /* ---- solo.c -------------------------------------------------------------------------------------------------- */
 
