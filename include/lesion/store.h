@@ -9,6 +9,7 @@
 #ifndef LESION_STORE_H
 #define LESION_STORE_H
 
+#include "lesion/activations.h"
 #include "lesion/base.h"
 #include "lesion/stats.h"
 #include "lesion/study.h"
@@ -40,12 +41,20 @@ LSN_API bool lsn_store_complete(const lsn_store *store, int32_t evaluation);
 /* Whether it was marked as failed, by this run or an earlier one, and was not taken up again since. */
 LSN_API bool lsn_store_failed(const lsn_store *store, int32_t evaluation);
 
-/* Adds a part; one that is there already is left as it is. `class_right[classes]` may be NULL where the plan does not
- * measure per class. LSN_FAILED where the disk is full or the like, and where the counts contradict the block's images.
- * After a failure to write, what was added since the last commit is lost and nothing more can be added: the store can
- * only be closed (lsn_store_run_note may be tried before). */
-LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_tally *tally,
-                           const int32_t *class_right, lsn_error *err);
+/* The result of one evaluation on one block. What the plan does not measure is ignored and may be NULL. */
+typedef struct lsn_part {
+    const lsn_tally *tally;
+    const int32_t *class_right;     /* [classes] lsn_class_counts, where metrics.per_class */
+    const int32_t *class_predicted; /* [classes] likewise; NULL: not counted */
+    const lsn_verdict *verdicts;    /* [images of the block], where metrics.images */
+    const int64_t *drift;           /* [n_layers] sums over the block's images in lsn_fixed, where metrics.drift */
+} lsn_part;
+
+/* Adds a part; one that is there already is left as it is, and so is an evaluation that is complete. LSN_FAILED where
+ * the disk is full or the like, and where the counts contradict the block's images. After a failure to write, what was
+ * added since the last commit is lost and nothing more can be added: the store can only be closed (lsn_store_run_note
+ * may be tried before). */
+LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_error *err);
 /* Marks an evaluation as failed for the reason given, unless it is complete. Its parts stay; it may be taken up again.
  */
 LSN_API bool lsn_store_fail(lsn_store *store, int32_t evaluation, const char *reason, lsn_error *err);
@@ -55,9 +64,14 @@ LSN_API bool lsn_store_running(lsn_store *store, const int32_t *evaluations, int
  * write-ahead log) it may be tried again. */
 LSN_API bool lsn_store_commit(lsn_store *store, lsn_error *err);
 
-/* The channels' means over the calibration images, kept for the record; means[lsn_model_filters]. Part of the
- * next commit. */
-LSN_API bool lsn_store_set_means(lsn_store *store, const float *means, lsn_error *err);
+/* What the filters do on the calibration images, kept for the record: their means and standard deviations, where they
+ * were measured. Part of the next commit. */
+LSN_API bool lsn_store_set_activations(lsn_store *store, const lsn_activations *activations, lsn_error *err);
+
+/* Computes what rests on more than one evaluation, or on many draws, from all that is done: degradation curves,
+ * bootstrap intervals, and how well scores tell damage. To be called when a run ends, however it ends, and may be
+ * called again at any time. What was added before is committed with it. */
+LSN_API bool lsn_store_judge(lsn_store *store, lsn_error *err);
 
 /* ---- runs ---------------------------------------------------------------------------------------------------- */
 

@@ -153,9 +153,10 @@ static bool write_part(lsn_store *store, int64_t id, int32_t block, const lsn_ta
                          blob(class_right == NULL ? NULL : store->packed, bytes));
 }
 
-bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_tally *tally,
-                   const int32_t *class_right, lsn_error *err)
+bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_error *err)
 {
+    const lsn_tally *tally = part->tally;
+    const int32_t *class_right = part->class_right;
     if (lsn_store_has(store, evaluation, block))
         return true;
     assert(class_right != NULL || !store->plan->metrics.per_class);

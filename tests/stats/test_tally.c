@@ -12,12 +12,13 @@ static void counts_what_happened_to_each_image(void **state)
     const float right[] = {9, 1, 2, 3, 4, 5, 6}; /* class 0; ranks 0 6 5 4 3 2 1 */
     const float wrong[] = {0, 1, 2, 3, 4, 5, 6}; /* class 6 */
     lsn_tally tally = {0};
-    int32_t class_right[7] = {0};
-    lsn_tally_image(&tally, right, wrong, 7, 0, class_right); /* lost; rank 6 */
-    lsn_tally_image(&tally, wrong, right, 7, 0, class_right); /* gained */
-    lsn_tally_image(&tally, right, right, 7, 0, class_right); /* stays right */
-    lsn_tally_image(&tally, wrong, wrong, 7, 2, class_right); /* stays wrong; rank 4 */
-    lsn_tally_image(&tally, wrong, wrong, 7, 1, class_right); /* stays wrong; rank 5 */
+    int32_t class_right[7] = {0}, predicted[7] = {0};
+    const lsn_class_counts counts = {class_right, predicted};
+    lsn_tally_image(&tally, right, wrong, 7, 0, &counts, NULL); /* lost; rank 6 */
+    lsn_tally_image(&tally, wrong, right, 7, 0, &counts, NULL); /* gained */
+    lsn_tally_image(&tally, right, right, 7, 0, &counts, NULL); /* stays right */
+    lsn_tally_image(&tally, wrong, wrong, 7, 2, &counts, NULL); /* stays wrong; rank 4 */
+    lsn_tally_image(&tally, wrong, wrong, 7, 1, &counts, NULL); /* stays wrong; rank 5 */
     assert_int_equal(tally.images, 5);
     assert_int_equal(tally.top1, 2);
     assert_int_equal(tally.top5, 3);
@@ -37,7 +38,7 @@ static void a_void_verdict_is_wrong_and_dear(void **state)
     /* With three classes the rank of a void verdict, 3, is less than 5. */
     const float good[] = {2, 1, 0}, broken[] = {2, NAN, 0};
     lsn_tally tally = {0};
-    lsn_tally_image(&tally, good, broken, 3, 0, NULL);
+    lsn_tally_image(&tally, good, broken, 3, 0, NULL, NULL);
     assert_int_equal(tally.images, 1);
     assert_int_equal(tally.top1, 0);
     assert_int_equal(tally.top5, 0);
@@ -60,9 +61,9 @@ static void any_split_and_order_adds_up_to_the_same(void **state)
         }
     lsn_tally whole = {0}, parts[3] = {{0}}, sum = {0};
     for (int i = 0; i < IMAGES; i++)
-        lsn_tally_image(&whole, baseline[i], ablated[i], CLASSES, i % CLASSES, NULL);
+        lsn_tally_image(&whole, baseline[i], ablated[i], CLASSES, i % CLASSES, NULL, NULL);
     for (int i = IMAGES - 1; i >= 0; i--)
-        lsn_tally_image(&parts[i * i % 3], baseline[i], ablated[i], CLASSES, i % CLASSES, NULL);
+        lsn_tally_image(&parts[i * i % 3], baseline[i], ablated[i], CLASSES, i % CLASSES, NULL, NULL);
     for (int i = 0; i < 3; i++)
         lsn_tally_add(&sum, &parts[i]);
     assert_true(whole.top1 > 0 && whole.lost > 0 && whole.gained > 0);

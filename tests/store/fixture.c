@@ -280,13 +280,15 @@ static void make_logits(int32_t e, int32_t image, float *logits)
 void fixture_result(const fixture *f, int32_t e, int32_t block_images, int32_t block, lsn_tally *tally,
                     int32_t *class_right)
 {
+    int32_t predicted[FIXTURE_CLASSES];
+    const lsn_class_counts counts = {class_right, predicted};
     *tally = (lsn_tally){.seconds = 0.25};
     memset(class_right, 0, FIXTURE_CLASSES * sizeof *class_right);
     for (int32_t i = block * block_images; i < (block + 1) * block_images && i < FIXTURE_IMAGES; i++) {
         float baseline[FIXTURE_CLASSES], ablated[FIXTURE_CLASSES];
         make_logits(0, i, baseline);
         make_logits(e, i, ablated);
-        lsn_tally_image(tally, baseline, ablated, FIXTURE_CLASSES, lsn_data_label(f->plan.data, i), class_right);
+        lsn_tally_image(tally, baseline, ablated, FIXTURE_CLASSES, lsn_data_label(f->plan.data, i), &counts, NULL);
     }
 }
 
@@ -318,7 +320,7 @@ void fixture_add(const fixture *f, lsn_store *store, int32_t e, int32_t block)
     lsn_tally tally;
     int32_t class_right[FIXTURE_CLASSES];
     fixture_result(f, e, lsn_store_block_images(store), block, &tally, class_right);
-    check(lsn_store_add(store, e, block, &tally, class_right, &err), &err);
+    check(lsn_store_add(store, e, block, &(lsn_part){.tally = &tally, .class_right = class_right}, &err), &err);
 }
 
 void fixture_fill(const fixture *f, lsn_store *store)

@@ -79,7 +79,8 @@ static void a_part_counts_once(void **state)
     lsn_error err = {0};
     lsn_tally other = {.images = 4, .top1 = 4, .top5 = 4};
     const int32_t right[FIXTURE_CLASSES] = {4};
-    assert_true(lsn_store_add(store, 3, 0, &other, right, &err)); /* whatever it says: the first one stays */
+    assert_true(lsn_store_add(store, 3, 0, &(lsn_part){.tally = &other, .class_right = right},
+                              &err)); /* whatever it says: the first one stays */
     fixture_fill(f, store);
     fixture_add(f, store, 3, 0); /* complete by now */
     lsn_store_close(store);
@@ -139,14 +140,14 @@ static void impossible_results_are_not_stored(void **state)
     const int32_t none[FIXTURE_CLASSES] = {0};
     for (size_t i = 0; i < sizeof tallies / sizeof *tallies; i++) {
         lsn_error err = {0};
-        assert_false(lsn_store_add(store, 1, 0, &tallies[i], none, &err));
+        assert_false(lsn_store_add(store, 1, 0, &(lsn_part){.tally = &tallies[i], .class_right = none}, &err));
         assert_int_equal(err.code, LSN_FAILED);
         assert_non_null(strstr(err.text, "block 0 of 4 images"));
         assert_false(lsn_store_has(store, 1, 0));
     }
     const lsn_tally one = {.images = 4, .top1 = 1, .top5 = 1};
     const int32_t nobody[FIXTURE_CLASSES] = {[6] = 1}; /* a class without images */
-    assert_false(lsn_store_add(store, 1, 0, &one, nobody, NULL));
+    assert_false(lsn_store_add(store, 1, 0, &(lsn_part){.tally = &one, .class_right = nobody}, NULL));
     fixture_fill(f, store); /* it goes on */
     lsn_store_close(store);
     fixture_expect(f, "SELECT count(*) FROM evaluation WHERE status = 'done'", "13\n");
@@ -252,14 +253,20 @@ static void means_are_kept(void **state)
 {
     fixture *f = *state;
     lsn_error err = {0};
-    const float first[] = {0.5F, 1, 1.5F, 2, 3, 4, 5}, second[] = {0.25F, 1, 1.5F, 2, 3, 4, 6};
+    lsn_activations a;
+    assert_true(lsn_activations_init(&a, &f->model, (lsn_activation_needs){.means = true}, &err));
     lsn_store *store = fixture_store(f, 4);
-    assert_true(lsn_store_set_means(store, first, &err));
-    assert_true(lsn_store_set_means(store, second, &err));
+    *a.images = 1;
+    for (int again = 0; again < 2; again++) {
+        for (int i = 0; i < a.filters; i++)
+            a.mean[i] = (again ? 2 : 1) * lsn_fixed(0.25 * (i + 1));
+        assert_true(lsn_store_set_activations(store, &a, &err));
+    }
+    lsn_activations_finish(&a);
     assert_true(lsn_store_commit(store, &err));
     lsn_store_close(store);
     fixture_expect(f, "SELECT name, filter, mean FROM channel_mean JOIN layer USING (layer) ORDER BY layer, filter",
-                   "conv1|0|0.25\nconv1|1|1.0\nconv1|2|1.5\nconv1|3|2.0\nconv2|0|3.0\nconv2|1|4.0\nconv2|2|6.0\n");
+                   "conv1|0|0.5\nconv1|1|1.0\nconv1|2|1.5\nconv1|3|2.0\nconv2|0|2.5\nconv2|1|3.0\nconv2|2|3.5\n");
 }
 
 int main(void)

@@ -231,7 +231,7 @@ static void q_of_many_ties(void **state)
     for (int i = 0; i <= MANY; i++) {
         const int32_t none[FIXTURE_CLASSES] = {0};
         const lsn_tally tally = {.images = FIXTURE_IMAGES, .lost = i == 0 ? 0 : i * i % 11};
-        assert_true(lsn_store_add(store, i, 0, &tally, none, NULL));
+        assert_true(lsn_store_add(store, i, 0, &(lsn_part){.tally = &tally, .class_right = none}, NULL));
     }
     assert_true(lsn_store_commit(store, NULL));
     lsn_store_close(store);
