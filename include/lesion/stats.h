@@ -85,6 +85,10 @@ typedef struct lsn_effect {
  * Fleiss, Levin & Paik 2003, section 13.1). NaN where n = 0. b + c <= n. */
 LSN_API lsn_effect lsn_paired_effect(int64_t b, int64_t c, int64_t n);
 
+/* The change of the mean loss, (loss - base_loss) / n, nats, and its standard error sqrt((sum d^2 - (sum d)^2 / n) / (n
+ * (n - 1))). The error is NaN where n < 2 or a sum is at its end; both are where n = 0. */
+LSN_API lsn_effect lsn_loss_effect(const lsn_tally *tally);
+
 /* (recall of the class + true-negative rate of the class) / 2 from counts: `right` of the class's `images` were
  * recognised; of all `total` images `predicted` were taken for the class (Bau et al. 2020). 0.5 where the class is
  * never or always predicted; NaN where images is 0 or total. right <= images <= total, right <= predicted. */

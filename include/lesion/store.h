@@ -3,8 +3,14 @@
  * The images of a study are cut into blocks; the result of one evaluation on one block is a part. Parts are added
  * inside a transaction that lsn_store_commit ends; when the last part of an evaluation arrives, the parts are summed,
  * the evaluation's row is completed and the parts are dropped, in that same transaction. So whatever was committed is
- * never computed again, and nothing is counted twice. A store belongs to one thread; nothing here is collective over
- * MPI.
+ * never computed again, and nothing is counted twice.
+ *
+ * Where the plan says when to stop, an evaluation other than the baseline is complete as soon as the parts of blocks
+ * 0 .. k are there for the first k at which its change of top-1 is known well enough (lsn_race_half_width); parts of
+ * later blocks do not count, be they there or not. So the result depends on neither the order in which parts come nor
+ * on how many are computed.
+ *
+ * A store belongs to one thread; nothing here is collective over MPI.
  */
 #ifndef LESION_STORE_H
 #define LESION_STORE_H
@@ -14,19 +20,19 @@
 #include "lesion/stats.h"
 #include "lesion/study.h"
 
-#define LSN_SCHEMA_VERSION 3 /* PRAGMA user_version */
+#define LSN_SCHEMA_VERSION 4 /* PRAGMA user_version */
 
 typedef struct lsn_store lsn_store;
 
 /* Opens the database of `plan` for writing, creating it (and its folder) where there is none, with `block_images`
  * images to a block; an existing one keeps its own block size and its own results. New experiments are added to those
  * it has. LSN_INVALID, with the difference, where the file is no Lesion database, is of another schema version, belongs
- * to another study name, other weights or other images, lacks the classes that the study now measures, or holds jobs
- * that the study no longer asks for; LSN_FAILED where it cannot be read or written. `fresh`: an existing file is first
- * renamed to "<path>.old" (replacing an older one of that name). One store at a time: while another process writes,
- * LSN_FAILED ("<path>.lock" is locked). A file system that is a network's gets a rollback journal in place of the
- * write-ahead log (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says). The plan must outlive
- * the store. */
+ * to another study name, other weights or other images, lacks what the study now measures (classes, images, drift),
+ * or holds jobs that the study no longer asks for; LSN_FAILED where it cannot be read or written. `fresh`: an existing
+ * file is first renamed to "<path>.old" (replacing an older one of that name). One store at a time: while another
+ * process writes, LSN_FAILED ("<path>.lock" is locked). A file system that is a network's gets a rollback journal in
+ * place of the write-ahead log (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says). The plan
+ * must outlive the store. */
 LSN_API lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh,
                                   lsn_error *err);
 /* Commits nothing: what was not committed is rolled back. NULL is accepted. */
@@ -36,7 +42,7 @@ LSN_API int32_t lsn_store_block_images(const lsn_store *store);
 LSN_API int32_t lsn_store_blocks(const lsn_store *store); /* blocks of the plan's images */
 /* Whether that part is committed or added. Evaluations are indices into the plan's. */
 LSN_API bool lsn_store_has(const lsn_store *store, int32_t evaluation, int32_t block);
-/* Whether all of the evaluation's parts are. */
+/* Whether all of the evaluation's parts are, or as many as it takes. */
 LSN_API bool lsn_store_complete(const lsn_store *store, int32_t evaluation);
 /* Whether it was marked as failed, by this run or an earlier one, and was not taken up again since. */
 LSN_API bool lsn_store_failed(const lsn_store *store, int32_t evaluation);
@@ -69,8 +75,9 @@ LSN_API bool lsn_store_commit(lsn_store *store, lsn_error *err);
 LSN_API bool lsn_store_set_activations(lsn_store *store, const lsn_activations *activations, lsn_error *err);
 
 /* Computes what rests on more than one evaluation, or on many draws, from all that is done: degradation curves,
- * bootstrap intervals, and how well scores tell damage. To be called when a run ends, however it ends, and may be
- * called again at any time. What was added before is committed with it. */
+ * bootstrap intervals, and how well scores tell damage. To be called when a run ends, however it ends, and where
+ * nothing is left to do. Intervals that are there are not computed again. Committed at once; what was added before is
+ * committed first, and stays where this fails. */
 LSN_API bool lsn_store_judge(lsn_store *store, lsn_error *err);
 
 /* ---- runs ---------------------------------------------------------------------------------------------------- */

@@ -109,13 +109,17 @@ bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err)
 static bool write_activations(const lsn_store *store, const lsn_activations *a, lsn_error *err)
 {
     const lsn_model *model = store->plan->model;
-    sqlite3_stmt *insert =
-        database_prepare(&store->db, "INSERT OR REPLACE INTO channel_mean (layer, filter, mean) VALUES (?, ?, ?)", err);
+    sqlite3_stmt *insert = database_prepare(
+        &store->db, "INSERT OR REPLACE INTO filter_activation (layer, filter, mean, deviation) VALUES (?, ?, ?, ?)",
+        err);
     bool ok = insert != NULL;
     for (int layer = 0, filter = 0; ok && layer < model->n_layers - 1; layer++)
-        for (int f = 0; ok && f < model->layers[layer].filters; f++, filter++)
+        for (int f = 0; ok && f < model->layers[layer].filters; f++, filter++) {
+            const bool mean = a->mean != NULL, deviation = mean && a->square != NULL;
             ok = DATABASE_STEP(&store->db, insert, err, integer(layer), integer(f),
-                               real(a->mean == NULL ? (double)NAN : lsn_activations_mean(a, filter)));
+                               real(mean ? lsn_activations_mean(a, filter) : (double)NAN),
+                               real(deviation ? lsn_activations_deviation(a, filter) : (double)NAN));
+        }
     sqlite3_finalize(insert);
     return ok;
 }

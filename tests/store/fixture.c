@@ -277,19 +277,29 @@ static void make_logits(int32_t e, int32_t image, float *logits)
     logits[image % 6] += 1; /* so that some are right: most labels are like this */
 }
 
-void fixture_result(const fixture *f, int32_t e, int32_t block_images, int32_t block, lsn_tally *tally,
-                    int32_t *class_right)
+void fixture_part(const fixture *f, int32_t e, int32_t block_images, int32_t block, made_part *made)
 {
-    int32_t predicted[FIXTURE_CLASSES];
-    const lsn_class_counts counts = {class_right, predicted};
-    *tally = (lsn_tally){.seconds = 0.25};
-    memset(class_right, 0, FIXTURE_CLASSES * sizeof *class_right);
+    *made = (made_part){.tally.seconds = 0.25};
+    made->part = (lsn_part){&made->tally, made->right, made->predicted, made->verdicts, made->drift};
+    const lsn_class_counts counts = {made->right, made->predicted};
     for (int32_t i = block * block_images; i < (block + 1) * block_images && i < FIXTURE_IMAGES; i++) {
         float baseline[FIXTURE_CLASSES], ablated[FIXTURE_CLASSES];
         make_logits(0, i, baseline);
         make_logits(e, i, ablated);
-        lsn_tally_image(tally, baseline, ablated, FIXTURE_CLASSES, lsn_data_label(f->plan.data, i), &counts, NULL);
+        lsn_tally_image(&made->tally, baseline, ablated, FIXTURE_CLASSES, lsn_data_label(f->plan.data, f->images[i]),
+                        &counts, &made->verdicts[i - block * block_images]);
+        for (int l = 0; l < FIXTURE_LAYERS; l++)
+            made->drift[l] += lsn_fixed(0.125 * e * l + i);
     }
+}
+
+void fixture_result(const fixture *f, int32_t e, int32_t block_images, int32_t block, lsn_tally *tally,
+                    int32_t *class_right)
+{
+    made_part made;
+    fixture_part(f, e, block_images, block, &made);
+    *tally = made.tally;
+    memcpy(class_right, made.right, sizeof made.right);
 }
 
 /* ---- store --------------------------------------------------------------------------------------------------- */
@@ -317,10 +327,9 @@ void fixture_refused(fixture *f, bool fresh, lsn_code code, const char *const wo
 void fixture_add(const fixture *f, lsn_store *store, int32_t e, int32_t block)
 {
     lsn_error err = {0};
-    lsn_tally tally;
-    int32_t class_right[FIXTURE_CLASSES];
-    fixture_result(f, e, lsn_store_block_images(store), block, &tally, class_right);
-    check(lsn_store_add(store, e, block, &(lsn_part){.tally = &tally, .class_right = class_right}, &err), &err);
+    made_part made;
+    fixture_part(f, e, lsn_store_block_images(store), block, &made);
+    check(lsn_store_add(store, e, block, &made.part, &err), &err);
 }
 
 void fixture_fill(const fixture *f, lsn_store *store)

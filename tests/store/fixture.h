@@ -36,7 +36,17 @@ void fixture_run_of_filters(fixture *f, int layer, int first, int count, double 
  * (some of these masks are in the others too); both-layers: a mask of two layers. */
 void fixture_standard(fixture *f);
 
-/* What evaluation `e` does to the images of a block. */
+/* A part with all that can be measured. */
+typedef struct made_part {
+    lsn_part part; /* of what follows */
+    lsn_tally tally;
+    int32_t right[FIXTURE_CLASSES], predicted[FIXTURE_CLASSES];
+    lsn_verdict verdicts[FIXTURE_IMAGES];
+    int64_t drift[FIXTURE_LAYERS];
+} made_part;
+
+/* What evaluation `e` does to the images of a block. *made must not be moved. */
+void fixture_part(const fixture *f, int32_t e, int32_t block_images, int32_t block, made_part *made);
 void fixture_result(const fixture *f, int32_t e, int32_t block_images, int32_t block, lsn_tally *tally,
                     int32_t *class_right);
 
