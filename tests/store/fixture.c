@@ -112,6 +112,7 @@ static void make_key(const fixture *f, const lsn_ablation *ablation, char *key)
     check(hasher != NULL, &err);
     lsn_hasher_text(hasher, "mask", mask.data);
     lsn_hasher_text(hasher, "mode", lsn_mode_name(ablation->mode));
+    lsn_hasher_number(hasher, "mode seed", ablation->seed);
     check(lsn_hasher_take(hasher, &digest, &err), &err);
     lsn_hasher_destroy(hasher);
     lsn_text_finish(&mask);
@@ -130,10 +131,10 @@ static lsn_mask copy_mask(const lsn_mask *mask)
 }
 
 /* The evaluation of that ablation, added where it is not among the last hundred (so that large plans are quick). */
-static int32_t find_or_add(fixture *f, const lsn_mask *mask, lsn_mode mode)
+static int32_t find_or_add(fixture *f, const lsn_mask *mask, lsn_mode mode, int64_t mode_seed)
 {
     lsn_plan *plan = &f->plan;
-    lsn_evaluation evaluation = {.ablation = {*mask, mode}};
+    lsn_evaluation evaluation = {.ablation = {*mask, mode, mode_seed}};
     make_key(f, &evaluation.ablation, evaluation.key);
     for (int32_t e = plan->n_evaluations - 1; e >= 0 && e > plan->n_evaluations - 100; e--)
         if (strcmp(plan->evaluations[e].key, evaluation.key) == 0)
@@ -158,13 +159,26 @@ void fixture_job(fixture *f, const lsn_mask *mask, lsn_mode mode, double fractio
     lsn_plan *plan = &f->plan;
     plan->jobs = grow(plan->jobs, (size_t)plan->n_jobs, &f->job_room, sizeof *plan->jobs);
     plan->jobs[plan->n_jobs++] = (lsn_job){.experiment = plan->n_experiments - 1,
-                                           .evaluation = find_or_add(f, mask, mode),
+                                           .evaluation = find_or_add(f, mask, mode, 0),
                                            .fraction = fraction,
                                            .seed = seed,
                                            .score = -1,
                                            .grouping = -1,
                                            .singles = {-1, -1}};
     plan->experiments[plan->n_experiments - 1].n_jobs++;
+}
+
+lsn_job *fixture_last_job(fixture *f)
+{
+    return &f->plan.jobs[f->plan.n_jobs - 1];
+}
+
+lsn_job *fixture_mode_job(fixture *f, int layer, int32_t filter, lsn_mode mode, int64_t mode_seed)
+{
+    const lsn_mask_part part = {layer, 1, &filter};
+    fixture_job(f, &(lsn_mask){1, &part}, mode, (double)NAN, -1);
+    fixture_last_job(f)->evaluation = find_or_add(f, &(lsn_mask){1, &part}, mode, mode_seed);
+    return fixture_last_job(f);
 }
 
 void fixture_run_of_filters(fixture *f, int layer, int first, int count, double fraction, int64_t seed)

@@ -30,6 +30,10 @@ void fixture_clear(fixture *f);
 void fixture_experiment(fixture *f, const char *name);
 /* Adds a job to the last experiment. fraction NaN and seed -1: none. */
 void fixture_job(fixture *f, const lsn_mask *mask, lsn_mode mode, double fraction, int64_t seed);
+/* The job that was added last, to be changed. */
+lsn_job *fixture_last_job(fixture *f);
+/* A job that removes one filter in a mode that draws. An evaluation of the mode's seed 0 is added with it. */
+lsn_job *fixture_mode_job(fixture *f, int layer, int32_t filter, lsn_mode mode, int64_t mode_seed);
 /* A job that zeroes `count` filters of a layer from `first` on. */
 void fixture_run_of_filters(fixture *f, int layer, int first, int count, double fraction, int64_t seed);
 /* every-filter: 4 + 3 jobs of one filter; sensitivity: two fractions of each layer; control: the same with two seeds
