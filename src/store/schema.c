@@ -206,9 +206,9 @@ static const char evaluation_class_table[] =
 static const char image_result_table[] =
     "CREATE TABLE image_result (\n"
     "    -- What an evaluation did to each image, where the study asks for it. While the evaluation runs, the images\n"
-    "    -- of the blocks that are done.\n"
-    "    evaluation INTEGER NOT NULL REFERENCES evaluation,\n"
-    "    image INTEGER NOT NULL REFERENCES image,\n"
+    "    -- of the blocks that are done. Its references are not checked, for there are millions of rows.\n"
+    "    evaluation INTEGER NOT NULL,      -- of table evaluation\n"
+    "    image INTEGER NOT NULL,           -- of table image\n"
     "    prediction INTEGER NOT NULL,      -- the class that ranks first; -1 where a logit is not a number\n"
     "    rank INTEGER NOT NULL,            -- of the true class, from 0; the number of classes where a logit is no\n"
     "                                      -- number\n"
