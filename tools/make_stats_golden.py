@@ -95,6 +95,12 @@ def effect(b, c, n):
     return float(x.mean()), float(x.std() / math.sqrt(n))
 
 
+def loss_effect(n):
+    """Differences that tests/stats/test_effect.c makes too."""
+    d = numpy.array([((i * 37) % 101 - 40) / 64 for i in range(n)])
+    return float(d.mean()), float(d.std(ddof=1) / math.sqrt(n))
+
+
 def balanced(truth, prediction, label):
     """Counts and the balanced accuracy of one class; the macro accuracy is the mean recall."""
     is_label, said_label = truth == label, prediction == label
@@ -256,6 +262,8 @@ def main():
 def new_statistics(rng):
     for b, c, n in [(0, 0, 10), (10, 0, 10), (5, 5, 10), (3, 9, 1000), (40, 12, 50000), (30000, 19999, 50000)]:
         print("effect", text((b, c, n, *effect(b, c, n))))
+    for n in (2, 7, 1000):
+        print("loss_effect", text((n, *loss_effect(n))))
     truth = numpy.array([rng.randrange(5) for _ in range(200)])
     prediction = numpy.array([t if rng.random() < 0.6 else rng.randrange(-1, 5) for t in truth])
     for label in range(5):

@@ -27,19 +27,36 @@ LSN_API double lsn_kl(const float *baseline, const float *ablated, int classes);
 
 /* ---- many images --------------------------------------------------------------------------------------------- */
 
-/* What one ablation did to a set of images. Tallies of disjoint sets add up, exactly (sums of loss beyond int64, 8.6e9
- * nats, stay at its end). A prediction of -1 is wrong, and not among the first five. */
+/* What one ablation did to a set of images. Tallies of disjoint sets add up, exactly (sums beyond int64, 8.6e9 nats,
+ * stay at its end). A prediction of -1 is wrong, and not among the first five. The intact network's own right images
+ * are top1 + lost - gained. */
 typedef struct lsn_tally {
     int64_t images;
-    int64_t top1, top5;   /* images whose true class ranks first, or among the first five */
-    int64_t lost, gained; /* right -> wrong and wrong -> right, against the baseline (top-1) */
-    int64_t loss, kl;     /* sums, in units of 1 / LSN_FIXED nats */
-    double seconds;       /* spent computing */
+    int64_t top1, top5;     /* images whose true class ranks first, or among the first five */
+    int64_t lost, gained;   /* right -> wrong and wrong -> right, against the baseline (top-1) */
+    int64_t agree;          /* images with the baseline's prediction, right or wrong */
+    int64_t loss, kl;       /* sums, in units of 1 / LSN_FIXED nats */
+    int64_t margin;         /* sum of the true class's logit less the greatest other one, in units of 1 / LSN_FIXED */
+    int64_t base_top5;      /* the baseline's top5 ... */
+    int64_t base_loss;      /* ... and loss on the same images */
+    int64_t d_loss_squared; /* sum of squared differences of loss, in units of 1 / LSN_SQUARE nats^2 */
+    double seconds;         /* spent computing */
 } lsn_tally;
 
-/* Adds one image. class_right[label] is raised where the ablated network is right; NULL: not counted. */
+/* Units of d_loss_squared to 1: 2^36. A difference counts from 3e-6 nats on, and 50,000 images of 50 nats each stay
+ * below the end, beyond which the sum counts as unknown. */
+#define LSN_SQUARE 68719476736.0
+
+/* Images by class. */
+typedef struct lsn_class_counts {
+    int32_t *right;     /* [classes] images of the class that the ablated network takes for it */
+    int32_t *predicted; /* [classes] images of any class that it takes for this one */
+} lsn_class_counts;
+
+/* Adds one image, to *counts too unless that is NULL. *verdict, unless NULL, becomes the ablated network's. A margin
+ * with a NaN among the logits counts as -LSN_FIXED_LIMIT, of two infinite logits of the same sign as 0. */
 LSN_API void lsn_tally_image(lsn_tally *tally, const float *baseline, const float *ablated, int classes, int label,
-                             int32_t *class_right);
+                             const lsn_class_counts *counts, lsn_verdict *verdict);
 /* *sum += *part. */
 LSN_API void lsn_tally_add(lsn_tally *sum, const lsn_tally *part);
 
@@ -67,6 +84,10 @@ typedef struct lsn_effect {
 /* The change of top-1, (c - b) / n, and its standard error sqrt((b + c) - (b - c)^2 / n) / n (the multinomial's;
  * Fleiss, Levin & Paik 2003, section 13.1). NaN where n = 0. b + c <= n. */
 LSN_API lsn_effect lsn_paired_effect(int64_t b, int64_t c, int64_t n);
+
+/* The change of the mean loss, (loss - base_loss) / n, nats, and its standard error sqrt((sum d^2 - (sum d)^2 / n) / (n
+ * (n - 1))). The error is NaN where n < 2 or a sum is at its end; both are where n = 0. */
+LSN_API lsn_effect lsn_loss_effect(const lsn_tally *tally);
 
 /* (recall of the class + true-negative rate of the class) / 2 from counts: `right` of the class's `images` were
  * recognised; of all `total` images `predicted` were taken for the class (Bau et al. 2020). 0.5 where the class is

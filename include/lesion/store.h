@@ -3,29 +3,36 @@
  * The images of a study are cut into blocks; the result of one evaluation on one block is a part. Parts are added
  * inside a transaction that lsn_store_commit ends; when the last part of an evaluation arrives, the parts are summed,
  * the evaluation's row is completed and the parts are dropped, in that same transaction. So whatever was committed is
- * never computed again, and nothing is counted twice. A store belongs to one thread; nothing here is collective over
- * MPI.
+ * never computed again, and nothing is counted twice.
+ *
+ * Where the plan says when to stop, an evaluation other than the baseline is complete as soon as the parts of blocks
+ * 0 .. k are there for the first k at which its change of top-1 is known well enough (lsn_race_half_width); parts of
+ * later blocks do not count, be they there or not. So the result depends on neither the order in which parts come nor
+ * on how many are computed.
+ *
+ * A store belongs to one thread; nothing here is collective over MPI.
  */
 #ifndef LESION_STORE_H
 #define LESION_STORE_H
 
+#include "lesion/activations.h"
 #include "lesion/base.h"
 #include "lesion/stats.h"
 #include "lesion/study.h"
 
-#define LSN_SCHEMA_VERSION 3 /* PRAGMA user_version */
+#define LSN_SCHEMA_VERSION 4 /* PRAGMA user_version */
 
 typedef struct lsn_store lsn_store;
 
 /* Opens the database of `plan` for writing, creating it (and its folder) where there is none, with `block_images`
  * images to a block; an existing one keeps its own block size and its own results. New experiments are added to those
  * it has. LSN_INVALID, with the difference, where the file is no Lesion database, is of another schema version, belongs
- * to another study name, other weights or other images, lacks the classes that the study now measures, or holds jobs
- * that the study no longer asks for; LSN_FAILED where it cannot be read or written. `fresh`: an existing file is first
- * renamed to "<path>.old" (replacing an older one of that name). One store at a time: while another process writes,
- * LSN_FAILED ("<path>.lock" is locked). A file system that is a network's gets a rollback journal in place of the
- * write-ahead log (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says). The plan must outlive
- * the store. */
+ * to another study name, other weights or other images, lacks what the study now measures (classes, images, drift),
+ * or holds jobs that the study no longer asks for; LSN_FAILED where it cannot be read or written. `fresh`: an existing
+ * file is first renamed to "<path>.old" (replacing an older one of that name). One store at a time: while another
+ * process writes, LSN_FAILED ("<path>.lock" is locked). A file system that is a network's gets a rollback journal in
+ * place of the write-ahead log (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says). The plan
+ * must outlive the store. */
 LSN_API lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh,
                                   lsn_error *err);
 /* Commits nothing: what was not committed is rolled back. NULL is accepted. */
@@ -35,17 +42,25 @@ LSN_API int32_t lsn_store_block_images(const lsn_store *store);
 LSN_API int32_t lsn_store_blocks(const lsn_store *store); /* blocks of the plan's images */
 /* Whether that part is committed or added. Evaluations are indices into the plan's. */
 LSN_API bool lsn_store_has(const lsn_store *store, int32_t evaluation, int32_t block);
-/* Whether all of the evaluation's parts are. */
+/* Whether all of the evaluation's parts are, or as many as it takes. */
 LSN_API bool lsn_store_complete(const lsn_store *store, int32_t evaluation);
 /* Whether it was marked as failed, by this run or an earlier one, and was not taken up again since. */
 LSN_API bool lsn_store_failed(const lsn_store *store, int32_t evaluation);
 
-/* Adds a part; one that is there already is left as it is. `class_right[classes]` may be NULL where the plan does not
- * measure per class. LSN_FAILED where the disk is full or the like, and where the counts contradict the block's images.
- * After a failure to write, what was added since the last commit is lost and nothing more can be added: the store can
- * only be closed (lsn_store_run_note may be tried before). */
-LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_tally *tally,
-                           const int32_t *class_right, lsn_error *err);
+/* The result of one evaluation on one block. What the plan does not measure is ignored and may be NULL. */
+typedef struct lsn_part {
+    const lsn_tally *tally;
+    const int32_t *class_right;     /* [classes] lsn_class_counts, where metrics.per_class */
+    const int32_t *class_predicted; /* [classes] likewise; NULL: not counted */
+    const lsn_verdict *verdicts;    /* [images of the block], where metrics.images */
+    const int64_t *drift;           /* [n_layers] sums over the block's images in lsn_fixed, where metrics.drift */
+} lsn_part;
+
+/* Adds a part; one that is there already is left as it is, and so is an evaluation that is complete. LSN_FAILED where
+ * the disk is full or the like, and where the counts contradict the block's images. After a failure to write, what was
+ * added since the last commit is lost and nothing more can be added: the store can only be closed (lsn_store_run_note
+ * may be tried before). */
+LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_error *err);
 /* Marks an evaluation as failed for the reason given, unless it is complete. Its parts stay; it may be taken up again.
  */
 LSN_API bool lsn_store_fail(lsn_store *store, int32_t evaluation, const char *reason, lsn_error *err);
@@ -55,9 +70,15 @@ LSN_API bool lsn_store_running(lsn_store *store, const int32_t *evaluations, int
  * write-ahead log) it may be tried again. */
 LSN_API bool lsn_store_commit(lsn_store *store, lsn_error *err);
 
-/* The channels' means over the calibration images, kept for the record; means[lsn_model_filters]. Part of the
- * next commit. */
-LSN_API bool lsn_store_set_means(lsn_store *store, const float *means, lsn_error *err);
+/* What the filters do on the calibration images, kept for the record: their means and standard deviations, where they
+ * were measured. Part of the next commit. */
+LSN_API bool lsn_store_set_activations(lsn_store *store, const lsn_activations *activations, lsn_error *err);
+
+/* Computes what rests on more than one evaluation, or on many draws, from all that is done: degradation curves,
+ * bootstrap intervals, and how well scores tell damage. To be called when a run ends, however it ends, and where
+ * nothing is left to do. Intervals that are there are not computed again. Committed at once; what was added before is
+ * committed first, and stays where this fails. */
+LSN_API bool lsn_store_judge(lsn_store *store, lsn_error *err);
 
 /* ---- runs ---------------------------------------------------------------------------------------------------- */
 

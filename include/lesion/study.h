@@ -85,7 +85,16 @@ typedef struct lsn_grouping {
 /* What a study asks to be measured beyond top1, top5, loss and kl. */
 typedef struct lsn_metrics {
     bool per_class;
+    bool images; /* one row for each image */
+    bool drift;  /* of each layer's output */
 } lsn_metrics;
+
+/* When an evaluation ends before it has seen all images: as soon as its change of top-1 is known to +- half_width. */
+typedef struct lsn_stopping {
+    double half_width; /* 0: never */
+    double confidence;
+    int64_t seed; /* of the images' order */
+} lsn_stopping;
 
 /* An image that is left out because it cannot be read. */
 typedef struct lsn_skipped {
@@ -116,6 +125,7 @@ typedef struct lsn_plan {
     lsn_digest calibration_digest;
     char *preprocess; /* in words, for the record: "pad 2, mean 0.286, std 0.353" */
     lsn_metrics metrics;
+    lsn_stopping stop;
     lsn_experiment *experiments; /* [0] is "baseline" */
     int32_t n_experiments;
     lsn_job *jobs; /* [0] is the baseline's */

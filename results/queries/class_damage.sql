@@ -48,3 +48,20 @@ SELECT
 FROM gain
 WHERE place = 1 AND d_top1 > 0
 ORDER BY d_top1 DESC, class;
+
+-- Class damage of each ablation: what its worst class loses (Zhou et al. 2018), the greatest first, with the class that
+-- gains most. An ablation of great class damage and little change of all classes together is a specialist's.
+SELECT
+    experiment,
+    layers,
+    substr(filters, 1, 40) AS filters,
+    mode,
+    printf('%.1f', 100 * class_damage) AS class_damage,
+    worst_class_name AS worst,
+    best_class_name AS best,
+    printf('%+.1f', 100 * best_d_top1) AS best_change,
+    printf('%+.2f', 100 * d_top1) AS "of all classes"
+FROM class_damage
+WHERE n_filters > 0
+ORDER BY class_damage.class_damage DESC, d_top1 DESC, job
+LIMIT 20;

@@ -167,8 +167,8 @@ static bool evaluate(evaluation *e, const lsn_ablation *ablation, lsn_error *err
         for (int32_t i = 0; i < n; i++) {
             int label = lsn_data_label(plan->data, plan->images.images[at + i]);
             const float *intact = e->baseline + (size_t)i * (size_t)classes;
-            lsn_tally_image(&e->tally, intact, logits + (size_t)i * (size_t)classes, classes, label, NULL);
-            lsn_tally_image(&e->intact, intact, intact, classes, label, NULL);
+            lsn_tally_image(&e->tally, intact, logits + (size_t)i * (size_t)classes, classes, label, NULL, NULL);
+            lsn_tally_image(&e->intact, intact, intact, classes, label, NULL, NULL);
         }
     }
     return true;

@@ -14,6 +14,7 @@ struct lsn_compute {
     float *logits;                  /* [1 + room][block_images][classes]: the baseline's, then the ablations' */
     const lsn_ablation **ablations; /* [room] */
     double *seconds;                /* [room] */
+    int32_t *predicted;             /* [classes] scratch */
     int32_t room;                   /* ablations evaluated in one pass of the engine */
 };
 
@@ -47,7 +48,8 @@ lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, cons
     c->logits = c->images == NULL ? NULL : lsn_array((size_t)c->room + 1, logits * sizeof(float), err);
     c->ablations = c->logits == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->ablations, err);
     c->seconds = c->ablations == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->seconds, err);
-    c->engine = c->seconds == NULL ? NULL : lsn_engine_create(model, &engine, err);
+    c->predicted = c->seconds == NULL ? NULL : lsn_array((size_t)model->classes, sizeof *c->predicted, err);
+    c->engine = c->predicted == NULL ? NULL : lsn_engine_create(model, &engine, err);
     c->loader = c->engine == NULL ? NULL : lsn_loader_create(plan, block_images, err);
     if (c->loader == NULL) {
         lsn_compute_destroy(c);
@@ -67,6 +69,7 @@ void lsn_compute_destroy(lsn_compute *c)
         return;
     lsn_loader_destroy(c->loader);
     lsn_engine_destroy(c->engine);
+    free(c->predicted);
     free(c->seconds);
     free(c->ablations);
     free(c->logits);
@@ -126,12 +129,13 @@ static bool evaluate(lsn_compute *c, const int32_t *evaluations, int32_t count, 
     for (int32_t i = 0; i < count; i++) {
         tallies[i] = (lsn_tally){.seconds = c->seconds[i]};
         int32_t *right = class_right == NULL ? NULL : class_right + (size_t)i * (size_t)classes;
+        const lsn_class_counts counts = {right, c->predicted};
         if (right != NULL)
             memset(right, 0, (size_t)classes * sizeof *right);
         for (int32_t k = 0; k < c->n; k++)
             lsn_tally_image(&tallies[i], baseline + (size_t)k * (size_t)classes,
                             ablated + (size_t)i * one + (size_t)k * (size_t)classes, classes,
-                            lsn_data_label(c->plan->data, images[k]), right);
+                            lsn_data_label(c->plan->data, images[k]), right == NULL ? NULL : &counts, NULL);
     }
     return true;
 }

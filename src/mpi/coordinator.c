@@ -93,7 +93,8 @@ static bool record(coordinator *c, const lsn_result *result, lsn_error *err)
     for (int32_t i = 0; i < unit->count; i++) {
         int32_t e = unit->evaluations[i];
         const int32_t *right = result->classes == 0 ? NULL : result->class_right + (size_t)i * (size_t)result->classes;
-        if (!lsn_store_add(c->store, e, unit->block, &result->tallies[i], right, err))
+        const lsn_part part = {.tally = &result->tallies[i], .class_right = right};
+        if (!lsn_store_add(c->store, e, unit->block, &part, err))
             return false;
         c->progress.job_images += result->tallies[i].images;
         if (lsn_store_complete(c->store, e))

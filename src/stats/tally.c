@@ -1,5 +1,7 @@
 #include "lesion/stats.h"
 
+#include <math.h>
+
 /* A sum that would overflow stays at the greatest value: 2^17 images at lsn_fixed's limit are then still "infinite". */
 static int64_t add_saturated(int64_t a, int64_t b)
 {
@@ -9,20 +11,49 @@ static int64_t add_saturated(int64_t a, int64_t b)
     return b > 0 ? INT64_MAX : INT64_MIN;
 }
 
-void lsn_tally_image(lsn_tally *tally, const float *baseline, const float *ablated, int classes, int label,
-                     int32_t *class_right)
+/* The true class's logit less the greatest other one. */
+static double margin_of(const float *logits, int classes, int label)
 {
-    lsn_verdict before = lsn_judge(baseline, classes, label), after = lsn_judge(ablated, classes, label);
-    bool was_right = before.prediction == label, is_right = after.prediction == label;
+    double greatest = -INFINITY, own = logits[label];
+    for (int c = 0; c < classes; c++)
+        if (c != label && logits[c] > greatest)
+            greatest = logits[c];
+    return own == greatest ? 0 : own - greatest;
+}
+
+/* The square of a difference between two of lsn_fixed's values. */
+static int64_t fixed_square(int64_t difference)
+{
+    const double nats = (double)difference / LSN_FIXED, square = nats * nats * LSN_SQUARE;
+    return square < 0x1p63 ? llround(square) : INT64_MAX;
+}
+
+void lsn_tally_image(lsn_tally *tally, const float *baseline, const float *ablated, int classes, int label,
+                     const lsn_class_counts *counts, lsn_verdict *verdict)
+{
+    const lsn_verdict before = lsn_judge(baseline, classes, label), after = lsn_judge(ablated, classes, label);
+    const bool was_right = before.prediction == label, is_right = after.prediction == label;
+    const int64_t loss = lsn_fixed(after.loss), base_loss = lsn_fixed(before.loss);
+    const double margin = after.prediction < 0 ? -LSN_FIXED_LIMIT : margin_of(ablated, classes, label);
     tally->images++;
     tally->top1 += is_right;
     tally->top5 += after.prediction >= 0 && after.rank < 5;
     tally->lost += was_right && !is_right;
     tally->gained += !was_right && is_right;
-    tally->loss = add_saturated(tally->loss, lsn_fixed(after.loss));
+    tally->agree += after.prediction == before.prediction;
+    tally->loss = add_saturated(tally->loss, loss);
     tally->kl = add_saturated(tally->kl, lsn_fixed(lsn_kl(baseline, ablated, classes)));
-    if (class_right != NULL)
-        class_right[label] += is_right;
+    tally->margin = add_saturated(tally->margin, lsn_fixed(margin));
+    tally->base_top5 += before.prediction >= 0 && before.rank < 5;
+    tally->base_loss = add_saturated(tally->base_loss, base_loss);
+    tally->d_loss_squared = add_saturated(tally->d_loss_squared, fixed_square(loss - base_loss));
+    if (counts != NULL) {
+        counts->right[label] += is_right;
+        if (after.prediction >= 0)
+            counts->predicted[after.prediction]++;
+    }
+    if (verdict != NULL)
+        *verdict = after;
 }
 
 void lsn_tally_add(lsn_tally *sum, const lsn_tally *part)
@@ -32,7 +63,12 @@ void lsn_tally_add(lsn_tally *sum, const lsn_tally *part)
     sum->top5 += part->top5;
     sum->lost += part->lost;
     sum->gained += part->gained;
+    sum->agree += part->agree;
     sum->loss = add_saturated(sum->loss, part->loss);
     sum->kl = add_saturated(sum->kl, part->kl);
+    sum->margin = add_saturated(sum->margin, part->margin);
+    sum->base_top5 += part->base_top5;
+    sum->base_loss = add_saturated(sum->base_loss, part->base_loss);
+    sum->d_loss_squared = add_saturated(sum->d_loss_squared, part->d_loss_squared);
     sum->seconds += part->seconds;
 }

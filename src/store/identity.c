@@ -1,8 +1,11 @@
 #include "store/store_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { BOOTSTRAP_SEED = 1 };
 
 const char *time_text(char *text)
 {
@@ -22,6 +25,17 @@ static const char *calibration_hex(const lsn_plan *plan, char *hex)
     return hex;
 }
 
+/* Of racing; NaN where there is none. */
+static double half_width(const lsn_plan *plan)
+{
+    return plan->stop.half_width > 0 ? plan->stop.half_width : (double)NAN;
+}
+
+static double confidence(const lsn_plan *plan)
+{
+    return plan->stop.half_width > 0 ? plan->stop.confidence : (double)NAN;
+}
+
 /* ---- writing ------------------------------------------------------------------------------------------------- */
 
 static bool write_study(const lsn_store *store, lsn_error *err)
@@ -29,8 +43,9 @@ static bool write_study(const lsn_store *store, lsn_error *err)
     static const char sql[] =
         "INSERT INTO study (id, name, path, text, overrides, weights_path, weights_sha256, weights_dtype, "
         "images_sha256, calibration_sha256, preprocess, images, calibration_images, classes, input_channels, "
-        "input_height, input_width, block_images, per_class, created) "
-        "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        "input_height, input_width, block_images, per_class, per_image, drift, stop_half_width, stop_confidence, "
+        "bootstrap_seed, bootstrap_draws, created) "
+        "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     const lsn_plan *plan = store->plan;
     const lsn_model *model = plan->model;
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES], now[TIME_BYTES];
@@ -43,7 +58,9 @@ static bool write_study(const lsn_store *store, lsn_error *err)
                             text(calibration_hex(plan, calibration)), text(plan->preprocess),
                             integer(plan->images.count), integer(plan->calibration.count), integer(model->classes),
                             integer(model->input_channels), integer(model->input_h), integer(model->input_w),
-                            integer(store->block_images), integer(plan->metrics.per_class), text(time_text(now)));
+                            integer(store->block_images), integer(plan->metrics.per_class),
+                            integer(plan->metrics.images), integer(plan->metrics.drift), real(half_width(plan)),
+                            real(confidence(plan)), integer(BOOTSTRAP_SEED), integer(LSN_DRAWS), text(time_text(now)));
     sqlite3_finalize(insert);
     return ok;
 }
@@ -78,6 +95,30 @@ static bool write_classes(const lsn_store *store, lsn_error *err)
     return ok;
 }
 
+/* The evaluated images, where results are kept for each. */
+static bool write_images(const lsn_store *store, lsn_error *err)
+{
+    const lsn_plan *plan = store->plan;
+    int64_t there = 0;
+    if (!plan->metrics.images)
+        return true;
+    if (!database_integer(&store->db, "SELECT count(*) FROM image", &there, err))
+        return false;
+    if (there == plan->images.count)
+        return true;
+    sqlite3_stmt *insert =
+        database_prepare(&store->db, "INSERT OR REPLACE INTO image (image, name, class) VALUES (?, ?, ?)", err);
+    bool ok = insert != NULL;
+    for (int32_t i = 0; ok && i < plan->images.count; i++) {
+        char name[LSN_IMAGE_NAME_BYTES];
+        ok = DATABASE_STEP(&store->db, insert, err, integer(i),
+                           text(lsn_data_image_name(plan->data, plan->images.images[i], name)),
+                           integer(store_label(store, i)));
+    }
+    sqlite3_finalize(insert);
+    return ok;
+}
+
 /* The images that this run leaves out, in place of those of the run before. */
 static bool write_skipped(const lsn_store *store, lsn_error *err)
 {
@@ -99,7 +140,7 @@ static bool write_skipped(const lsn_store *store, lsn_error *err)
 bool identity_write(const lsn_store *store, lsn_error *err)
 {
     return write_study(store, err) && write_layers(store, err) && write_classes(store, err) &&
-           write_skipped(store, err);
+           write_images(store, err) && write_skipped(store, err);
 }
 
 bool identity_update(const lsn_store *store, lsn_error *err)
@@ -109,14 +150,17 @@ bool identity_update(const lsn_store *store, lsn_error *err)
     sqlite3_stmt *update = database_prepare(&store->db,
                                             "UPDATE study SET path = ?, text = ?, overrides = ?, weights_path = ?, "
                                             "calibration_sha256 = ?, calibration_images = ?, "
-                                            "per_class = min(per_class, ?)",
+                                            "per_class = min(per_class, ?), per_image = min(per_image, ?), "
+                                            "drift = min(drift, ?), stop_half_width = ?, stop_confidence = ?",
                                             err);
-    bool ok = update != NULL &&
-              DATABASE_STEP(&store->db, update, err, text(plan->path), text(plan->text), text(plan->overrides),
-                            text(plan->model->path), text(calibration_hex(plan, calibration)),
-                            integer(plan->calibration.count), integer(plan->metrics.per_class));
+    bool ok =
+        update != NULL &&
+        DATABASE_STEP(&store->db, update, err, text(plan->path), text(plan->text), text(plan->overrides),
+                      text(plan->model->path), text(calibration_hex(plan, calibration)),
+                      integer(plan->calibration.count), integer(plan->metrics.per_class), integer(plan->metrics.images),
+                      integer(plan->metrics.drift), real(half_width(plan)), real(confidence(plan)));
     sqlite3_finalize(update);
-    return ok && write_skipped(store, err);
+    return ok && write_images(store, err) && write_skipped(store, err);
 }
 
 /* ---- comparing ----------------------------------------------------------------------------------------------- */
@@ -124,7 +168,8 @@ bool identity_update(const lsn_store *store, lsn_error *err)
 /* The study's row, as far as it is compared. */
 typedef struct identity {
     char *name, *weights, *weights_path, *images, *calibration;
-    int64_t images_count, classes, block_images, per_class;
+    int64_t images_count, classes, block_images;
+    int64_t measured[3]; /* by `measures` */
 } identity;
 
 static char *copy_column(sqlite3_stmt *query, int column)
@@ -135,7 +180,7 @@ static char *copy_column(sqlite3_stmt *query, int column)
 static bool read_identity(const database *db, identity *stored, lsn_error *err)
 {
     static const char sql[] = "SELECT name, weights_sha256, weights_path, images_sha256, calibration_sha256, images, "
-                              "classes, block_images, per_class FROM study";
+                              "classes, block_images, per_class, per_image, drift FROM study";
     sqlite3_stmt *query = database_prepare(db, sql, err);
     bool row = false, ok = query != NULL && database_row(db, query, &row, err);
     if (ok && !row)
@@ -149,7 +194,8 @@ static bool read_identity(const database *db, identity *stored, lsn_error *err)
         stored->images_count = sqlite3_column_int64(query, 5);
         stored->classes = sqlite3_column_int64(query, 6);
         stored->block_images = sqlite3_column_int64(query, 7);
-        stored->per_class = sqlite3_column_int64(query, 8);
+        for (int m = 0; m < 3; m++)
+            stored->measured[m] = sqlite3_column_int64(query, 8 + m);
         if (stored->name == NULL || stored->weights == NULL || stored->weights_path == NULL || stored->images == NULL ||
             stored->calibration == NULL)
             ok = lsn_fail(err, LSN_FAILED, "out of memory: the study's row could not be copied");
@@ -171,8 +217,11 @@ static void finish_identity(identity *stored)
 static bool uses_calibration(const database *db, bool *uses, lsn_error *err)
 {
     int64_t any = 0;
-    bool ok = database_integer(db, "SELECT EXISTS (SELECT 1 FROM evaluation WHERE mode <> 'zero' AND n_filters > 0)",
-                               &any, err);
+    bool ok = database_integer(
+        db,
+        "SELECT EXISTS (SELECT 1 FROM evaluation WHERE mode <> 'zero' AND n_filters > 0) OR EXISTS (SELECT 1 "
+        "FROM job WHERE score IN ('mean_activation', 'apoz', 'selectivity'))",
+        &any, err);
     *uses = any != 0;
     return ok;
 }
@@ -205,24 +254,47 @@ static bool differences(const lsn_store *store, const identity *stored, lsn_text
     return true;
 }
 
-/* Results without classes cannot be given some later. */
-static bool check_per_class(const lsn_store *store, const identity *stored, lsn_error *err)
+/* What a study may ask to be measured; results without it cannot be given it later. */
+static const struct {
+    const char *name; /* in the study file */
+    const char *set;  /* in the study's row */
+    const char *lacking;
+} measures[3] = {
+    {"per_class", "UPDATE study SET per_class = 1",
+     "SELECT (SELECT count(*) FROM evaluation e WHERE status = 'done' AND NOT EXISTS (SELECT 1 FROM evaluation_class c "
+     "WHERE c.evaluation = e.evaluation)) + (SELECT count(DISTINCT evaluation) FROM part WHERE class_right IS NULL)"},
+    {"images", "UPDATE study SET per_image = 1",
+     "SELECT (SELECT count(*) FROM evaluation e WHERE status = 'done' AND images <> (SELECT count(*) FROM image_result "
+     "r WHERE r.evaluation = e.evaluation)) + (SELECT count(DISTINCT evaluation) FROM part p WHERE NOT EXISTS (SELECT "
+     "1 FROM image_result r WHERE r.evaluation = p.evaluation AND r.image = p.block * (SELECT block_images FROM "
+     "study)))"},
+    {"drift", "UPDATE study SET drift = 1",
+     "SELECT (SELECT count(*) FROM evaluation e WHERE status = 'done' AND evaluation <> 0 AND NOT EXISTS (SELECT 1 "
+     "FROM drift d WHERE d.evaluation = e.evaluation)) + (SELECT count(DISTINCT evaluation) FROM part WHERE drift IS "
+     "NULL AND evaluation <> 0)"},
+};
+
+static bool check_measure(const lsn_store *store, const identity *stored, int m, bool wanted, lsn_error *err)
 {
-    if (!store->plan->metrics.per_class || stored->per_class != 0)
-        return true;
     int64_t lacking;
-    if (!database_integer(&store->db,
-                          "SELECT (SELECT count(*) FROM evaluation e WHERE status = 'done' AND NOT EXISTS (SELECT 1 "
-                          "FROM evaluation_class c WHERE c.evaluation = e.evaluation)) "
-                          "+ (SELECT count(DISTINCT evaluation) FROM part WHERE class_right IS NULL)",
-                          &lacking, err))
+    if (!wanted || stored->measured[m] != 0)
+        return true;
+    if (!database_integer(&store->db, measures[m].lacking, &lacking, err))
         return false;
     if (lacking == 0)
-        return database_run(&store->db, "UPDATE study SET per_class = 1", err);
+        return database_run(&store->db, measures[m].set, err);
     return lsn_fail(err, LSN_INVALID,
-                    "%s: the study now measures per_class, but %lld results are there without classes; start over with "
-                    "--fresh (the old file is kept as %s.old), give another file with --db, or leave per_class out",
-                    store->db.path, (long long)lacking, store->db.path);
+                    "%s: the study now measures %s, but %lld results are there without; start over with --fresh (the "
+                    "old file is kept as %s.old), give another file with --db, or leave %s out",
+                    store->db.path, measures[m].name, (long long)lacking, store->db.path, measures[m].name);
+}
+
+static bool check_measures(const lsn_store *store, const identity *stored, lsn_error *err)
+{
+    const lsn_metrics *metrics = &store->plan->metrics;
+    return check_measure(store, stored, 0, metrics->per_class, err) &&
+           check_measure(store, stored, 1, metrics->images, err) &&
+           check_measure(store, stored, 2, metrics->drift, err);
 }
 
 bool identity_check(lsn_store *store, lsn_error *err)
@@ -242,7 +314,7 @@ bool identity_check(lsn_store *store, lsn_error *err)
     else if (ok && (stored.images_count != plan->images.count || stored.classes != plan->model->classes ||
                     stored.block_images < 1 || stored.block_images > INT32_MAX))
         ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: its study's row contradicts itself", store->db.path);
-    ok = ok && check_per_class(store, &stored, err);
+    ok = ok && check_measures(store, &stored, err);
     if (ok)
         store->block_images = (int32_t)stored.block_images;
     lsn_text_finish(&words);

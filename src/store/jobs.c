@@ -128,6 +128,12 @@ static value integer_or_null(int64_t number)
     return number < 0 ? text(NULL) : integer(number);
 }
 
+static value mode_seed(const lsn_ablation *ablation)
+{
+    const bool draws = ablation->mode == LSN_RESAMPLE || ablation->mode == LSN_NOISE;
+    return integer_or_null(draws ? ablation->seed : -1);
+}
+
 static void empty(lsn_text *words)
 {
     words->length = 0;
@@ -141,8 +147,8 @@ static bool add_evaluations(reconciling *r, lsn_error *err)
     const database *db = &r->store->db;
     sqlite3_stmt *insert =
         database_prepare(db,
-                         "INSERT INTO evaluation (evaluation, key, mode, layers, n_filters, filters, layer, filter, "
-                         "status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+                         "INSERT INTO evaluation (evaluation, key, mode, mode_seed, layers, n_filters, filters, layer, "
+                         "filter, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
                          err);
     lsn_text layers = {0}, filters = {0};
     bool ok = insert != NULL;
@@ -159,9 +165,10 @@ static bool add_evaluations(reconciling *r, lsn_error *err)
             ok = lsn_fail(err, LSN_FAILED, "out of memory: a mask could not be written as text");
         r->store->ids[e] = (int32_t)r->n_evaluations++;
         ok = ok && DATABASE_STEP(db, insert, err, integer(r->store->ids[e]), text(plan->evaluations[e].key),
-                                 text(lsn_mode_name(ablation->mode)), text(layers.data == NULL ? "" : layers.data),
-                                 integer(lsn_mask_filters(mask)), text(filters.data == NULL ? "{}" : filters.data),
-                                 integer_or_null(only_layer(mask)), integer_or_null(only_filter(mask)));
+                                 text(lsn_mode_name(ablation->mode)), mode_seed(ablation),
+                                 text(layers.data == NULL ? "" : layers.data), integer(lsn_mask_filters(mask)),
+                                 text(filters.data == NULL ? "{}" : filters.data), integer_or_null(only_layer(mask)),
+                                 integer_or_null(only_filter(mask)));
     }
     lsn_text_finish(&layers);
     lsn_text_finish(&filters);
@@ -380,7 +387,8 @@ static bool refuse_jobs(const reconciling *r, const lacking *found, lsn_error *e
     sqlite3_stmt *query = database_prepare(
         db,
         "SELECT CASE n_filters WHEN 0 THEN 'the baseline' ELSE substr(filters, 1, 100) || CASE WHEN length(filters) > "
-        "100 THEN '...' ELSE '' END || ', mode ' || mode END || coalesce(', fraction ' || fraction, '') || "
+        "100 THEN '...' ELSE '' END || ', mode ' || mode || coalesce(' of seed ' || mode_seed, '') END || coalesce(', "
+        "fraction ' || fraction, '') || "
         "coalesce(', seed ' || seed, '') || coalesce(', score ' || score, '') || coalesce(', step ' || step, '') || "
         "coalesce(', group ' || filter_group, '') FROM job JOIN evaluation USING (evaluation) WHERE job = ?",
         err);

@@ -5,15 +5,24 @@
 #include <string.h>
 
 static const char *const statement_sql[STORE_N_STATEMENTS] = {
-    [STORE_ADD_PART] = "INSERT INTO part (evaluation, block, images, top1, top5, lost, gained, loss_sum, kl_sum, "
-                       "seconds, class_right) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [STORE_PARTS] = "SELECT images, top1, top5, lost, gained, loss_sum, kl_sum, seconds, class_right FROM part "
-                    "WHERE evaluation = ? ORDER BY block",
-    [STORE_DROP_PARTS] = "DELETE FROM part WHERE evaluation = ?",
+    [STORE_ADD_PART] =
+        "INSERT INTO part (evaluation, block, images, top1, top5, lost, gained, agree, loss_sum, kl_sum, "
+        "margin_sum, base_top5, base_loss_sum, d_loss_squared, seconds, class_right, class_predicted, "
+        "drift) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [STORE_ADD_IMAGE] = "INSERT INTO image_result (evaluation, image, prediction, rank, loss) VALUES (?, ?, ?, ?, ?)",
+    [STORE_PART] = "SELECT images, lost, gained FROM part WHERE evaluation = ?1 AND block = ?2",
+    [STORE_PARTS] = "SELECT block, images, top1, top5, lost, gained, agree, loss_sum, kl_sum, margin_sum, base_top5, "
+                    "base_loss_sum, d_loss_squared, seconds, class_right, class_predicted, drift FROM part "
+                    "WHERE evaluation = ?1 AND block < ?2 ORDER BY block",
+    [STORE_DROP_PARTS] = "DELETE FROM part WHERE evaluation = ?1",
+    [STORE_DROP_IMAGES] = "DELETE FROM image_result WHERE evaluation = ?1 AND image >= ?2",
     [STORE_COMPLETE] = "UPDATE evaluation SET status = 'done', images = ?2, top1 = ?3, top5 = ?4, lost = ?5, "
-                       "gained = ?6, loss_sum = ?7, kl_sum = ?8, p = ?9, top1_low = ?10, top1_high = ?11, "
-                       "seconds = ?12, reason = NULL, run = ?13 WHERE evaluation = ?1",
-    [STORE_ADD_CLASS] = "INSERT INTO evaluation_class (evaluation, class, top1) VALUES (?, ?, ?)",
+                       "gained = ?6, agree = ?7, loss_sum = ?8, kl_sum = ?9, margin_sum = ?10, base_top5 = ?11, "
+                       "base_loss_sum = ?12, d_loss_squared = ?13, d_loss_error = ?14, p = ?15, p_exact = ?16, "
+                       "balanced_accuracy = ?17, top1_low = ?18, top1_high = ?19, seconds = ?20, reason = NULL, "
+                       "run = ?21 WHERE evaluation = ?1",
+    [STORE_ADD_CLASS] = "INSERT INTO evaluation_class (evaluation, class, top1, predicted) VALUES (?, ?, ?, ?)",
+    [STORE_ADD_DRIFT] = "INSERT INTO drift (evaluation, layer, drift) VALUES (?, ?, ?)",
     [STORE_FAIL] = "UPDATE evaluation SET status = 'failed', reason = ?2 WHERE evaluation = ?1",
     [STORE_RUNNING] = "UPDATE evaluation SET status = 'running', reason = NULL WHERE evaluation = ?1",
 };
@@ -23,8 +32,10 @@ static const char *const statement_sql[STORE_N_STATEMENTS] = {
 static bool create_schema(const database *db, lsn_error *err)
 {
     bool ok = true;
-    for (int i = 0; ok && store_schema[i] != NULL; i++)
-        ok = database_run(db, store_schema[i], err);
+    for (int i = 0; ok && store_tables[i] != NULL; i++)
+        ok = database_run(db, store_tables[i], err);
+    for (int i = 0; ok && store_views[i] != NULL; i++)
+        ok = database_run(db, store_views[i], err);
     char pragmas[96];
     sqlite3_snprintf(sizeof pragmas, pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
                      LSN_SCHEMA_VERSION);
@@ -38,9 +49,7 @@ static bool count_classes(lsn_store *store, lsn_error *err)
     const lsn_plan *plan = store->plan;
     size_t classes = (size_t)plan->model->classes;
     store->class_images = lsn_array(classes, sizeof *store->class_images, err);
-    store->class_right = lsn_array(classes, sizeof *store->class_right, err);
-    store->packed = lsn_array(class_counts_room(plan->model->classes), 1, err);
-    if (store->class_images == NULL || store->class_right == NULL || store->packed == NULL)
+    if (store->class_images == NULL)
         return false;
     for (int32_t i = 0; i < plan->images.count; i++) {
         int label = lsn_data_label(plan->data, plan->images.images[i]);
@@ -58,7 +67,23 @@ static bool allocate(lsn_store *store, lsn_error *err)
     store->ids = lsn_array(evaluations, sizeof *store->ids, err);
     store->status = lsn_array(evaluations, sizeof *store->status, err);
     store->missing = lsn_array(evaluations, sizeof *store->missing, err);
-    return store->ids != NULL && store->status != NULL && store->missing != NULL;
+    if (store->plan->stop.half_width > 0)
+        store->prefixes = lsn_array(evaluations, sizeof *store->prefixes, err);
+    return store->ids != NULL && store->status != NULL && store->missing != NULL &&
+           (store->prefixes != NULL || !(store->plan->stop.half_width > 0));
+}
+
+static bool allocate_scratch(lsn_store *store, lsn_error *err)
+{
+    const lsn_model *model = store->plan->model;
+    const size_t classes = (size_t)model->classes, layers = (size_t)model->n_layers;
+    store->class_right = lsn_array(classes, sizeof *store->class_right, err);
+    store->class_predicted = lsn_array(classes, sizeof *store->class_predicted, err);
+    store->counts = lsn_array(classes, sizeof *store->counts, err);
+    store->drift = lsn_array(layers, sizeof *store->drift, err);
+    store->packed = lsn_array(2 * class_counts_room(model->classes) + DRIFT_BYTES * layers, 1, err);
+    return store->class_right != NULL && store->class_predicted != NULL && store->counts != NULL &&
+           store->drift != NULL && store->packed != NULL;
 }
 
 /* Which of the plan's evaluations each stored one is; rows are numbered 0 .. plan->n_evaluations - 1 by now. */
@@ -75,7 +100,15 @@ static int32_t *evaluations_by_id(const lsn_store *store, lsn_error *err)
     return by_id;
 }
 
-/* Marks the parts that are stored. */
+/* Marks a stored part; they come by block. */
+static bool load_part(lsn_store *store, int32_t evaluation, int32_t block, sqlite3_stmt *row, lsn_error *err)
+{
+    store_mark(store, evaluation, block);
+    return !store_races(store, evaluation) || block != store->prefixes[evaluation].blocks ||
+           race_count(store, evaluation, block, sqlite3_column_int64(row, 2), sqlite3_column_int64(row, 3),
+                      sqlite3_column_int64(row, 4), err);
+}
+
 static bool load_parts(lsn_store *store, lsn_error *err)
 {
     const int32_t evaluations = store->plan->n_evaluations;
@@ -86,7 +119,8 @@ static bool load_parts(lsn_store *store, lsn_error *err)
     for (int32_t e = 0; e < evaluations; e++)
         store->missing[e] = store->status[e] == STORE_DONE ? 0 : store->blocks;
     int32_t *by_id = evaluations_by_id(store, err);
-    sqlite3_stmt *query = database_prepare(&store->db, "SELECT evaluation, block FROM part", err);
+    sqlite3_stmt *query = database_prepare(
+        &store->db, "SELECT evaluation, block, images, lost, gained FROM part ORDER BY evaluation, block", err);
     bool row = true, ok = by_id != NULL && query != NULL;
     while (ok && (ok = database_row(&store->db, query, &row, err)) && row) {
         int64_t id = sqlite3_column_int64(query, 0), block = sqlite3_column_int64(query, 1);
@@ -95,7 +129,7 @@ static bool load_parts(lsn_store *store, lsn_error *err)
             ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: a part of evaluation %lld belongs nowhere", store->db.path,
                           (long long)id);
         else
-            store_mark(store, by_id[id], (int32_t)block);
+            ok = load_part(store, by_id[id], (int32_t)block, query, err);
     }
     sqlite3_finalize(query);
     free(by_id);
@@ -162,8 +196,8 @@ lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_
     store->lock.file = -1;
     if (place_make_folder(path, err) && place_take_lock(&store->lock, path, err) &&
         (!fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
-        allocate(store, err) && bring_up_to_date(store, block_images, err) && load_parts(store, err) &&
-        prepare(store, err))
+        allocate(store, err) && allocate_scratch(store, err) && bring_up_to_date(store, block_images, err) &&
+        load_parts(store, err) && prepare(store, err))
         return store;
     lsn_store_close(store);
     return NULL;
@@ -182,7 +216,11 @@ void lsn_store_close(lsn_store *store)
     free(store->missing);
     free(store->parts);
     free(store->class_images);
+    free(store->prefixes);
     free(store->class_right);
+    free(store->class_predicted);
+    free(store->counts);
+    free(store->drift);
     free(store->packed);
     free(store);
 }

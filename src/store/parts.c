@@ -1,7 +1,7 @@
 #include "store/store_internal.h"
 
 #include <assert.h>
-#include <string.h>
+#include <math.h>
 
 /* ---- what is there ------------------------------------------------------------------------------------------- */
 
@@ -10,11 +10,16 @@ static size_t bit_of(const lsn_store *store, int32_t evaluation, int32_t block)
     return (size_t)evaluation * (size_t)store->blocks + (size_t)block;
 }
 
+bool store_has_part(const lsn_store *store, int32_t evaluation, int32_t block)
+{
+    size_t bit = bit_of(store, evaluation, block);
+    return (store->parts[bit / 64] >> bit % 64 & 1) != 0;
+}
+
 bool lsn_store_has(const lsn_store *store, int32_t evaluation, int32_t block)
 {
     assert(evaluation >= 0 && evaluation < store->plan->n_evaluations && block >= 0 && block < store->blocks);
-    size_t bit = bit_of(store, evaluation, block);
-    return store->missing[evaluation] == 0 || (store->parts[bit / 64] >> bit % 64 & 1) != 0;
+    return store->missing[evaluation] == 0 || store_has_part(store, evaluation, block);
 }
 
 bool lsn_store_complete(const lsn_store *store, int32_t evaluation)
@@ -46,132 +51,166 @@ void store_mark(lsn_store *store, int32_t evaluation, int32_t block)
     store->missing[evaluation]--;
 }
 
-/* Images of a block: the last one may have fewer. */
-static int32_t block_size(const lsn_store *store, int32_t block)
+int32_t store_block_size(const lsn_store *store, int32_t block)
 {
     int64_t left = store->plan->images.count - (int64_t)block * store->block_images;
     return left < store->block_images ? (int32_t)left : store->block_images;
 }
 
-/* ---- completing ---------------------------------------------------------------------------------------------- */
+/* ---- what can be --------------------------------------------------------------------------------------------- */
 
-/* Adds the stored parts of an evaluation to *sum and, as long as all have classes, to store->class_right. */
-static bool sum_parts(lsn_store *store, int64_t id, lsn_tally *sum, bool *classes, lsn_error *err)
+bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *t)
 {
-    sqlite3_stmt *query = store->statements[STORE_PARTS];
-    bool row = true, ok = sqlite3_bind_int64(query, 1, id) == SQLITE_OK || database_fail(&store->db, err);
-    while (ok && (ok = database_row(&store->db, query, &row, err)) && row) {
-        lsn_tally part = {
-            .images = sqlite3_column_int64(query, 0),
-            .top1 = sqlite3_column_int64(query, 1),
-            .top5 = sqlite3_column_int64(query, 2),
-            .lost = sqlite3_column_int64(query, 3),
-            .gained = sqlite3_column_int64(query, 4),
-            .loss = sqlite3_column_int64(query, 5),
-            .kl = sqlite3_column_int64(query, 6),
-            .seconds = sqlite3_column_double(query, 7),
-        };
-        lsn_tally_add(sum, &part);
-        const void *packed = sqlite3_column_blob(query, 8);
-        if (sqlite3_column_type(query, 8) == SQLITE_NULL)
-            *classes = false;
-        else if (!class_counts_add(packed, sqlite3_column_bytes(query, 8), store->class_right,
-                                   store->plan->model->classes))
-            ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: the classes of a part cannot be read", store->db.path);
+    const int64_t n = t->images;
+    return n == store_block_size(store, block) && t->top1 >= 0 && t->top1 <= t->top5 && t->top5 <= n && t->lost >= 0 &&
+           t->lost <= n - t->top1 && t->gained >= 0 && t->gained <= t->top1 && t->agree >= t->top1 - t->gained &&
+           t->agree <= n - t->lost - t->gained && t->base_top5 >= t->top1 - t->gained + t->lost && t->base_top5 <= n &&
+           t->loss >= 0 && t->base_loss >= 0 && t->kl >= 0 && t->d_loss_squared >= 0 && t->seconds >= 0;
+}
+
+static bool possible_classes(const lsn_store *store, const lsn_part *part)
+{
+    int64_t right = 0, predicted = 0;
+    for (int32_t c = 0; c < store->plan->model->classes; c++) {
+        const int32_t in_class = part->class_right[c];
+        if (in_class < 0 || in_class > store->class_images[c] ||
+            (part->class_predicted != NULL && part->class_predicted[c] < in_class))
+            return false;
+        right += in_class;
+        predicted += part->class_predicted == NULL ? 0 : part->class_predicted[c];
     }
-    sqlite3_reset(query);
-    return ok;
+    return right == part->tally->top1 && predicted <= part->tally->images;
 }
 
-static bool write_result(lsn_store *store, int64_t id, const lsn_tally *sum, lsn_error *err)
+static bool possible_verdicts(const lsn_store *store, int32_t block, const lsn_part *part)
 {
-    lsn_interval top1 = lsn_wilson(sum->top1, sum->images);
-    return DATABASE_STEP(&store->db, store->statements[STORE_COMPLETE], err, integer(id), integer(sum->images),
-                         integer(sum->top1), integer(sum->top5), integer(sum->lost), integer(sum->gained),
-                         integer(sum->loss), integer(sum->kl), real(lsn_mcnemar_mid(sum->lost, sum->gained)),
-                         real(top1.low), real(top1.high), real(sum->seconds),
-                         store->run == 0 ? text(NULL) : integer(store->run));
+    const int32_t classes = store->plan->model->classes, first = block * store->block_images;
+    int64_t right = 0;
+    for (int32_t i = 0; i < part->tally->images; i++) {
+        const lsn_verdict *v = &part->verdicts[i];
+        if (v->prediction < -1 || v->prediction >= classes || v->rank < 0 || v->rank > classes)
+            return false;
+        right += v->prediction == store_label(store, first + i);
+    }
+    return right == part->tally->top1;
 }
 
-static bool write_classes(lsn_store *store, int64_t id, lsn_error *err)
+static bool possible_drift(const lsn_store *store, const lsn_part *part)
 {
-    bool ok = true;
-    for (int32_t c = 0; ok && c < store->plan->model->classes; c++)
-        if (store->class_images[c] > 0)
-            ok = DATABASE_STEP(&store->db, store->statements[STORE_ADD_CLASS], err, integer(id), integer(c),
-                               integer(store->class_right[c]));
-    return ok;
+    for (int i = 0; i < store->plan->model->n_layers; i++)
+        if (part->drift[i] < 0)
+            return false;
+    return true;
 }
 
-/* The last part has come: it is never stored itself. */
-static bool complete(lsn_store *store, int32_t evaluation, const lsn_tally *last, const int32_t *class_right,
-                     lsn_error *err)
+/* What a worker sent must at least be possible. */
+static bool check(const lsn_store *store, int32_t block, const lsn_part *part, lsn_error *err)
 {
-    const int32_t n_classes = store->plan->model->classes;
-    const int64_t id = store->ids[evaluation];
-    lsn_tally sum = {0};
-    bool classes = class_right != NULL;
-    memset(store->class_right, 0, (size_t)n_classes * sizeof *store->class_right);
-    if (store->blocks > 1 && (!sum_parts(store, id, &sum, &classes, err) ||
-                              !DATABASE_STEP(&store->db, store->statements[STORE_DROP_PARTS], err, integer(id))))
-        return false;
-    lsn_tally_add(&sum, last);
-    for (int32_t c = 0; classes && c < n_classes; c++)
-        store->class_right[c] += class_right[c];
-    return write_result(store, id, &sum, err) && (!classes || write_classes(store, id, err));
+    const lsn_tally *t = part->tally;
+    const char *wrong = !store_possible(store, block, t)                                   ? "its counts"
+                        : part->class_right != NULL && !possible_classes(store, part)      ? "its classes"
+                        : part->verdicts != NULL && !possible_verdicts(store, block, part) ? "its images"
+                        : part->drift != NULL && !possible_drift(store, part)              ? "its drift"
+                                                                                           : NULL;
+    if (wrong == NULL)
+        return true;
+    return lsn_fail(err, LSN_FAILED,
+                    "%s: a result that cannot be was not stored, for %s contradict each other: block %d of %d images, "
+                    "but images %lld, top1 %lld, top5 %lld, lost %lld, gained %lld; please report this",
+                    store->db.path, wrong, (int)block, (int)store_block_size(store, block), (long long)t->images,
+                    (long long)t->top1, (long long)t->top5, (long long)t->lost, (long long)t->gained);
+}
+
+/* The part without what the plan does not measure. */
+static lsn_part measured(const lsn_store *store, int32_t evaluation, const lsn_part *part)
+{
+    const lsn_metrics *metrics = &store->plan->metrics;
+    lsn_part kept = {.tally = part->tally};
+    if (metrics->per_class) {
+        kept.class_right = part->class_right;
+        kept.class_predicted = part->class_predicted;
+    }
+    if (metrics->images)
+        kept.verdicts = part->verdicts;
+    if (metrics->drift && evaluation != 0)
+        kept.drift = part->drift;
+    assert(kept.class_right != NULL || !metrics->per_class);
+    assert(kept.verdicts != NULL || !metrics->images);
+    assert(kept.drift != NULL || !metrics->drift || evaluation == 0);
+    return kept;
 }
 
 /* ---- adding -------------------------------------------------------------------------------------------------- */
 
-/* What a worker sent must at least be possible. */
-static bool check(const lsn_store *store, int32_t block, const lsn_tally *t, const int32_t *class_right, lsn_error *err)
+static value packed_counts(const lsn_store *store, const int32_t *counts, unsigned char *packed)
 {
-    int64_t n = t->images, right = 0;
-    bool ok = n == block_size(store, block) && t->top1 >= 0 && t->top1 <= t->top5 && t->top5 <= n && t->lost >= 0 &&
-              t->lost <= n - t->top1 && t->gained >= 0 && t->gained <= t->top1 && t->seconds >= 0;
-    for (int32_t c = 0; ok && class_right != NULL && c < store->plan->model->classes; c++) {
-        ok = class_right[c] >= 0 && class_right[c] <= store->class_images[c];
-        right += class_right[c];
+    if (counts == NULL)
+        return blob(NULL, 0);
+    return blob(packed, class_counts_pack(counts, store->plan->model->classes, packed));
+}
+
+static bool write_part(lsn_store *store, int64_t id, int32_t block, const lsn_part *part, lsn_error *err)
+{
+    const lsn_tally *t = part->tally;
+    const size_t room = class_counts_room(store->plan->model->classes);
+    unsigned char *drift = store->packed + 2 * room;
+    if (part->drift != NULL)
+        drift_pack(part->drift, store->plan->model->n_layers, drift);
+    return DATABASE_STEP(&store->db, store->statements[STORE_ADD_PART], err, integer(id), integer(block),
+                         integer(t->images), integer(t->top1), integer(t->top5), integer(t->lost), integer(t->gained),
+                         integer(t->agree), integer(t->loss), integer(t->kl), integer(t->margin), integer(t->base_top5),
+                         integer(t->base_loss), integer(t->d_loss_squared), real(t->seconds),
+                         packed_counts(store, part->class_right, store->packed),
+                         packed_counts(store, part->class_predicted, store->packed + room),
+                         blob(part->drift == NULL ? NULL : drift, DRIFT_BYTES * store->plan->model->n_layers));
+}
+
+static bool write_images(lsn_store *store, int64_t id, int32_t block, const lsn_part *part, lsn_error *err)
+{
+    bool ok = true;
+    const int32_t first = block * store->block_images;
+    for (int32_t i = 0; ok && i < part->tally->images; i++) {
+        const lsn_verdict *v = &part->verdicts[i];
+        const double loss = isnan(v->loss) ? (double)NAN : (double)lsn_fixed(v->loss) / LSN_FIXED;
+        ok = DATABASE_STEP(&store->db, store->statements[STORE_ADD_IMAGE], err, integer(id), integer(first + i),
+                           integer(v->prediction), integer(v->rank), real(loss));
     }
-    if (!ok || (class_right != NULL && right != t->top1))
-        return lsn_fail(
-            err, LSN_FAILED,
-            "%s: a result that cannot be was not stored: block %d of %d images, but images %lld, top1 %lld, "
-            "top5 %lld, lost %lld, gained %lld, right by class %lld; please report this",
-            store->db.path, (int)block, (int)block_size(store, block), (long long)n, (long long)t->top1,
-            (long long)t->top5, (long long)t->lost, (long long)t->gained, (long long)right);
+    return ok;
+}
+
+/* Where all images count, the last part to come is never stored itself. */
+static bool add_to_all(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_error *err)
+{
+    const bool last = store->missing[evaluation] == 1;
+    if (!(last ? store_complete_with(store, evaluation, store->blocks, part, err)
+               : write_part(store, store->ids[evaluation], block, part, err)))
+        return false;
+    store_mark(store, evaluation, block);
     return true;
 }
 
-static bool write_part(lsn_store *store, int64_t id, int32_t block, const lsn_tally *t, const int32_t *class_right,
-                       lsn_error *err)
+static bool add_to_race(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_error *err)
 {
-    int bytes = class_right == NULL ? 0 : class_counts_pack(class_right, store->plan->model->classes, store->packed);
-    return DATABASE_STEP(&store->db, store->statements[STORE_ADD_PART], err, integer(id), integer(block),
-                         integer(t->images), integer(t->top1), integer(t->top5), integer(t->lost), integer(t->gained),
-                         integer(t->loss), integer(t->kl), real(t->seconds),
-                         blob(class_right == NULL ? NULL : store->packed, bytes));
+    int32_t end = 0;
+    if (!write_part(store, store->ids[evaluation], block, part, err))
+        return false;
+    store_mark(store, evaluation, block);
+    return race_advance(store, evaluation, block, part->tally, &end, err) &&
+           (end == 0 || store_complete_with(store, evaluation, end, NULL, err));
 }
 
-bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_tally *tally,
-                   const int32_t *class_right, lsn_error *err)
+bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_error *err)
 {
     if (lsn_store_has(store, evaluation, block))
         return true;
-    assert(class_right != NULL || !store->plan->metrics.per_class);
-    if (!store->plan->metrics.per_class)
-        class_right = NULL;
-    if (!check(store, block, tally, class_right, err) || !store_may_add(store, err))
+    const lsn_part kept = measured(store, evaluation, part);
+    if (!check(store, block, &kept, err) || !store_may_add(store, err))
         return false;
     lsn_error why;
-    bool last = store->missing[evaluation] == 1;
-    if (!(last ? complete(store, evaluation, tally, class_right, &why)
-               : write_part(store, store->ids[evaluation], block, tally, class_right, &why)))
-        return store_give_up(store, &why, err);
-    store_mark(store, evaluation, block);
-    if (last)
-        store->status[evaluation] = STORE_DONE;
-    return true;
+    bool ok = kept.verdicts == NULL || write_images(store, store->ids[evaluation], block, &kept, &why);
+    ok = ok && (store_races(store, evaluation) ? add_to_race(store, evaluation, block, &kept, &why)
+                                               : add_to_all(store, evaluation, block, &kept, &why));
+    return ok || store_give_up(store, &why, err);
 }
 
 bool lsn_store_fail(lsn_store *store, int32_t evaluation, const char *reason, lsn_error *err)

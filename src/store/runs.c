@@ -1,5 +1,6 @@
 #include "store/store_internal.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,23 +106,28 @@ bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err)
     return lsn_store_commit(store, err);
 }
 
-static bool write_means(const lsn_store *store, const float *means, lsn_error *err)
+static bool write_activations(const lsn_store *store, const lsn_activations *a, lsn_error *err)
 {
     const lsn_model *model = store->plan->model;
-    sqlite3_stmt *insert =
-        database_prepare(&store->db, "INSERT OR REPLACE INTO channel_mean (layer, filter, mean) VALUES (?, ?, ?)", err);
+    sqlite3_stmt *insert = database_prepare(
+        &store->db, "INSERT OR REPLACE INTO filter_activation (layer, filter, mean, deviation) VALUES (?, ?, ?, ?)",
+        err);
     bool ok = insert != NULL;
-    for (int layer = 0; ok && layer < model->n_layers; layer++)
-        for (int f = 0; ok && !model->layers[layer].logits && f < model->layers[layer].filters; f++)
-            ok = DATABASE_STEP(&store->db, insert, err, integer(layer), integer(f), real(*means++));
+    for (int layer = 0, filter = 0; ok && layer < model->n_layers - 1; layer++)
+        for (int f = 0; ok && f < model->layers[layer].filters; f++, filter++) {
+            const bool mean = a->mean != NULL, deviation = mean && a->square != NULL;
+            ok = DATABASE_STEP(&store->db, insert, err, integer(layer), integer(f),
+                               real(mean ? lsn_activations_mean(a, filter) : (double)NAN),
+                               real(deviation ? lsn_activations_deviation(a, filter) : (double)NAN));
+        }
     sqlite3_finalize(insert);
     return ok;
 }
 
-bool lsn_store_set_means(lsn_store *store, const float *means, lsn_error *err)
+bool lsn_store_set_activations(lsn_store *store, const lsn_activations *activations, lsn_error *err)
 {
     lsn_error why;
     if (!store_may_add(store, err))
         return false;
-    return write_means(store, means, &why) || store_give_up(store, &why, err);
+    return write_activations(store, activations, &why) || store_give_up(store, &why, err);
 }

@@ -1,7 +1,8 @@
 #include "store/store_internal.h"
 
-/* The SQL is kept in the database as it stands here, comments included: `.schema` in the sqlite3 shell is the tables'
- * documentation. Nothing is used that a SQLite of version 3.37 may lack (no mathematical functions, no JSON). */
+/* Tables. The SQL is kept in the database as it stands here, comments included: `.schema` in the sqlite3 shell is the
+ * tables' documentation. Nothing is used that a SQLite of version 3.37 may lack (no mathematical functions, no JSON).
+ */
 
 static const char study_table[] =
     "CREATE TABLE study (\n"
@@ -24,7 +25,13 @@ static const char study_table[] =
     "    input_height INTEGER NOT NULL,\n"
     "    input_width INTEGER NOT NULL,\n"
     "    block_images INTEGER NOT NULL CHECK (block_images > 0), -- the images are worked on in blocks of so many\n"
-    "    per_class INTEGER NOT NULL CHECK (per_class IN (0, 1)), -- whether every result counts its classes too\n"
+    "    per_class INTEGER NOT NULL CHECK (per_class IN (0, 1)), -- whether every result counts its classes too,\n"
+    "    per_image INTEGER NOT NULL CHECK (per_image IN (0, 1)), -- is kept for every image,\n"
+    "    drift INTEGER NOT NULL CHECK (drift IN (0, 1)), -- and has the drift of every layer\n"
+    "    stop_half_width REAL,             -- a job ends when its change of top1 is known to +- this, ...\n"
+    "    stop_confidence REAL,             -- ... this surely; NULL: it sees all images. As of the last run\n"
+    "    bootstrap_seed INTEGER NOT NULL,  -- of the bootstrap's draws: the same for all intervals\n"
+    "    bootstrap_draws INTEGER NOT NULL,\n"
     "    created TEXT NOT NULL             -- UTC\n"
     ") STRICT";
 
@@ -50,6 +57,14 @@ static const char class_table[] = "CREATE TABLE class (\n"
                                   "    name TEXT,                        -- NULL where the data names no classes\n"
                                   "    images INTEGER NOT NULL           -- evaluated images of this class\n"
                                   ") STRICT";
+
+static const char image_table[] =
+    "CREATE TABLE image (\n"
+    "    -- The evaluated images, where results are kept for every image.\n"
+    "    image INTEGER PRIMARY KEY,        -- from 0, in the order in which they are evaluated\n"
+    "    name TEXT NOT NULL,               -- path below the folder of the images; or image 7\n"
+    "    class INTEGER NOT NULL REFERENCES class -- its label\n"
+    ") STRICT";
 
 static const char skipped_image_table[] =
     "CREATE TABLE skipped_image (\n"
@@ -94,7 +109,8 @@ static const char evaluation_table[] =
     "    -- What is computed: one ablation over all images. Jobs that ask for the same ablation share one.\n"
     "    evaluation INTEGER PRIMARY KEY,   -- 0 is the baseline, of which nothing is removed\n"
     "    key TEXT NOT NULL UNIQUE,         -- hash of weights, images, preprocessing, mask and mode\n"
-    "    mode TEXT NOT NULL,               -- how filters are removed\n"
+    "    mode TEXT NOT NULL,               -- how filters are removed: zero, mean, resample, noise\n"
+    "    mode_seed INTEGER,                -- of what resample and noise draw; NULL where the mode draws nothing\n"
     "    layers TEXT NOT NULL,             -- their layers' names: conv3_1,conv4_1\n"
     "    n_filters INTEGER NOT NULL,       -- how many are removed\n"
     "    filters TEXT NOT NULL,            -- which ones: {\"conv3_1\":[0,5]}\n"
@@ -102,21 +118,33 @@ static const char evaluation_table[] =
     "    filter INTEGER,                   -- the only filter; NULL where there are several, or none\n"
     "    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'done', 'failed')),\n"
     "    -- From here on NULL until it is done.\n"
-    "    images INTEGER,\n"
+    "    images INTEGER,                   -- that it has seen\n"
     "    top1 INTEGER,                     -- images whose class ranks first\n"
     "    top5 INTEGER,                     -- images whose class is among the first five\n"
     "    lost INTEGER,                     -- images right in the baseline and wrong here\n"
     "    gained INTEGER,                   -- images wrong in the baseline and right here\n"
+    "    agree INTEGER,                    -- images with the baseline's prediction, right or wrong\n"
     "    loss_sum INTEGER,                 -- cross entropy, in units of 2^-30 nats: an exact sum\n"
     "    kl_sum INTEGER,                   -- KL(baseline || ablated), likewise\n"
+    "    margin_sum INTEGER,               -- logit of the true class less the greatest other one, likewise\n"
+    "    base_top5 INTEGER,                -- the baseline's top5 on the same images\n"
+    "    base_loss_sum INTEGER,            -- the baseline's loss_sum on the same images\n"
+    "    d_loss_squared INTEGER,           -- sum of squared differences of loss, in units of 2^-36 nats^2\n"
+    "    d_loss_error REAL,                -- standard error of the mean difference of loss; NULL: unknown\n"
+    "    d_loss_low REAL,                  -- BCa bootstrap's 95 % interval for it, where results are kept for every\n"
+    "    d_loss_high REAL,                 -- image; from the end of the run on\n"
     "    p REAL,                           -- McNemar's mid-p of lost and gained\n"
+    "    p_exact REAL,                     -- and the exact test's\n"
+    "    balanced_accuracy REAL,           -- mean share of top1 over the classes; NULL where these are not counted\n"
     "    top1_low REAL,                    -- Wilson's 95 % interval for the share of top1\n"
     "    top1_high REAL,\n"
     "    seconds REAL,                     -- spent computing\n"
     "    reason TEXT,                      -- why it failed\n"
     "    run INTEGER REFERENCES run,       -- the run that completed it\n"
     "    CHECK (status <> 'done' OR (images > 0 AND top1 BETWEEN 0 AND images AND top5 BETWEEN 0 AND images\n"
-    "        AND lost >= 0 AND gained >= 0 AND loss_sum IS NOT NULL AND kl_sum IS NOT NULL AND p IS NOT NULL\n"
+    "        AND lost >= 0 AND gained >= 0 AND agree >= 0 AND loss_sum IS NOT NULL AND kl_sum IS NOT NULL\n"
+    "        AND margin_sum IS NOT NULL AND base_top5 >= 0 AND base_loss_sum IS NOT NULL\n"
+    "        AND d_loss_squared IS NOT NULL AND p IS NOT NULL AND p_exact IS NOT NULL\n"
     "        AND top1_low IS NOT NULL AND top1_high IS NOT NULL AND seconds IS NOT NULL))\n"
     ") STRICT";
 
@@ -127,9 +155,8 @@ static const char job_table[] =
     "    experiment INTEGER NOT NULL REFERENCES experiment,\n"
     "    position INTEGER NOT NULL,        -- within the experiment\n"
     "    evaluation INTEGER NOT NULL REFERENCES evaluation,\n"
-    "    fraction REAL,                    -- of the layer's filters that is removed, as the study says; NULL where "
-    "it\n"
-    "                                      -- says none. Of a cumulative order: step / steps\n"
+    "    fraction REAL,                    -- of the layer's filters that is removed, as the study says; NULL where\n"
+    "                                      -- it says none. Of a cumulative order: step / steps\n"
     "    seed INTEGER,                     -- of a random choice of filters\n"
     "    score TEXT,                       -- by which the filters were ranked; their scores: filter_score\n"
     "    step INTEGER,                     -- of a cumulative order, from 1: each removes what the one before does\n"
@@ -151,36 +178,71 @@ static const char part_table[] =
     "    top5 INTEGER NOT NULL,\n"
     "    lost INTEGER NOT NULL,\n"
     "    gained INTEGER NOT NULL,\n"
+    "    agree INTEGER NOT NULL,\n"
     "    loss_sum INTEGER NOT NULL,\n"
     "    kl_sum INTEGER NOT NULL,\n"
+    "    margin_sum INTEGER NOT NULL,\n"
+    "    base_top5 INTEGER NOT NULL,\n"
+    "    base_loss_sum INTEGER NOT NULL,\n"
+    "    d_loss_squared INTEGER NOT NULL,\n"
     "    seconds REAL NOT NULL,\n"
     "    class_right BLOB,                 -- images right by class, compressed; NULL: not counted\n"
+    "    class_predicted BLOB,             -- images taken for the class, likewise\n"
+    "    drift BLOB,                       -- sum over the images by layer, 8 bytes each, the lowest first; NULL:\n"
+    "                                      -- not measured\n"
     "    PRIMARY KEY (evaluation, block)\n"
     ") STRICT";
 
 static const char evaluation_class_table[] =
     "CREATE TABLE evaluation_class (\n"
-    "    -- Images right by class, for classes that have images.\n"
+    "    -- Images by class, for classes that have images.\n"
     "    evaluation INTEGER NOT NULL REFERENCES evaluation,\n"
     "    class INTEGER NOT NULL REFERENCES class,\n"
     "    top1 INTEGER NOT NULL,            -- images of the class whose class ranks first\n"
+    "    predicted INTEGER,                -- images of any class for which this one ranks first; NULL: not counted\n"
     "    PRIMARY KEY (evaluation, class)\n"
     ") STRICT, WITHOUT ROWID";
 
-static const char channel_mean_table[] =
-    "CREATE TABLE channel_mean (\n"
-    "    -- What the mode `mean` puts in place of a filter's output.\n"
+static const char image_result_table[] =
+    "CREATE TABLE image_result (\n"
+    "    -- What an evaluation did to each image, where the study asks for it. While the evaluation runs, the images\n"
+    "    -- of the blocks that are done. Its references are not checked, for there are millions of rows.\n"
+    "    evaluation INTEGER NOT NULL,      -- of table evaluation\n"
+    "    image INTEGER NOT NULL,           -- of table image\n"
+    "    prediction INTEGER NOT NULL,      -- the class that ranks first; -1 where a logit is not a number\n"
+    "    rank INTEGER NOT NULL,            -- of the true class, from 0; the number of classes where a logit is no\n"
+    "                                      -- number\n"
+    "    loss REAL,                        -- cross entropy, nats, to 2^-30 and at most 65536; NULL: not a number\n"
+    "    PRIMARY KEY (evaluation, image)\n"
+    ") STRICT, WITHOUT ROWID";
+
+static const char drift_table[] =
+    "CREATE TABLE drift (\n"
+    "    -- How far an ablation moves each layer's output, where the study asks for it.\n"
+    "    evaluation INTEGER NOT NULL REFERENCES evaluation,\n"
+    "    layer INTEGER NOT NULL REFERENCES layer,\n"
+    "    drift REAL NOT NULL,              -- mean over the images of |a' - a| / |a|, a the intact output, a' the\n"
+    "                                      -- ablated\n"
+    "    PRIMARY KEY (evaluation, layer)\n"
+    ") STRICT, WITHOUT ROWID";
+
+static const char filter_activation_table[] =
+    "CREATE TABLE filter_activation (\n"
+    "    -- A filter's post-ReLU activation over the calibration images and the map's positions: what the modes mean\n"
+    "    -- and noise put in its place (rounded to single precision).\n"
     "    layer INTEGER NOT NULL REFERENCES layer,\n"
     "    filter INTEGER NOT NULL,\n"
-    "    mean REAL NOT NULL,               -- of the post-ReLU activation over the "
-    "calibration images\n"
+    "    mean REAL,                        -- NULL: not measured\n"
+    "    deviation REAL,                   -- standard deviation; NULL: not measured\n"
     "    PRIMARY KEY (layer, filter)\n"
     ") STRICT, WITHOUT ROWID";
 
 static const char filter_score_table[] =
     "CREATE TABLE filter_score (\n"
     "    -- Scores by which the study ranks filters, for the layers where it does.\n"
-    "    score TEXT NOT NULL,              -- l1, l2: norms of the weights; file:PATH: brought in that file\n"
+    "    score TEXT NOT NULL,              -- l1, l2: norms of the weights; mean_activation, apoz,\n"
+    "                                      -- selectivity: over the calibration images; file:PATH: brought in that\n"
+    "                                      -- file\n"
     "    layer INTEGER NOT NULL REFERENCES layer,\n"
     "    filter INTEGER NOT NULL,\n"
     "    value REAL NOT NULL,\n"
@@ -206,107 +268,70 @@ static const char filter_group_table[] =
     "    grouping INTEGER NOT NULL REFERENCES grouping,\n"
     "    filter INTEGER NOT NULL,\n"
     "    filter_group INTEGER NOT NULL,    -- from 0, in order of their lowest filters\n"
-    "    distance REAL,                    -- mean distance to the others of the group; NULL where there are none. "
-    "Its\n"
-    "                                      -- mean over a group is the mean distance of all its pairs\n"
+    "    distance REAL,                    -- mean distance to the others of the group; NULL where there are none.\n"
+    "                                      -- Its mean over a group is the mean distance of all its pairs\n"
     "    PRIMARY KEY (grouping, filter)\n"
     ") STRICT, WITHOUT ROWID";
 
-static const char job_metric_view[] =
-    "CREATE VIEW job_metric AS\n"
-    "    -- job_result without q, which needs all jobs of an experiment, and with what other views need. Differences\n"
-    "    -- are ablated less baseline; they are NULL until the baseline is done.\n"
-    "    SELECT\n"
-    "        x.position AS experiment_position, j.position, l.layer AS layer_index, l.name AS layer, e.filter,\n"
-    "        e.key AS job, x.name AS experiment, e.layers, e.n_filters, e.filters, j.fraction, e.mode, j.seed,\n"
-    "        e.images,\n"
-    "        e.top1 * 1.0 / e.images AS top1,\n"
-    "        e.top5 * 1.0 / e.images AS top5,\n"
-    "        e.loss_sum / 1073741824.0 / e.images AS loss,\n"
-    "        e.kl_sum / 1073741824.0 / e.images AS kl,\n"
-    "        (e.top1 - b.top1) * 1.0 / e.images AS d_top1,\n"
-    "        (e.top5 - b.top5) * 1.0 / e.images AS d_top5,\n"
-    "        (e.loss_sum - b.loss_sum) / 1073741824.0 / e.images AS d_loss,\n"
-    "        e.lost, e.gained, e.p, e.top1_low, e.top1_high, e.status, e.seconds, e.reason,\n"
-    "        j.score, j.step, j.grouping, j.filter_group, j.single_a, j.single_b\n"
-    "    FROM job j\n"
-    "    JOIN experiment x ON x.experiment = j.experiment\n"
-    "    JOIN evaluation e ON e.evaluation = j.evaluation\n"
-    "    LEFT JOIN evaluation b ON b.evaluation = 0\n"
-    "    LEFT JOIN layer l ON l.layer = e.layer";
+static const char curve_table[] =
+    "CREATE TABLE curve (\n"
+    "    -- Of top1 against the fraction removed: one row for each order in which filters are removed, by fractions\n"
+    "    -- or cumulatively. Its points are in degradation. Computed anew when a run ends, from the jobs that are\n"
+    "    -- done.\n"
+    "    curve INTEGER PRIMARY KEY,        -- from 1\n"
+    "    experiment TEXT NOT NULL REFERENCES experiment (name),\n"
+    "    layers TEXT NOT NULL,\n"
+    "    ordering TEXT NOT NULL,           -- the score by which filters are ranked, or random\n"
+    "    seed INTEGER,                     -- of a random order\n"
+    "    mode TEXT NOT NULL,\n"
+    "    mode_seed INTEGER,\n"
+    "    points INTEGER NOT NULL,          -- that are done, and of which this is computed,\n"
+    "    asked INTEGER NOT NULL,           -- and that the study asks for\n"
+    "    fraction REAL NOT NULL,           -- of the last point: areas compare over the same range only\n"
+    "    area REAL,                        -- 1: no damage, 0: at chance throughout; NULL: the baseline is not above\n"
+    "                                      -- chance\n"
+    "    half REAL                         -- the least fraction at which half of what is above chance is lost;\n"
+    "                                      -- NULL: none\n"
+    ") STRICT";
 
-static const char job_result_view[] =
-    "CREATE VIEW job_result AS\n"
-    "    -- One row for each job. top1 and top5 are shares of the images, loss and kl means in nats per image; lost "
-    "and\n"
-    "    -- gained count images; p is McNemar's mid-p, q is p corrected within the experiment by Benjamini and "
-    "Hochberg;\n"
-    "    -- top1_low .. top1_high is Wilson's 95 % interval. All are NULL until the job is done.\n"
-    "    SELECT\n"
-    "        job, experiment, layers, n_filters, filters, fraction, mode, seed, images,\n"
-    "        top1, top5, loss, kl, d_top1, d_top5, d_loss, lost, gained, p,\n"
-    "        CASE WHEN p IS NOT NULL THEN\n"
-    "            min(1.0, min(m * p / p_rank) OVER (PARTITION BY experiment ORDER BY p DESC)) END AS q,\n"
-    "        top1_low, top1_high, status, seconds\n"
-    "    FROM (\n"
-    "        SELECT *,\n"
-    "            count(p) OVER (PARTITION BY experiment) AS m,\n"
-    "            count(p) OVER (PARTITION BY experiment ORDER BY p) AS p_rank -- of equal p the last one's\n"
-    "        FROM job_metric)\n"
-    "    ORDER BY experiment_position, position";
+static const char pair_interval_table[] =
+    "CREATE TABLE pair_interval (\n"
+    "    -- Of pairs, where results are kept for every image: the BCa bootstrap's 95 % intervals of the interaction;\n"
+    "    -- written when a run ends. The interaction itself is in pair_interaction.\n"
+    "    job INTEGER PRIMARY KEY REFERENCES job,\n"
+    "    images INTEGER NOT NULL,          -- that the pair and both singles have seen\n"
+    "    top1_low REAL,\n"
+    "    top1_high REAL,\n"
+    "    loss_low REAL,\n"
+    "    loss_high REAL\n"
+    ") STRICT";
 
-static const char class_result_view[] =
-    "CREATE VIEW class_result AS\n"
-    "    -- One row for each evaluation (its key is job_result's `job`) and class that has images: n images, top1 the\n"
-    "    -- share that is right, d_top1 that share less the baseline's.\n"
-    "    SELECT\n"
-    "        e.key AS job, c.class, coalesce(k.name, CAST(k.class AS TEXT)) AS class_name, k.images AS n,\n"
-    "        c.top1 * 1.0 / k.images AS top1,\n"
-    "        (c.top1 - b.top1) * 1.0 / k.images AS d_top1\n"
-    "    FROM evaluation_class c\n"
-    "    JOIN evaluation e ON e.evaluation = c.evaluation\n"
-    "    JOIN class k ON k.class = c.class\n"
-    "    LEFT JOIN evaluation_class b ON b.evaluation = 0 AND b.class = c.class";
+static const char score_damage_table[] =
+    "CREATE TABLE score_damage (\n"
+    "    -- How well a score tells the damage: Spearman's rho between the score of a filter and what its removal\n"
+    "    -- alone does, over the filters that an experiment removes one by one (filter_damage). Computed anew when a\n"
+    "    -- run ends.\n"
+    "    id INTEGER PRIMARY KEY,           -- from 1\n"
+    "    experiment TEXT NOT NULL REFERENCES experiment (name),\n"
+    "    layer TEXT REFERENCES layer (name), -- NULL: all layers together\n"
+    "    score TEXT NOT NULL,\n"
+    "    mode TEXT NOT NULL,\n"
+    "    mode_seed INTEGER,\n"
+    "    n INTEGER NOT NULL,               -- filters\n"
+    "    loss_rho REAL,                    -- with the rise of loss: 1 where the filter of higher score does more\n"
+    "                                      -- damage\n"
+    "    loss_low REAL,                    -- 95 % interval; NULL for fewer than 4 filters\n"
+    "    loss_high REAL,\n"
+    "    top1_rho REAL,                    -- with the loss of top1\n"
+    "    top1_low REAL,\n"
+    "    top1_high REAL\n"
+    ") STRICT";
 
-static const char layer_sensitivity_view[] =
-    "CREATE VIEW layer_sensitivity AS\n"
-    "    -- Jobs that are done and remove filters of one layer only, by experiment, layer, fraction and mode: how "
-    "many\n"
-    "    -- there are, the mean, the worst and the best change of top1, and the mean change of loss.\n"
-    "    SELECT\n"
-    "        experiment, layer, fraction, mode, count(*) AS jobs,\n"
-    "        avg(d_top1) AS mean_d_top1, min(d_top1) AS min_d_top1, max(d_top1) AS max_d_top1,\n"
-    "        avg(d_loss) AS mean_d_loss\n"
-    "    FROM job_metric\n"
-    "    WHERE layer_index IS NOT NULL AND status = 'done'\n"
-    "    GROUP BY experiment_position, layer_index, fraction, mode\n"
-    "    ORDER BY experiment_position, layer_index, fraction, mode";
-
-static const char filter_rank_view[] =
-    "CREATE VIEW filter_rank AS\n"
-    "    -- Jobs that are done and remove a single filter, the most damaging first: by the loss of top1, then by the "
-    "gain\n"
-    "    -- of loss, within each experiment and mode.\n"
-    "    SELECT\n"
-    "        rank() OVER (PARTITION BY r.experiment, r.mode ORDER BY r.d_top1, r.d_loss DESC) AS rank,\n"
-    "        l.name AS layer, e.filter, r.d_top1, r.d_loss, r.lost, r.gained, r.p, r.q, r.job, r.experiment, r.mode\n"
-    "    FROM job_result r\n"
-    "    JOIN evaluation e ON e.key = r.job\n"
-    "    JOIN layer l ON l.layer = e.layer\n"
-    "    WHERE e.filter IS NOT NULL AND r.status = 'done'\n"
-    "    ORDER BY r.experiment, r.mode, rank, e.layer, e.filter";
-
-static const char failures_view[] = "CREATE VIEW failures AS\n"
-                                    "    -- Jobs that failed, and why.\n"
-                                    "    SELECT job, experiment, layers, filters, reason\n"
-                                    "    FROM job_metric\n"
-                                    "    WHERE status = 'failed'\n"
-                                    "    ORDER BY experiment_position, position";
-
-const char *const store_schema[] = {
+const char *const store_tables[] = {
     study_table,
     layer_table,
     class_table,
+    image_table,
     skipped_image_table,
     run_table,
     experiment_table,
@@ -318,12 +343,11 @@ const char *const store_schema[] = {
     job_index,
     part_table,
     evaluation_class_table,
-    channel_mean_table,
-    job_metric_view,
-    job_result_view,
-    class_result_view,
-    layer_sensitivity_view,
-    filter_rank_view,
-    failures_view,
+    image_result_table,
+    drift_table,
+    filter_activation_table,
+    curve_table,
+    pair_interval_table,
+    score_damage_table,
     NULL,
 };

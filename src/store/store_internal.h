@@ -2,12 +2,14 @@
  *
  *   database   a connection: statements, transactions, what went wrong
  *   place      the file: its folder, its lock, putting an old one aside, which journal its file system bears
- *   schema     tables and views
+ *   schema, views   tables and views
  *   identity   the study's row: written once, compared ever after
  *   selection  scores and groups by which filters were chosen
  *   jobs       the plan's jobs against the stored ones
  *   open       all of that in order
- *   transaction, parts, class_counts   results
+ *   transaction, parts, packed   results, block by block
+ *   complete, race   when an evaluation has all parts, or enough of them
+ *   judge, intervals   what rests on more than one evaluation, or on many draws
  *   runs       invocations
  *   reader, table   queries
  */
@@ -113,22 +115,33 @@ bool place_set_journal(const database *db, lsn_error *err);
 
 /* ---- schema -------------------------------------------------------------------------------------------------- */
 
-extern const char *const store_schema[]; /* statements, ended by NULL */
+/* Statements, ended by NULL; the tables come first. */
+extern const char *const store_tables[], *const store_views[];
 
 /* ---- store --------------------------------------------------------------------------------------------------- */
 
 typedef enum store_statement {
     STORE_ADD_PART,
+    STORE_ADD_IMAGE,
+    STORE_PART,
     STORE_PARTS,
     STORE_DROP_PARTS,
+    STORE_DROP_IMAGES,
     STORE_COMPLETE,
     STORE_ADD_CLASS,
+    STORE_ADD_DRIFT,
     STORE_FAIL,
     STORE_RUNNING,
     STORE_N_STATEMENTS
 } store_statement;
 
 typedef enum store_status { STORE_PENDING, STORE_RUNNING_NOW, STORE_DONE, STORE_FAILED } store_status;
+
+/* What a race has seen: blocks 0 .. blocks-1, without a gap. */
+typedef struct race_prefix {
+    lsn_race race;
+    int32_t blocks;
+} race_prefix;
 
 struct lsn_store {
     database db;
@@ -145,9 +158,15 @@ struct lsn_store {
     unsigned char *status; /* store_status */
     int32_t *missing;      /* parts that are not there yet */
     uint64_t *parts;       /* a bit for each part, [evaluation][block]; not kept for those that are done */
+    race_prefix *prefixes; /* NULL where all images count */
+
     int32_t *class_images; /* [classes] evaluated images */
-    int64_t *class_right;  /* [classes] scratch */
-    unsigned char *packed; /* scratch for a part's class counts */
+
+    /* Scratch. */
+    int64_t *class_right, *class_predicted; /* [classes] */
+    int32_t *counts;                        /* [classes] */
+    int64_t *drift;                         /* [n_layers] */
+    unsigned char *packed;                  /* a part's right images by class, predicted ones by class, drift */
 };
 
 /* Begins a transaction unless one is open. */
@@ -157,8 +176,31 @@ bool store_may_add(lsn_store *store, lsn_error *err);
 /* After a failed write: what was added since the last commit is lost, and what is known of it in memory is wrong, so
  * that nothing more is accepted. Sets *err to *why; always false. */
 bool store_give_up(lsn_store *store, const lsn_error *why, lsn_error *err);
-/* Marks a part as being there. */
+/* Marks a part as being there; whether it is so marked, of an evaluation that is not complete. */
 void store_mark(lsn_store *store, int32_t evaluation, int32_t block);
+bool store_has_part(const lsn_store *store, int32_t evaluation, int32_t block);
+/* Images of a block: the last one may have fewer. */
+int32_t store_block_size(const lsn_store *store, int32_t block);
+/* The class of the image at that place of the plan's. */
+static inline int store_label(const lsn_store *store, int32_t image)
+{
+    return lsn_data_label(store->plan->data, store->plan->images.images[image]);
+}
+/* Whether a tally can be one of that block. */
+bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *tally);
+
+/* Sums the stored parts of blocks below `end`, and `last`, which is not stored (NULL: there is none), into the
+ * evaluation's result, and drops all its parts. */
+bool store_complete_with(lsn_store *store, int32_t evaluation, int32_t end, const lsn_part *last, lsn_error *err);
+
+/* Whether the evaluation may end before it has all parts. */
+bool store_races(const lsn_store *store, int32_t evaluation);
+/* Adds the block that follows the prefix. LSN_FAILED where the counts cannot be. */
+bool race_count(lsn_store *store, int32_t evaluation, int32_t block, int64_t images, int64_t lost, int64_t gained,
+                lsn_error *err);
+/* A part has been stored and marked: *end is the number of blocks at which the race is over, 0 where it is not. */
+bool race_advance(lsn_store *store, int32_t evaluation, int32_t block, const lsn_tally *tally, int32_t *end,
+                  lsn_error *err);
 
 /* Writes the study, its layers and its classes into an empty database. */
 bool identity_write(const lsn_store *store, lsn_error *err);
@@ -189,6 +231,15 @@ size_t class_counts_room(int32_t classes);
 int class_counts_pack(const int32_t *counts, int32_t classes, unsigned char *packed);
 /* Adds them to sums[classes]; false where the bytes make no sense. */
 bool class_counts_add(const unsigned char *packed, int bytes, int64_t *sums, int32_t classes);
+
+/* Sums of drift by layer: 8 bytes each, the lowest first. */
+enum { DRIFT_BYTES = 8 };
+void drift_pack(const int64_t *sums, int layers, unsigned char *packed);
+/* Adds them to sums[layers]; false where one is negative or the sum is beyond int64. */
+bool drift_add(const unsigned char *packed, int64_t *sums, int layers);
+
+/* Bootstrap intervals that are not there yet: of the change of loss, and of the interaction of pairs. */
+bool intervals_write(lsn_store *store, lsn_error *err);
 
 /* A table's columns from a query, then its rows one by one. */
 bool table_begin(lsn_table *table, sqlite3_stmt *query, lsn_error *err);

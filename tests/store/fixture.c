@@ -112,6 +112,7 @@ static void make_key(const fixture *f, const lsn_ablation *ablation, char *key)
     check(hasher != NULL, &err);
     lsn_hasher_text(hasher, "mask", mask.data);
     lsn_hasher_text(hasher, "mode", lsn_mode_name(ablation->mode));
+    lsn_hasher_number(hasher, "mode seed", ablation->seed);
     check(lsn_hasher_take(hasher, &digest, &err), &err);
     lsn_hasher_destroy(hasher);
     lsn_text_finish(&mask);
@@ -130,10 +131,10 @@ static lsn_mask copy_mask(const lsn_mask *mask)
 }
 
 /* The evaluation of that ablation, added where it is not among the last hundred (so that large plans are quick). */
-static int32_t find_or_add(fixture *f, const lsn_mask *mask, lsn_mode mode)
+static int32_t find_or_add(fixture *f, const lsn_mask *mask, lsn_mode mode, int64_t mode_seed)
 {
     lsn_plan *plan = &f->plan;
-    lsn_evaluation evaluation = {.ablation = {*mask, mode}};
+    lsn_evaluation evaluation = {.ablation = {*mask, mode, mode_seed}};
     make_key(f, &evaluation.ablation, evaluation.key);
     for (int32_t e = plan->n_evaluations - 1; e >= 0 && e > plan->n_evaluations - 100; e--)
         if (strcmp(plan->evaluations[e].key, evaluation.key) == 0)
@@ -158,13 +159,26 @@ void fixture_job(fixture *f, const lsn_mask *mask, lsn_mode mode, double fractio
     lsn_plan *plan = &f->plan;
     plan->jobs = grow(plan->jobs, (size_t)plan->n_jobs, &f->job_room, sizeof *plan->jobs);
     plan->jobs[plan->n_jobs++] = (lsn_job){.experiment = plan->n_experiments - 1,
-                                           .evaluation = find_or_add(f, mask, mode),
+                                           .evaluation = find_or_add(f, mask, mode, 0),
                                            .fraction = fraction,
                                            .seed = seed,
                                            .score = -1,
                                            .grouping = -1,
                                            .singles = {-1, -1}};
     plan->experiments[plan->n_experiments - 1].n_jobs++;
+}
+
+lsn_job *fixture_last_job(fixture *f)
+{
+    return &f->plan.jobs[f->plan.n_jobs - 1];
+}
+
+lsn_job *fixture_mode_job(fixture *f, int layer, int32_t filter, lsn_mode mode, int64_t mode_seed)
+{
+    const lsn_mask_part part = {layer, 1, &filter};
+    fixture_job(f, &(lsn_mask){1, &part}, mode, (double)NAN, -1);
+    fixture_last_job(f)->evaluation = find_or_add(f, &(lsn_mask){1, &part}, mode, mode_seed);
+    return fixture_last_job(f);
 }
 
 void fixture_run_of_filters(fixture *f, int layer, int first, int count, double fraction, int64_t seed)
@@ -277,17 +291,29 @@ static void make_logits(int32_t e, int32_t image, float *logits)
     logits[image % 6] += 1; /* so that some are right: most labels are like this */
 }
 
-void fixture_result(const fixture *f, int32_t e, int32_t block_images, int32_t block, lsn_tally *tally,
-                    int32_t *class_right)
+void fixture_part(const fixture *f, int32_t e, int32_t block_images, int32_t block, made_part *made)
 {
-    *tally = (lsn_tally){.seconds = 0.25};
-    memset(class_right, 0, FIXTURE_CLASSES * sizeof *class_right);
+    *made = (made_part){.tally.seconds = 0.25};
+    made->part = (lsn_part){&made->tally, made->right, made->predicted, made->verdicts, made->drift};
+    const lsn_class_counts counts = {made->right, made->predicted};
     for (int32_t i = block * block_images; i < (block + 1) * block_images && i < FIXTURE_IMAGES; i++) {
         float baseline[FIXTURE_CLASSES], ablated[FIXTURE_CLASSES];
         make_logits(0, i, baseline);
         make_logits(e, i, ablated);
-        lsn_tally_image(tally, baseline, ablated, FIXTURE_CLASSES, lsn_data_label(f->plan.data, i), class_right);
+        lsn_tally_image(&made->tally, baseline, ablated, FIXTURE_CLASSES, lsn_data_label(f->plan.data, f->images[i]),
+                        &counts, &made->verdicts[i - block * block_images]);
+        for (int l = 0; l < FIXTURE_LAYERS; l++)
+            made->drift[l] += lsn_fixed(0.125 * e * l + i);
     }
+}
+
+void fixture_result(const fixture *f, int32_t e, int32_t block_images, int32_t block, lsn_tally *tally,
+                    int32_t *class_right)
+{
+    made_part made;
+    fixture_part(f, e, block_images, block, &made);
+    *tally = made.tally;
+    memcpy(class_right, made.right, sizeof made.right);
 }
 
 /* ---- store --------------------------------------------------------------------------------------------------- */
@@ -315,10 +341,9 @@ void fixture_refused(fixture *f, bool fresh, lsn_code code, const char *const wo
 void fixture_add(const fixture *f, lsn_store *store, int32_t e, int32_t block)
 {
     lsn_error err = {0};
-    lsn_tally tally;
-    int32_t class_right[FIXTURE_CLASSES];
-    fixture_result(f, e, lsn_store_block_images(store), block, &tally, class_right);
-    check(lsn_store_add(store, e, block, &tally, class_right, &err), &err);
+    made_part made;
+    fixture_part(f, e, lsn_store_block_images(store), block, &made);
+    check(lsn_store_add(store, e, block, &made.part, &err), &err);
 }
 
 void fixture_fill(const fixture *f, lsn_store *store)

@@ -30,13 +30,27 @@ void fixture_clear(fixture *f);
 void fixture_experiment(fixture *f, const char *name);
 /* Adds a job to the last experiment. fraction NaN and seed -1: none. */
 void fixture_job(fixture *f, const lsn_mask *mask, lsn_mode mode, double fraction, int64_t seed);
+/* The job that was added last, to be changed. */
+lsn_job *fixture_last_job(fixture *f);
+/* A job that removes one filter in a mode that draws. An evaluation of the mode's seed 0 is added with it. */
+lsn_job *fixture_mode_job(fixture *f, int layer, int32_t filter, lsn_mode mode, int64_t mode_seed);
 /* A job that zeroes `count` filters of a layer from `first` on. */
 void fixture_run_of_filters(fixture *f, int layer, int first, int count, double fraction, int64_t seed);
 /* every-filter: 4 + 3 jobs of one filter; sensitivity: two fractions of each layer; control: the same with two seeds
  * (some of these masks are in the others too); both-layers: a mask of two layers. */
 void fixture_standard(fixture *f);
 
-/* What evaluation `e` does to the images of a block. */
+/* A part with all that can be measured. */
+typedef struct made_part {
+    lsn_part part; /* of what follows */
+    lsn_tally tally;
+    int32_t right[FIXTURE_CLASSES], predicted[FIXTURE_CLASSES];
+    lsn_verdict verdicts[FIXTURE_IMAGES];
+    int64_t drift[FIXTURE_LAYERS];
+} made_part;
+
+/* What evaluation `e` does to the images of a block. *made must not be moved. */
+void fixture_part(const fixture *f, int32_t e, int32_t block_images, int32_t block, made_part *made);
 void fixture_result(const fixture *f, int32_t e, int32_t block_images, int32_t block, lsn_tally *tally,
                     int32_t *class_right);
 

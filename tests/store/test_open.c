@@ -44,7 +44,7 @@ static void makes_the_folder_and_describes_the_study(void **state)
     assert_int_equal(lsn_store_block_images(store), 4);
     assert_int_equal(lsn_store_blocks(store), 3);
     lsn_store_close(store);
-    fixture_expect(f, "PRAGMA user_version", "3\n");
+    fixture_expect(f, "PRAGMA user_version", "4\n");
     fixture_expect(f, "PRAGMA foreign_key_check", "");
     fixture_expect(f, "PRAGMA integrity_check", "ok\n");
     fixture_expect(f,
@@ -189,12 +189,18 @@ static void refuses_another_schema_version(void **state)
 {
     fixture *f = *state;
     lsn_store_close(fixture_store(f, 4));
-    fixture_tamper(f->path, "PRAGMA user_version = 1");
-    fixture_refused(f, false, LSN_INVALID, WORDS("schema version 1", "version 3", "--db"));
-    lsn_error err = {0};
-    assert_null(lsn_reader_open(f->path, &err));
-    assert_int_equal(err.code, LSN_INVALID);
-    assert_non_null(strstr(err.text, "schema version 1"));
+    static const char *const older[] = {"1", "3", "99"};
+    for (size_t i = 0; i < sizeof older / sizeof *older; i++) {
+        char act[64], words[64];
+        snprintf(act, sizeof act, "PRAGMA user_version = %s", older[i]);
+        snprintf(words, sizeof words, "schema version %s, this program knows version 4", older[i]);
+        fixture_tamper(f->path, act);
+        fixture_refused(f, false, LSN_INVALID, WORDS(words, "--db"));
+        lsn_error err = {0};
+        assert_null(lsn_reader_open(f->path, &err));
+        assert_int_equal(err.code, LSN_INVALID);
+        assert_non_null(strstr(err.text, words));
+    }
 }
 
 static void an_empty_file_is_a_new_one(void **state)
@@ -236,9 +242,10 @@ static void rows_that_belong_nowhere_are_refused(void **state)
         "PRAGMA foreign_keys = 0; UPDATE evaluation SET evaluation = -1 WHERE evaluation = 3",
         "PRAGMA foreign_keys = 0; UPDATE experiment SET experiment = 99 WHERE experiment = 3",
         "PRAGMA foreign_keys = 0; UPDATE job SET evaluation = 99 WHERE job = 3",
-        "PRAGMA foreign_keys = 0; INSERT INTO part VALUES (99, 0, 4, 0, 0, 0, 0, 0, 0, 0.0, x'')",
-        "INSERT INTO part VALUES (1, 7, 4, 0, 0, 0, 0, 0, 0, 0.0, x'')",
-        "INSERT INTO part VALUES (1, -1, 4, 0, 0, 0, 0, 0, 0, 0.0, x'')",
+        "PRAGMA foreign_keys = 0; INSERT INTO part VALUES (99, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0.0, x'', x'', "
+        "NULL)",
+        "INSERT INTO part VALUES (1, 7, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0.0, x'', x'', NULL)",
+        "INSERT INTO part VALUES (1, -1, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0.0, x'', x'', NULL)",
         "UPDATE study SET block_images = 99999999999",
         "UPDATE study SET images = 9",
     };

@@ -6,9 +6,10 @@
 #include <string.h>
 
 /* All that a job's result is, but the time it took. */
-static const char results[] = "SELECT key, images, top1, top5, lost, gained, loss_sum, kl_sum, p, top1_low, top1_high "
-                              "FROM evaluation ORDER BY key";
-static const char class_results[] = "SELECT job, class, n, top1, d_top1 FROM class_result ORDER BY job, class";
+static const char results[] =
+    "SELECT key, images, top1, top5, lost, gained, agree, loss_sum, kl_sum, margin_sum, base_top5, base_loss_sum, "
+    "d_loss_squared, d_loss_error, p, p_exact, balanced_accuracy, top1_low, top1_high FROM evaluation ORDER BY key";
+static const char class_results[] = "SELECT * FROM class_result ORDER BY job, class";
 
 static void results_do_not_depend_on_the_blocks(void **state)
 {
@@ -77,9 +78,10 @@ static void a_part_counts_once(void **state)
     for (int i = 0; i < 3; i++)
         fixture_add(f, store, 3, 0);
     lsn_error err = {0};
-    lsn_tally other = {.images = 4, .top1 = 4, .top5 = 4};
+    lsn_tally other = {.images = 4, .top1 = 4, .top5 = 4, .base_top5 = 4, .agree = 4};
     const int32_t right[FIXTURE_CLASSES] = {4};
-    assert_true(lsn_store_add(store, 3, 0, &other, right, &err)); /* whatever it says: the first one stays */
+    assert_true(lsn_store_add(store, 3, 0, &(lsn_part){.tally = &other, .class_right = right},
+                              &err)); /* whatever it says: the first one stays */
     fixture_fill(f, store);
     fixture_add(f, store, 3, 0); /* complete by now */
     lsn_store_close(store);
@@ -134,19 +136,24 @@ static void impossible_results_are_not_stored(void **state)
         {.images = 4, .top1 = 3, .top5 = 3, .lost = 2},
         {.images = 4, .gained = 1},
         {.images = 4, .seconds = -1},
-        {.images = 4, .top1 = 1, .top5 = 1}, /* but no class is right */
+        {.images = 4, .agree = 5},
+        {.images = 4, .lost = 1, .agree = 4, .base_top5 = 1},
+        {.images = 4, .lost = 1},
+        {.images = 4, .loss = -1},
+        {.images = 4, .d_loss_squared = -1},
+        {.images = 4, .top1 = 1, .top5 = 1, .agree = 1, .base_top5 = 1}, /* but no class is right */
     };
     const int32_t none[FIXTURE_CLASSES] = {0};
     for (size_t i = 0; i < sizeof tallies / sizeof *tallies; i++) {
         lsn_error err = {0};
-        assert_false(lsn_store_add(store, 1, 0, &tallies[i], none, &err));
+        assert_false(lsn_store_add(store, 1, 0, &(lsn_part){.tally = &tallies[i], .class_right = none}, &err));
         assert_int_equal(err.code, LSN_FAILED);
         assert_non_null(strstr(err.text, "block 0 of 4 images"));
         assert_false(lsn_store_has(store, 1, 0));
     }
-    const lsn_tally one = {.images = 4, .top1 = 1, .top5 = 1};
+    const lsn_tally one = {.images = 4, .top1 = 1, .top5 = 1, .agree = 1, .base_top5 = 1};
     const int32_t nobody[FIXTURE_CLASSES] = {[6] = 1}; /* a class without images */
-    assert_false(lsn_store_add(store, 1, 0, &one, nobody, NULL));
+    assert_false(lsn_store_add(store, 1, 0, &(lsn_part){.tally = &one, .class_right = nobody}, NULL));
     fixture_fill(f, store); /* it goes on */
     lsn_store_close(store);
     fixture_expect(f, "SELECT count(*) FROM evaluation WHERE status = 'done'", "13\n");
@@ -252,14 +259,21 @@ static void means_are_kept(void **state)
 {
     fixture *f = *state;
     lsn_error err = {0};
-    const float first[] = {0.5F, 1, 1.5F, 2, 3, 4, 5}, second[] = {0.25F, 1, 1.5F, 2, 3, 4, 6};
+    lsn_activations a;
+    assert_true(lsn_activations_init(&a, &f->model, (lsn_activation_needs){.means = true}, &err));
     lsn_store *store = fixture_store(f, 4);
-    assert_true(lsn_store_set_means(store, first, &err));
-    assert_true(lsn_store_set_means(store, second, &err));
+    *a.images = 1;
+    for (int again = 0; again < 2; again++) {
+        for (int i = 0; i < a.filters; i++)
+            a.mean[i] = (again ? 2 : 1) * lsn_fixed(0.25 * (i + 1));
+        assert_true(lsn_store_set_activations(store, &a, &err));
+    }
+    lsn_activations_finish(&a);
     assert_true(lsn_store_commit(store, &err));
     lsn_store_close(store);
-    fixture_expect(f, "SELECT name, filter, mean FROM channel_mean JOIN layer USING (layer) ORDER BY layer, filter",
-                   "conv1|0|0.25\nconv1|1|1.0\nconv1|2|1.5\nconv1|3|2.0\nconv2|0|3.0\nconv2|1|4.0\nconv2|2|6.0\n");
+    fixture_expect(f,
+                   "SELECT name, filter, mean FROM filter_activation JOIN layer USING (layer) ORDER BY layer, filter",
+                   "conv1|0|0.5\nconv1|1|1.0\nconv1|2|1.5\nconv1|3|2.0\nconv2|0|2.5\nconv2|1|3.0\nconv2|2|3.5\n");
 }
 
 int main(void)

@@ -35,6 +35,56 @@ static void expect_words(const fixture *f, const char *name, const char *const w
     free(printed);
 }
 
+/* Curves, pairs, scores, images and drift in one study. */
+static void everything(fixture *f)
+{
+    static char l1[] = "l1";
+    static double values[7] = {1, 7, 3, 2, 4, 6, 5};
+    static lsn_filter_score score = {.name = l1, .values = values};
+    lsn_error err = {0};
+    f->plan.scores = &score;
+    f->plan.n_scores = 1;
+    f->plan.metrics.images = f->plan.metrics.drift = true;
+    fixture_experiment(f, "orders");
+    for (int order = 0; order < 4; order++)
+        for (int count = 1; count <= 3; count++) {
+            fixture_run_of_filters(f, 0, order % 2, count, 0.25 * count, order == 0 ? -1 : order);
+            fixture_last_job(f)->step = count;
+            fixture_last_job(f)->score = order == 0 ? 0 : -1;
+        }
+    fixture_experiment(f, "pairs");
+    for (int filter = 0; filter < 3; filter++) {
+        fixture_run_of_filters(f, 0, filter, 2, (double)NAN, -1);
+        for (int i = 0; i < 2; i++) /* of every-filter */
+            fixture_last_job(f)->singles[i] = f->plan.jobs[1 + filter + i].evaluation;
+    }
+    lsn_store *store = fixture_store(f, 4);
+    fixture_fill(f, store);
+    if (!lsn_store_judge(store, &err))
+        fail_msg("%s", err.text);
+    lsn_store_close(store);
+}
+
+static void the_science_is_told(void **state)
+{
+    fixture *f = *state;
+    everything(f);
+    expect_words(f, "degradation.sql",
+                 (const char *const[]){"orders", "3 of 3", "9 of 9", "area_range", "75 %", "half_lost_at", "quartiles",
+                                       "random", NULL});
+    expect_words(f, "pairs.sql", (const char *const[]){"stand_in", "conv1 0", "conv1 3", "interaction", " .. ", NULL});
+    expect_words(f, "score_against_damage.sql",
+                 (const char *const[]){"rho, loss", "every-filter", "l1", "all", "by_damage", NULL});
+    expect_words(f, "drift.sql",
+                 (const char *const[]){"mean_drift", "removed_in", "conv2", "fc1", "drift_of_logits", NULL});
+    expect_words(f, "class_damage.sql", (const char *const[]){"class_damage", "worst", "ant", NULL});
+    char *strongest = fixture_ask(f, "SELECT layer_a || ' ' || filter_a || ' │ ' || layer_b || ' ' || filter_b FROM "
+                                     "pair_interaction ORDER BY abs(loss_interaction) DESC LIMIT 1");
+    strongest[strlen(strongest) - 1] = '\0';
+    expect_words(f, "pairs.sql", (const char *const[]){strongest, NULL});
+    free(strongest);
+}
+
 static void every_query_answers(void **state)
 {
     fixture *f = *state;
@@ -64,8 +114,10 @@ static void the_most_damaging_filter_is_first(void **state)
 static void they_answer_before_there_are_results(void **state)
 {
     fixture *f = *state;
-    static const char *const names[] = {"filters_that_matter.sql", "layer_sensitivity.sql", "class_damage.sql",
-                                        "progress.sql"};
+    static const char *const names[] = {"filters_that_matter.sql",  "layer_sensitivity.sql",
+                                        "class_damage.sql",         "progress.sql",
+                                        "degradation.sql",          "pairs.sql",
+                                        "score_against_damage.sql", "drift.sql"};
     lsn_error err = {0};
     lsn_store *store = fixture_store(f, 4);
     assert_true(lsn_store_fail(store, 2, "out of luck", &err));
@@ -85,6 +137,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(every_query_answers),
+        TEST(the_science_is_told),
         TEST(the_most_damaging_filter_is_first),
         TEST(they_answer_before_there_are_results),
     };

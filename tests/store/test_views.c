@@ -69,10 +69,29 @@ static void columns_are_the_contracts(void **state)
     } views[] = {
         {"job_result",
          "job experiment layers n_filters filters fraction mode seed images top1 top5 loss kl d_top1 d_top5 "
-         "d_loss lost gained p q top1_low top1_high status seconds"},
-        {"class_result", "job class class_name n top1 d_top1"},
-        {"layer_sensitivity", "experiment layer fraction mode jobs mean_d_top1 min_d_top1 max_d_top1 mean_d_loss"},
-        {"filter_rank", "rank layer filter d_top1 d_loss lost gained p q job experiment mode"},
+         "d_loss lost gained p q top1_low top1_high status seconds margin agreement d_loss_error d_loss_low "
+         "d_loss_high "
+         "p_exact score step mode_seed balanced_accuracy"},
+        {"class_result", "job class class_name n top1 d_top1 predicted balanced_accuracy"},
+        {"class_damage", "job experiment layers n_filters filters mode mode_seed d_top1 class_damage worst_class "
+                         "worst_class_name worst_d_top1 best_class best_class_name best_d_top1"},
+        {"layer_sensitivity",
+         "experiment layer fraction mode jobs mean_d_top1 min_d_top1 max_d_top1 mean_d_loss score"},
+        {"filter_rank", "rank layer filter d_top1 d_loss lost gained p q job experiment mode mode_seed"},
+        {"degradation", "experiment layers ordering mode mode_seed seed step fraction n_filters images top1 loss "
+                        "d_top1 d_loss job asked"},
+        {"degradation_band", "experiment layers mode mode_seed step fraction orders top1_least top1_lower top1_median "
+                             "top1_upper top1_most top1_mean loss_least loss_lower loss_median loss_upper loss_most "
+                             "loss_mean"},
+        {"curve", "curve experiment layers ordering seed mode mode_seed points asked fraction area half"},
+        {"pair_interaction", "experiment job layers layer_a filter_a layer_b filter_b mode mode_seed top1_a top1_b "
+                             "top1_both top1_expected top1_interaction top1_low top1_high loss_a loss_b loss_both "
+                             "loss_expected loss_interaction loss_low loss_high"},
+        {"filter_damage", "experiment score mode mode_seed layer_index layer filter value d_loss d_top1 job"},
+        {"score_damage", "id experiment layer score mode mode_seed n loss_rho loss_low loss_high top1_rho top1_low "
+                         "top1_high"},
+        {"image_view", "job image name class class_name base_prediction prediction base_right right rank loss d_loss"},
+        {"drift_view", "job layers n_filters filters mode mode_seed layer_index layer drift"},
         {"failures", "job experiment layers filters reason"},
     };
     lsn_store_close(fixture_store(f, 4));
@@ -109,12 +128,23 @@ static void expect_metrics(const fixture *f, const answer *a, int32_t j)
     expect_real(a, j, "top5", (double)t.top5 / n);
     expect_real(a, j, "loss", (double)t.loss / LSN_FIXED / n);
     expect_real(a, j, "kl", (double)t.kl / LSN_FIXED / n);
-    expect_real(a, j, "d_top1", (double)(t.top1 - base.top1) / n);
+    expect_real(a, j, "d_top1", (double)(t.gained - t.lost) / n);
     expect_real(a, j, "d_top5", (double)(t.top5 - base.top5) / n);
     expect_real(a, j, "d_loss", (double)(t.loss - base.loss) / LSN_FIXED / n);
     expect_integer(a, j, "lost", t.lost);
     expect_integer(a, j, "gained", t.gained);
+    assert_int_equal(t.base_top5, base.top5);
+    assert_int_equal(t.base_loss, base.loss);
+    expect_real(a, j, "d_loss_error", lsn_loss_effect(&t).error);
+    expect_real(a, j, "margin", (double)t.margin / LSN_FIXED / n);
+    expect_real(a, j, "agreement", (double)t.agree / n);
     expect_real(a, j, "p", lsn_mcnemar_mid(t.lost, t.gained));
+    expect_real(a, j, "p_exact", lsn_mcnemar_exact(t.lost, t.gained));
+    double recall = 0;
+    for (int c = 0; c < 6; c++)
+        recall += (double)right[c] / (c == 0 ? 3 : c < 3 ? 2 : 1);
+    if (!(fabs(cell(a, j, "balanced_accuracy")->real - recall / 6) <= 1e-15))
+        fail_msg("row %d: balanced accuracy", (int)j);
     expect_real(a, j, "top1_low", top1.low);
     expect_real(a, j, "top1_high", top1.high);
 }
@@ -201,7 +231,7 @@ static void q_is_over_what_is_done(void **state)
     finish(&a);
 }
 
-static void differences_wait_for_the_baseline(void **state)
+static void differences_of_jobs_need_no_baseline(void **state)
 {
     fixture *f = *state;
     lsn_store *store = fixture_store(f, 100);
@@ -210,9 +240,7 @@ static void differences_wait_for_the_baseline(void **state)
     lsn_store_close(store);
     answer a = ask(f, "SELECT * FROM job_result");
     expect_text(&a, 2, "status", "done");
-    expect_text(&a, 2, "d_top1", NULL);
-    expect_text(&a, 2, "d_loss", NULL);
-    assert_int_equal(cell(&a, 2, "top1")->kind, LSN_CELL_REAL);
+    expect_metrics(f, &a, 2);
     finish(&a);
     fixture_expect(f, "SELECT count(*), count(d_top1) FROM class_result", "6|0\n");
 }
@@ -230,8 +258,9 @@ static void q_of_many_ties(void **state)
     lsn_store *store = fixture_store(f, 100);
     for (int i = 0; i <= MANY; i++) {
         const int32_t none[FIXTURE_CLASSES] = {0};
-        const lsn_tally tally = {.images = FIXTURE_IMAGES, .lost = i == 0 ? 0 : i * i % 11};
-        assert_true(lsn_store_add(store, i, 0, &tally, none, NULL));
+        const lsn_tally tally = {
+            .images = FIXTURE_IMAGES, .lost = i == 0 ? 0 : i * i % 11, .base_top5 = FIXTURE_IMAGES};
+        assert_true(lsn_store_add(store, i, 0, &(lsn_part){.tally = &tally, .class_right = none}, NULL));
     }
     assert_true(lsn_store_commit(store, NULL));
     lsn_store_close(store);
@@ -293,7 +322,7 @@ static void layers_are_summed_up(void **state)
             int32_t right[FIXTURE_CLASSES];
             tally_of(f, 0, &base, right);
             tally_of(f, f->plan.jobs[job].evaluation, &t, right);
-            double d = (double)(t.top1 - base.top1) / FIXTURE_IMAGES;
+            double d = (double)(t.gained - t.lost) / FIXTURE_IMAGES;
             sum += d;
             least = fmin(least, d);
             greatest = fmax(greatest, d);
@@ -343,7 +372,7 @@ int main(void)
         TEST(columns_are_the_contracts),
         TEST(a_row_for_each_job_in_order),
         TEST(q_is_over_what_is_done),
-        TEST(differences_wait_for_the_baseline),
+        TEST(differences_of_jobs_need_no_baseline),
         TEST(q_of_many_ties),
         TEST(a_row_for_each_class_that_has_images),
         TEST(layers_are_summed_up),

@@ -80,6 +80,34 @@ static void bad_bytes_are_refused(void **state)
     }
 }
 
+static void drift_comes_back(void **state)
+{
+    (void)state;
+    const int64_t sums[4] = {0, 1, INT64_MAX, 0x0123456789abcdef};
+    int64_t added[4] = {5, 0, 0, 1};
+    unsigned char packed[4 * DRIFT_BYTES];
+    drift_pack(sums, 4, packed);
+    assert_int_equal(packed[8], 1); /* the lowest byte comes first, on any machine */
+    assert_int_equal(packed[24], 0xef);
+    assert_true(drift_add(packed, added, 4));
+    for (int i = 0; i < 4; i++)
+        assert_true(added[i] == sums[i] + (i == 0 ? 5 : i == 3 ? 1 : 0));
+}
+
+static void drift_that_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    int64_t most = INT64_MAX, one = 1, negative = -1, sum = 1;
+    unsigned char packed[DRIFT_BYTES];
+    drift_pack(&negative, 1, packed);
+    assert_false(drift_add(packed, &sum, 1));
+    drift_pack(&most, 1, packed);
+    assert_false(drift_add(packed, &sum, 1));
+    drift_pack(&one, 1, packed);
+    sum = INT64_MAX - 1;
+    assert_true(drift_add(packed, &sum, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +115,8 @@ int main(void)
         cmocka_unit_test(the_fullest_fits),
         cmocka_unit_test(nothing_is_no_bytes),
         cmocka_unit_test(bad_bytes_are_refused),
+        cmocka_unit_test(drift_comes_back),
+        cmocka_unit_test(drift_that_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,7 @@
+/* Sums of a part in few bytes. */
 #include "store/store_internal.h"
+
+/* ---- images by class ----------------------------------------------------------------------------------------- */
 
 enum { MOST_BYTES = 5 }; /* of a number below 2^32 */
 
@@ -51,6 +54,27 @@ bool class_counts_add(const unsigned char *packed, int bytes, int64_t *sums, int
             return false;
         sums[next + skipped] += count;
         next += skipped + 1;
+    }
+    return true;
+}
+
+/* ---- drift --------------------------------------------------------------------------------------------------- */
+
+void drift_pack(const int64_t *sums, int layers, unsigned char *packed)
+{
+    for (int i = 0; i < layers; i++)
+        for (int byte = 0; byte < DRIFT_BYTES; byte++)
+            *packed++ = (unsigned char)((uint64_t)sums[i] >> 8 * byte);
+}
+
+bool drift_add(const unsigned char *packed, int64_t *sums, int layers)
+{
+    for (int i = 0; i < layers; i++) {
+        uint64_t sum = 0;
+        for (int byte = 0; byte < DRIFT_BYTES; byte++)
+            sum |= (uint64_t)*packed++ << 8 * byte;
+        if (sum > INT64_MAX || __builtin_add_overflow(sums[i], (int64_t)sum, &sums[i]))
+            return false;
     }
     return true;
 }
