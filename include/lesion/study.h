@@ -8,9 +8,7 @@
  *   each, {each: LIST}, {each: {count, seed}}   every filter, those listed, or a random choice of them, one a job
  *   all, LIST                                   the whole layer, those listed
  *   {random: {fraction | count, seeds}}         random choices
- *   {lowest | highest: SCORE, fraction | count} by score; of equal ones the lower index first. SCORE: l1 = sum |w| and
- *                                               l2 = sqrt(sum w^2) of a filter's weights (Li et al. 2017), or
- *                                               {file: FILE.csv} with the columns layer, filter, score
+ *   {lowest | highest: SCORE, fraction | count} by score, see below; of equal ones the lower index first
  *   {cumulative: {order: SCORE | random, steps: N, seeds, first: lowest | highest}}
  *                                               the first round(i F / N) of one order, i = 1 .. N: nested masks (Morcos
  *                                               et al. 2018). The lowest go first unless the study says otherwise. A
@@ -23,10 +21,26 @@
  *   {keep: SELECTOR}                            everything but
  * With `together: true` a job removes what the selector names in every layer of the experiment. A number of filters
  * that is given as a fraction is rounded half up, and at least 1.
+ *
+ * SCORE, of a filter:
+ *   l1, l2           sum |w| and sqrt(sum w^2) over its weights, the bias left out (Li et al. 2017)
+ *   mean_activation  the mean of its post-ReLU map over images and positions (Molchanov et al. 2017)
+ *   apoz             the share of zeros in that map, over images and positions (Hu et al. 2016); high: redundant, so
+ *                    that it is the *highest* that should be missed least
+ *   selectivity      (max - rest) / (max + rest), max the greatest of the classes' mean activations and rest the mean
+ *                    of the other classes' (Morcos et al. 2018); 0 .. 1
+ *   {file: FILE.csv} read, from the columns layer, filter, score
+ * mean_activation, apoz and selectivity are of the calibration images alone, so that filters are not ranked by the
+ * images on which their removal is judged; lesion/activations.h says how they are computed. Which filters a study that
+ * ranks by them removes is known once these images were run: lsn_plan_expand.
+ *
+ * How: `mode`, one or a list, is an axis: zero, mean, {resample: {seeds}} and {noise: {seeds}} (alone: of seed 0);
+ * lesion/model.h defines them. All but zero need calibration images, the last two at least two.
  */
 #ifndef LESION_STUDY_H
 #define LESION_STUDY_H
 
+#include "lesion/activations.h"
 #include "lesion/base.h"
 #include "lesion/data.h"
 #include "lesion/model.h"
@@ -36,8 +50,10 @@
 /* What is computed. */
 typedef struct lsn_evaluation {
     lsn_ablation ablation;
-    char key[LSN_KEY_BYTES]; /* empty until lsn_plan_settle; the first 128 bits of a SHA-256 over weights, images,
-                              * preprocessing, mask and mode (and the calibration images where the mode needs them) */
+    char key[LSN_KEY_BYTES]; /* empty until the plan is settled and expanded; the first 128 bits of a SHA-256 over
+                              * weights, images in their order, preprocessing, mask and mode; its seed where it has
+                              * one; the calibration images where the mode needs them; `stop` where there is one, but
+                              * of the baseline */
 } lsn_evaluation;
 
 /* What an experiment asked for. */
@@ -46,7 +62,7 @@ typedef struct lsn_job {
     int32_t evaluation; /* index into the plan's evaluations */
     double fraction;  /* of the layer's filters that is removed, as the study says: where some are kept, 1 less what it
                        * says; of a cumulative order step / steps; NaN where it says none */
-    int64_t seed;     /* of the random choice of filters; -1 where there is none */
+    int64_t seed;     /* of the random choice of filters; -1 where there is none. The mode's is in the ablation */
     int32_t score;    /* index into the plan's scores of the one that ranked the filters; -1: none did */
     int32_t step;     /* of a cumulative order, from 1; 0 where there is none */
     int32_t grouping; /* index into the plan's groupings; -1: the filters are no group of similar ones of one layer */
@@ -59,15 +75,16 @@ typedef struct lsn_experiment {
     char *why;                 /* its number of jobs in words: "16 layers x 4 fractions x 10 seeds" */
     int32_t first_job, n_jobs; /* its jobs stand together: by layer in the network's order (unless these are removed
                                 * together), then score, way of grouping, fraction (or count), seed, step, group, filter
-                                * (those that are needed for pairs before the pairs) and, innermost, mode, each in the
-                                * study's order */
+                                * (those that are needed for pairs before the pairs), mode and, innermost, the mode's
+                                * seed, each in the study's order */
     int line;                  /* in the study file; 0 for the baseline, and where an override gave it */
 } lsn_experiment;
 
 /* Scores by which filters are ranked. */
 typedef struct lsn_filter_score {
-    char *name;     /* "l1", "l2", "file:scores.csv" (the path as the study gives it) */
-    double *values; /* [lsn_model_filters]; NaN for all filters of a layer where the study does not use it */
+    char *name;     /* "l1", "apoz", "file:scores.csv" (the path as the study gives it) */
+    double *values; /* [lsn_model_filters]; NaN for all filters of a layer where the study does not use it; scores of
+                     * activations are NaN until the plan is expanded */
 } lsn_filter_score;
 
 /* Filters of one layer in groups by the distance of their weights. */
@@ -85,15 +102,16 @@ typedef struct lsn_grouping {
 /* What a study asks to be measured beyond top1, top5, loss and kl. */
 typedef struct lsn_metrics {
     bool per_class;
-    bool images; /* one row for each image */
-    bool drift;  /* of each layer's output */
+    bool images; /* a verdict for each image of each job */
+    bool drift;  /* the relative change of each layer's output */
 } lsn_metrics;
 
-/* When an evaluation ends before it has seen all images: as soon as its change of top-1 is known to +- half_width. */
+/* When a job's images are enough: once its change of top-1 is known to +- half_width by a confidence sequence
+ * (lsn_race_half_width). Never the baseline's, and never together with per_class or drift. */
 typedef struct lsn_stopping {
-    double half_width; /* 0: never */
-    double confidence;
-    int64_t seed; /* of the images' order */
+    double half_width; /* 0 < half_width < 1; 0: all jobs see all images */
+    double confidence; /* 0 < confidence < 1 */
+    int64_t seed;      /* of the order of the images */
 } lsn_stopping;
 
 /* An image that is left out because it cannot be read. */
@@ -105,7 +123,8 @@ typedef struct lsn_skipped {
 } lsn_skipped;
 
 /* A study with all it refers to: opened, checked, expanded. Which images can be read, and so the keys, which cover
- * their pixels, are known after lsn_plan_settle. */
+ * their pixels, are known after lsn_plan_settle. The jobs of a study that ranks filters by activations are known after
+ * lsn_plan_expand. */
 typedef struct lsn_plan {
     char *name;       /* `study:` */
     char *path;       /* of the study file */
@@ -113,7 +132,7 @@ typedef struct lsn_plan {
     char *overrides;  /* "k=v" lines; empty where there are none */
     lsn_model *model; /* its input set to the data's size */
     lsn_data *data;
-    lsn_sample images;      /* evaluated */
+    lsn_sample images;      /* evaluated; ascending, or, with `stop`, in a random order */
     lsn_sample calibration; /* empty where the study has none */
     bool skip_broken;       /* `data.skip_broken:` images that cannot be read are left out */
     bool settled;           /* from here on: after lsn_plan_settle */
@@ -126,6 +145,8 @@ typedef struct lsn_plan {
     char *preprocess; /* in words, for the record: "pad 2, mean 0.286, std 0.353" */
     lsn_metrics metrics;
     lsn_stopping stop;
+    lsn_activation_needs needs;  /* of the calibration images, for the study's modes and scores */
+    bool expanded;               /* what follows is there, but for `scores` and `groupings`, which always are */
     lsn_experiment *experiments; /* [0] is "baseline" */
     int32_t n_experiments;
     lsn_job *jobs; /* [0] is the baseline's */
@@ -155,7 +176,8 @@ LSN_API lsn_plan *lsn_plan_create(const char *path, const char *const *overrides
                                   lsn_problems *problems, lsn_error *err);
 LSN_API void lsn_plan_destroy(lsn_plan *plan);
 
-/* The digest of all that is known before images are read: weights, preprocessing, which images, evaluations. */
+/* The digest of all that is known before images are read: weights, preprocessing, which images, evaluations, or, where
+ * the plan is not expanded, all that determines them but activations. */
 LSN_API bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err);
 
 /* Empty checks for all images of a plan that is not settled; to be filled with lsn_data_check (lsn_images_check does
@@ -171,8 +193,12 @@ LSN_API int32_t lsn_plan_image(const lsn_plan *plan, int32_t check);
  * sizes differ, or where too few are left. Only once. */
 LSN_API bool lsn_plan_settle(lsn_plan *plan, const lsn_image_checks *found, lsn_problems *problems, lsn_error *err);
 
-/* Whether any evaluation needs the channels' mean activations over the calibration images. */
-LSN_API bool lsn_plan_needs_means(const lsn_plan *plan);
+/* Expands a plan that is not expanded yet; then, as for any other plan, sets the keys where it is settled and has none.
+ * `activations` are those of all calibration images (those that settling left) with what plan->needs says; the same on
+ * every rank give the same plan. NULL: the filters' indices stand in for scores of activations (shifted by one for each
+ * further score), so that jobs can be counted, but are not the study's. LSN_FAILED where memory is short: the plan
+ * must then be destroyed. */
+LSN_API bool lsn_plan_expand(lsn_plan *plan, const lsn_activations *activations, lsn_error *err);
 
 /* A mask as JSON, {"conv3_1":[0,5]}, and its layers' names, "conv3_1,conv4_1"; appended to `text`. */
 LSN_API void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text);

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "lesion/report.h"
+#include "lesion/stats.h"
 #include "lesion/sweep.h"
 
 #include <math.h>
@@ -39,11 +40,57 @@ static bool take_option(void *context, int option, lsn_error *err)
     return lsn_parse_counts(optarg, &options->ranks, &options->n_ranks, err) || lsn_fail_in(err, "--ranks");
 }
 
+/* ---- scores of activations ----------------------------------------------------------------------------------- */
+
+static bool is_known(const lsn_plan *plan, const lsn_filter_score *score)
+{
+    const int filters = lsn_model_filters(plan->model);
+    for (int f = 0; f < filters; f++)
+        if (!isnan(score->values[f]))
+            return true;
+    return false;
+}
+
+/* What is to be said of a plan that is not expanded yet. */
+static void describe_unknown(const lsn_plan *plan, lsn_text *text)
+{
+    char images[LSN_NUMBER_BYTES];
+    int unknown = 0;
+    for (int32_t s = 0; s < plan->n_scores; s++)
+        if (!is_known(plan, &plan->scores[s]))
+            lsn_text_add(text, "%s%s", unknown++ > 0 ? ", " : "", plan->scores[s].name);
+    lsn_text_add(text,
+                 " %s known once %s calibration images were passed through the network; here the filters' indices "
+                 "stand in for %s",
+                 unknown == 1 ? "is" : "are", lsn_count_text(plan->calibration.count, images),
+                 unknown == 1 ? "it" : "them");
+}
+
+/* Expands the plan as far as can be without running the network; `note` says what stands in. */
+static bool expand_by_indices(lsn_plan *plan, lsn_text *note, lsn_error *err)
+{
+    if (!plan->expanded)
+        describe_unknown(plan, note);
+    return lsn_plan_expand(plan, NULL, err);
+}
+
+/* Expands the plan into the jobs that a run would have. HOOK: for this, the calibration images are to be passed through
+ * the network here; as long as they are not, indices stand in, and that is said. */
+static bool expand_by_activations(lsn_plan *plan, lsn_text *note, lsn_error *err)
+{
+    return expand_by_indices(plan, note, err);
+}
+
 /* ---- the jobs, one a line ------------------------------------------------------------------------------------ */
+
+static bool draws(lsn_mode mode)
+{
+    return mode == LSN_RESAMPLE || mode == LSN_NOISE;
+}
 
 static void list_jobs(const lsn_plan *plan)
 {
-    puts("job\texperiment\tlayers\tn_filters\tfraction\tmode\tseed\tscore\tstep\tgroup");
+    puts("job\texperiment\tlayers\tn_filters\tfraction\tmode\tmode_seed\tseed\tscore\tstep\tgroup");
     for (int32_t j = 0; j < plan->n_jobs; j++) {
         const lsn_job *job = &plan->jobs[j];
         const lsn_evaluation *evaluation = &plan->evaluations[job->evaluation];
@@ -54,6 +101,9 @@ static void list_jobs(const lsn_plan *plan)
         if (!isnan(job->fraction))
             printf("%g", job->fraction);
         printf("\t%s\t", lsn_mode_name(evaluation->ablation.mode));
+        if (draws(evaluation->ablation.mode))
+            printf("%lld", (long long)evaluation->ablation.seed);
+        putchar('\t');
         if (job->seed >= 0)
             printf("%lld", (long long)job->seed);
         printf("\t%s\t", job->score < 0 ? "" : plan->scores[job->score].name);
@@ -82,6 +132,99 @@ static void print_experiments(const lsn_plan *plan)
     if (plan->calibration.count > 0)
         printf("%-24s  %12s\n", "calibration images", lsn_count_text(plan->calibration.count, number));
 }
+
+/* ---- what is to be kept in mind ------------------------------------------------------------------------------ */
+
+/* Where jobs may stop, the work is at most what was counted; and the least images that a job needs. */
+static void print_stop(const lsn_plan *plan)
+{
+    char needed[LSN_NUMBER_BYTES], images[LSN_NUMBER_BYTES];
+    if (!(plan->stop.half_width > 0))
+        return;
+    /* Without flips the half width is in proportion to 1 / images. */
+    const double least =
+        ceil(lsn_race_half_width(&(lsn_race){.images = 1}, plan->stop.confidence) / plan->stop.half_width);
+    lsn_count_text((int64_t)fmin(least, 1e15), needed);
+    lsn_count_text(plan->images.count, images);
+    if (least > plan->images.count)
+        printf("stop: no job can end early: one that changes nothing needs %s images, and there are %s\n", needed,
+               images);
+    else
+        printf("stop: jobs may end early, so that this work is an upper bound: one that changes nothing needs %s of %s "
+               "images\n",
+               needed, images);
+}
+
+/* The experiment with the most jobs: q is computed within experiments. */
+static const lsn_experiment *largest_experiment(const lsn_plan *plan)
+{
+    const lsn_experiment *largest = &plan->experiments[0];
+    for (int32_t x = 1; x < plan->n_experiments; x++)
+        if (plan->experiments[x].n_jobs > largest->n_jobs || x == 1)
+            largest = &plan->experiments[x];
+    return largest;
+}
+
+/* `of`: whose images, "" or "of class cat". */
+static void warn_if_few(int64_t images, const char *of, int64_t comparisons, const char *are, const char *experiment,
+                        double change)
+{
+    char count[LSN_NUMBER_BYTES], number[LSN_NUMBER_BYTES];
+    if (!lsn_too_few_images(images, comparisons, change))
+        return;
+    const int flips = lsn_flips_needed(comparisons, LSN_LEVEL);
+    printf("warning: %s images%s are few for %s comparison%s (%s of experiment %s): a change is told from chance "
+           "(q < %g) only where %d of them are lost and none gained",
+           lsn_count_text(images, count), of, lsn_count_text(comparisons, number), comparisons == 1 ? "" : "s", are,
+           experiment, LSN_LEVEL, flips);
+    if (flips > images)
+        puts(", more than there are");
+    else
+        printf(", %.3g %%\n", 100.0 * flips / (double)images);
+}
+
+/* The class with the fewest images, of those that have any; *classes: how many these are. */
+static int rarest_class(const lsn_plan *plan, int64_t *images, int *classes, lsn_error *err)
+{
+    int rarest = -1;
+    int64_t *counts = lsn_array((size_t)plan->model->classes, sizeof *counts, err);
+    *classes = 0;
+    for (int32_t i = 0; counts != NULL && i < plan->images.count; i++)
+        counts[lsn_data_label(plan->data, plan->images.images[i])]++;
+    for (int c = 0; counts != NULL && c < plan->model->classes; c++) {
+        if (counts[c] > 0 && (rarest < 0 || counts[c] < counts[rarest]))
+            rarest = c;
+        *classes += counts[c] > 0;
+    }
+    *images = rarest < 0 ? 0 : counts[rarest];
+    free(counts);
+    return rarest;
+}
+
+static bool print_warnings(const lsn_plan *plan, lsn_error *err)
+{
+    const lsn_experiment *largest = largest_experiment(plan);
+    int64_t images;
+    int classes;
+    if (plan->n_experiments == 1)
+        return true;
+    warn_if_few(plan->images.count, "", largest->n_jobs, "jobs", largest->name, LSN_CHANGE_JOB);
+    if (!plan->metrics.per_class)
+        return true;
+    const int rarest = rarest_class(plan, &images, &classes, err);
+    if (rarest < 0)
+        return false;
+    const char *name = rarest < lsn_data_classes(plan->data) ? lsn_data_class_name(plan->data, rarest) : NULL;
+    char of[128];
+    if (name != NULL)
+        snprintf(of, sizeof of, " of class %.80s", name);
+    else
+        snprintf(of, sizeof of, " of class %d", rarest);
+    warn_if_few(images, of, (int64_t)largest->n_jobs * classes, "jobs x classes", largest->name, LSN_CHANGE_CLASS);
+    return true;
+}
+
+/* ---- work ---------------------------------------------------------------------------------------------------- */
 
 typedef struct work {
     double whole;  /* multiply-adds if every job ran the whole network */
@@ -133,16 +276,21 @@ static void print_times(const plan_options *options, double seconds)
     puts("(at the speed of one core of this machine, measured just now, all cores alike)");
 }
 
-static int print_plan(const lsn_plan *plan, const plan_options *options)
+static int print_plan(const lsn_plan *plan, const char *note, const plan_options *options)
 {
     lsn_error err = {0};
     char text[LSN_NUMBER_BYTES];
     double seconds = 0;
     print_experiments(plan);
+    if (note != NULL)
+        printf("scores: %s\n", note);
+    if (!print_warnings(plan, &err))
+        return lsn_exit_with(&err);
     work w = count_work(plan);
     printf("%-24s  %11s multiply-adds\n", "work", lsn_quantity_text(w.needed, text));
     printf("%-24s  %11.1f %% of running the whole network for every job\n", "work saved",
            w.whole > 0 ? 100 * (1 - w.needed / w.whole) : 0);
+    print_stop(plan);
     if (!measure_time(plan, &seconds, &err))
         return lsn_exit_with(&err);
     struct rusage usage;
@@ -151,6 +299,28 @@ static int print_plan(const lsn_plan *plan, const plan_options *options)
            lsn_quantity_text((double)usage.ru_maxrss * 1024, text));
     print_times(options, seconds);
     return LSN_OK;
+}
+
+static int show_jobs(lsn_plan *plan)
+{
+    lsn_error err = {0};
+    lsn_text note = {0};
+    const bool ok = expand_by_activations(plan, &note, &err);
+    if (ok && note.data != NULL)
+        lsn_log("%s, so that these are not the jobs of a run", note.data);
+    if (ok)
+        list_jobs(plan);
+    lsn_text_finish(&note);
+    return ok ? LSN_OK : lsn_exit_with(&err);
+}
+
+static int show_plan(lsn_plan *plan, const plan_options *options)
+{
+    lsn_error err = {0};
+    lsn_text note = {0};
+    const int code = expand_by_indices(plan, &note, &err) ? print_plan(plan, note.data, options) : lsn_exit_with(&err);
+    lsn_text_finish(&note);
+    return code;
 }
 
 int lsn_command_plan(int argc, char **argv)
@@ -162,10 +332,8 @@ int lsn_command_plan(int argc, char **argv)
         /* The jobs' keys cover the images, which are read for nothing else. */
         lsn_plan *plan = options.jobs ? lsn_read_settled_plan(options.study, &options.overrides, 1, &code)
                                       : lsn_read_plan(options.study, &options.overrides, &code);
-        if (plan != NULL && options.jobs)
-            list_jobs(plan);
-        else if (plan != NULL)
-            code = print_plan(plan, &options);
+        if (plan != NULL)
+            code = options.jobs ? show_jobs(plan) : show_plan(plan, &options);
         lsn_plan_destroy(plan);
     }
     lsn_overrides_finish(&options.overrides);

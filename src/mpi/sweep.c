@@ -124,7 +124,7 @@ static bool open_store(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_s
 static bool prepare_means(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
                           lsn_error *err)
 {
-    if (!lsn_plan_needs_means(plan))
+    if (!plan->needs.means)
         return true;
     float *means = lsn_array((size_t)lsn_model_filters(plan->model), sizeof *means, err);
     bool ok = lsn_ranks_agree(ranks, means != NULL) && lsn_means_find(compute, plan, ranks, means, err) &&

@@ -7,12 +7,21 @@ static double at_least_one(int n)
     return n > 0 ? n : 1;
 }
 
-static double count_seeds(const lsn_selector *selector)
+static double count_seeds(const lsn_interval *seeds, int n_seeds)
 {
     double count = 0;
-    for (int i = 0; i < selector->n_seeds; i++)
-        count += (double)(selector->seeds[i].high - selector->seeds[i].low) + 1;
-    return selector->n_seeds > 0 ? count : 1;
+    for (int i = 0; i < n_seeds; i++)
+        count += (double)(seeds[i].high - seeds[i].low) + 1;
+    return n_seeds > 0 ? count : 1;
+}
+
+/* Modes, each as often as it has seeds. */
+static double count_modes(const lsn_experiment_spec *experiment)
+{
+    double count = 0;
+    for (int m = 0; m < experiment->n_modes; m++)
+        count += count_seeds(experiment->modes[m].seeds, experiment->modes[m].n_seeds);
+    return count;
 }
 
 int lsn_selector_ways(const lsn_selector *selector)
@@ -99,7 +108,8 @@ double lsn_experiment_jobs(const lsn_experiment_spec *experiment, const lsn_plan
 {
     const lsn_selector *selector = &experiment->selector;
     const lot counted = count_lot(experiment, plan);
-    double axes = at_least_one(selector->n_scores) * count_seeds(selector) * experiment->n_modes;
+    double axes =
+        at_least_one(selector->n_scores) * count_seeds(selector->seeds, selector->n_seeds) * count_modes(experiment);
     if (selector->steps > 0)
         axes *= (double)selector->steps;
     if (counted.layers > 0)
@@ -130,6 +140,25 @@ static void add_amounts(lsn_text *why, const lsn_selector *selector)
                    selector->n_amounts > 0 && selector->amounts[0].count > 0 ? "count" : "fraction");
 }
 
+/* "x 2 modes", "x 5 seeds of resample", "x (zero + 5 seeds of resample)". */
+static void add_modes(lsn_text *why, const lsn_experiment_spec *experiment)
+{
+    const int modes = experiment->n_modes;
+    if (!(count_modes(experiment) > modes)) {
+        add_factor(why, modes, "mode");
+        return;
+    }
+    for (int m = 0; m < modes; m++) {
+        const lsn_mode_spec *mode = &experiment->modes[m];
+        double seeds = count_seeds(mode->seeds, mode->n_seeds);
+        lsn_text_add(why, "%s", m > 0 ? " + " : modes > 1 ? " x (" : " x ");
+        if (seeds > 1)
+            lsn_text_add(why, "%.0f seeds of ", seeds);
+        lsn_text_add(why, "%s", lsn_mode_name(mode->mode));
+    }
+    lsn_text_add(why, "%s", modes > 1 ? ")" : "");
+}
+
 void lsn_experiment_why(const lsn_experiment_spec *experiment, const lsn_plan *plan, lsn_text *why)
 {
     const lsn_selector *selector = &experiment->selector;
@@ -151,9 +180,9 @@ void lsn_experiment_why(const lsn_experiment_spec *experiment, const lsn_plan *p
     if (!has_groups(selector) && selector->kind == LSN_SIMILAR)
         add_factor(why, lsn_selector_ways(selector), "way");
     add_amounts(why, selector);
-    add_factor(why, count_seeds(selector), "seed");
+    add_factor(why, count_seeds(selector->seeds, selector->n_seeds), "seed");
     add_factor(why, (double)selector->steps, "step");
-    add_factor(why, experiment->n_modes, "mode");
+    add_modes(why, experiment);
     if (selector->keep)
         lsn_text_add(why, ", all else removed");
 }

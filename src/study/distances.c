@@ -32,18 +32,6 @@ static double squared_distance(const float *v, double s, const float *w, double 
     return add_lanes(sums);
 }
 
-static double product(const float *v, const float *w, size_t n)
-{
-    double sums[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++)
-            sums[k] += (double)v[i + k] * (double)w[i + k];
-    for (size_t k = 0; i < n; i++, k++)
-        sums[k] += (double)v[i] * (double)w[i];
-    return add_lanes(sums);
-}
-
 static double largest(const float *w, size_t n)
 {
     double most = 0;
@@ -52,39 +40,47 @@ static double largest(const float *w, size_t n)
     return most;
 }
 
-/* What a filter is multiplied by. */
-static double scale_of(const float *w, size_t n, lsn_normalise normalise)
+/* What a filter is multiplied by; `square` is its sum of squares. */
+static double scale_of(const float *w, size_t n, double square, lsn_normalise normalise)
 {
-    double length = normalise == LSN_BY_L2 ? sqrt(product(w, w, n)) : normalise == LSN_BY_MAX ? largest(w, n) : 1;
+    double length = normalise == LSN_BY_L2 ? sqrt(square) : normalise == LSN_BY_MAX ? largest(w, n) : 1;
     return length > 0 ? 1 / length : 0;
 }
 
-/* `v2` and `w2` are the filters' sums of squares. */
-static double cosine_distance(const float *v, double v2, const float *w, double w2, size_t n)
+/* |s v - t w|^2 = |s v|^2 + |t w|^2 - 2 s t v w; where the difference is small, that loses digits, and is not used. */
+static double euclidean(const lsn_layer *layer, size_t n, const lsn_products *products, const double *scales, size_t i,
+                        size_t j)
 {
-    if (!(v2 > 0 && w2 > 0))
-        return v2 > 0 || w2 > 0 ? 1 : 0;
-    return fmax(0, 1 - product(v, w, n) / (sqrt(v2) * sqrt(w2)));
+    const double near = 0.01, s = scales[i], t = scales[j];
+    const double both = s * s * products->squares[i] + t * t * products->squares[j];
+    const double square = both - 2 * (s * t * products->pairs[lsn_pair((size_t)layer->filters, i, j)]);
+    if (square > near * both)
+        return sqrt(square);
+    return sqrt(squared_distance(layer->weights + i * n, s, layer->weights + j * n, t, n));
 }
 
-bool lsn_distances(const lsn_layer *layer, lsn_metric metric, lsn_normalise normalise, double *distances,
-                   lsn_error *err)
+static double cosine(const lsn_layer *layer, const lsn_products *products, size_t i, size_t j)
+{
+    const double v2 = products->squares[i], w2 = products->squares[j];
+    if (!(v2 > 0 && w2 > 0))
+        return v2 > 0 || w2 > 0 ? 1 : 0;
+    return fmax(0, 1 - products->pairs[lsn_pair((size_t)layer->filters, i, j)] / (sqrt(v2) * sqrt(w2)));
+}
+
+bool lsn_distances(const lsn_layer *layer, const lsn_products *products, lsn_metric metric, lsn_normalise normalise,
+                   double *distances, lsn_error *err)
 {
     const size_t count = (size_t)layer->filters;
     const size_t n = (size_t)layer->channels * (size_t)layer->kernel * (size_t)layer->kernel;
-    double *of = lsn_array(count, sizeof *of, err); /* each filter's scale, or its sum of squares */
-    if (of == NULL)
+    double *scales = lsn_array(count, sizeof *scales, err);
+    if (scales == NULL)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        const float *w = layer->weights + i * n;
-        of[i] = metric == LSN_COSINE ? product(w, w, n) : scale_of(w, n, normalise);
-    }
     for (size_t i = 0; i < count; i++)
-        for (size_t j = i + 1; j < count; j++) {
-            const float *v = layer->weights + i * n, *w = layer->weights + j * n;
-            *distances++ = metric == LSN_COSINE ? cosine_distance(v, of[i], w, of[j], n)
-                                                : sqrt(squared_distance(v, of[i], w, of[j], n));
-        }
-    free(of);
+        scales[i] = scale_of(layer->weights + i * n, n, products->squares[i], normalise);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = i + 1; j < count; j++)
+            *distances++ =
+                metric == LSN_COSINE ? cosine(layer, products, i, j) : euclidean(layer, n, products, scales, i, j);
+    free(scales);
     return true;
 }

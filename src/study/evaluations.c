@@ -20,7 +20,7 @@ static uint64_t mix(uint64_t hash, uint32_t value)
 
 static uint32_t hash_ablation(const lsn_ablation *ablation)
 {
-    uint64_t hash = mix(0, (uint32_t)ablation->mode);
+    uint64_t hash = mix(mix(0, (uint32_t)ablation->mode), (uint32_t)ablation->seed);
     for (int32_t p = 0; p < ablation->mask.count; p++) {
         const lsn_mask_part *part = &ablation->mask.parts[p];
         hash = mix(mix(hash, (uint32_t)part->layer), (uint32_t)part->count);
@@ -32,7 +32,7 @@ static uint32_t hash_ablation(const lsn_ablation *ablation)
 
 static bool same_ablation(const lsn_ablation *a, const lsn_ablation *b)
 {
-    if (a->mode != b->mode || a->mask.count != b->mask.count)
+    if (a->mode != b->mode || a->seed != b->seed || a->mask.count != b->mask.count)
         return false;
     for (int32_t p = 0; p < a->mask.count; p++) {
         const lsn_mask_part *one = &a->mask.parts[p], *two = &b->mask.parts[p];
@@ -138,7 +138,7 @@ bool lsn_ledger_add(lsn_ledger *ledger, const lsn_ablation *ablation, int32_t *i
     if (!lsn_grow((void **)&ledger->list, ledger->count, &ledger->room, sizeof *ledger->list, err))
         return false;
     lsn_evaluation *added = &ledger->list[ledger->count];
-    *added = (lsn_evaluation){.ablation.mode = ablation->mode};
+    *added = (lsn_evaluation){.ablation = {.mode = ablation->mode, .seed = ablation->seed}};
     if (!keep_mask(ledger, &ablation->mask, &added->ablation.mask, err))
         return false;
     *index = (int32_t)ledger->count++;

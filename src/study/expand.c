@@ -1,5 +1,5 @@
 /* Experiments into jobs. The layer is the outermost axis, in the network's order, unless layers are removed together;
- * then score, way of grouping, amount, seed, step, group, filter, and the mode innermost. */
+ * then score, way of grouping, amount, seed, step, group, filter, mode, and the mode's seed innermost. */
 #include "study/expand.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@ typedef struct expansion {
     lsn_plan *plan;
     lsn_ledger ledger;
     lsn_choice choice;
-    int32_t (*singles)[LSN_N_MODES];       /* evaluations of a pair's filters alone, by their place in the choice */
+    int32_t *singles;                      /* the first job of each filter alone, by its place in the choice */
     int32_t *rest;                         /* scratch: all filters of a layer but one */
     const lsn_experiment_spec *experiment; /* at work */
     int32_t index;                         /* its, in the plan */
@@ -51,10 +51,8 @@ static int32_t grouping_of(const expansion *of)
                : -1;
 }
 
-static bool add_job(expansion *of, const lsn_mask *mask, lsn_mode mode, const int32_t singles[2], int32_t *evaluation,
-                    lsn_error *err)
+static bool add_job(expansion *of, const lsn_ablation *ablation, const int32_t singles[2], lsn_error *err)
 {
-    const lsn_ablation ablation = {.mask = *mask, .mode = mode};
     lsn_job *job = &of->plan->jobs[of->plan->n_jobs];
     *job = (lsn_job){
         .experiment = of->index,
@@ -64,13 +62,30 @@ static bool add_job(expansion *of, const lsn_mask *mask, lsn_mode mode, const in
         .step = of->point.step,
         .grouping = grouping_of(of),
         .group = of->point.group,
-        .singles = {singles == NULL ? -1 : singles[0], singles == NULL ? -1 : singles[1]},
+        .singles = {singles == NULL ? -1 : of->plan->jobs[singles[0]].evaluation,
+                    singles == NULL ? -1 : of->plan->jobs[singles[1]].evaluation},
     };
-    if (!lsn_ledger_add(&of->ledger, &ablation, &job->evaluation, err))
+    if (!lsn_ledger_add(&of->ledger, ablation, &job->evaluation, err))
         return false;
-    if (evaluation != NULL)
-        *evaluation = job->evaluation;
     of->plan->n_jobs++;
+    return true;
+}
+
+/* The jobs of a mask: of each mode, and each seed of it. Of a pair, `firsts` are the first such jobs of its filters. */
+static bool add_mask(expansion *of, const lsn_mask *mask, const int32_t *firsts, lsn_error *err)
+{
+    int32_t nth = 0;
+    for (int m = 0; m < of->experiment->n_modes; m++) {
+        const lsn_mode_spec *mode = &of->experiment->modes[m];
+        for (int i = 0; i < mode->n_seeds; i++)
+            for (int64_t seed = mode->seeds[i].low; seed <= mode->seeds[i].high; seed++, nth++) {
+                const lsn_ablation ablation = {.mask = *mask, .mode = mode->mode, .seed = seed};
+                const int32_t singles[2] = {firsts == NULL ? -1 : firsts[0] + nth,
+                                            firsts == NULL ? -1 : firsts[1] + nth};
+                if (!add_job(of, &ablation, firsts == NULL ? NULL : singles, err))
+                    return false;
+            }
+    }
     return true;
 }
 
@@ -87,7 +102,7 @@ static lsn_mask_part part_of_one(expansion *of, int32_t layer, const int32_t *fi
     return part;
 }
 
-/* Each chosen filter; what is computed for it is kept in of->singles. */
+/* Each chosen filter; where its jobs begin is kept in of->singles. */
 static bool add_each(expansion *of, lsn_error *err)
 {
     const lsn_choice *choice = &of->choice;
@@ -96,9 +111,9 @@ static bool add_each(expansion *of, lsn_error *err)
         for (int32_t i = 0; i < choice->parts[p].count; i++, place++) {
             const lsn_mask_part part = part_of_one(of, choice->parts[p].layer, &choice->parts[p].filters[i]);
             const lsn_mask mask = {.count = 1, .parts = &part};
-            for (int m = 0; m < of->experiment->n_modes; m++)
-                if (!add_job(of, &mask, of->experiment->modes[m], NULL, &of->singles[place][m], err))
-                    return false;
+            of->singles[place] = of->plan->n_jobs;
+            if (!add_mask(of, &mask, NULL, err))
+                return false;
         }
     return true;
 }
@@ -114,12 +129,7 @@ static bool add_pair(expansion *of, const int32_t parts[2], const int32_t places
         {.layer = choice->parts[parts[1]].layer, .count = 1, .filters = filters + 1},
     };
     const lsn_mask mask = {.count = apart ? 2 : 1, .parts = pair};
-    for (int m = 0; m < of->experiment->n_modes; m++) {
-        const int32_t singles[2] = {of->singles[places[0]][m], of->singles[places[1]][m]};
-        if (!add_job(of, &mask, of->experiment->modes[m], singles, NULL, err))
-            return false;
-    }
-    return true;
+    return add_mask(of, &mask, (const int32_t[]){of->singles[places[0]], of->singles[places[1]]}, err);
 }
 
 static bool add_pairs(expansion *of, lsn_error *err)
@@ -143,10 +153,7 @@ static bool add_pairs(expansion *of, lsn_error *err)
 static bool add_whole(expansion *of, lsn_error *err)
 {
     const lsn_mask mask = {.count = of->choice.n_parts, .parts = of->choice.parts};
-    for (int m = 0; m < of->experiment->n_modes; m++)
-        if (!add_job(of, &mask, of->experiment->modes[m], NULL, NULL, err))
-            return false;
-    return true;
+    return add_mask(of, &mask, NULL, err);
 }
 
 /* ---- axes ---------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,15 @@
 
 #include "study/spec.h"
 
+/* What a plan keeps for itself. */
+struct lsn_plan_storage {
+    lsn_arena arena;           /* texts and masks */
+    lsn_calibration_uses uses; /* of the study */
+    lsn_arena tree;            /* until the plan is expanded, as all below: of the tree and of what is in the spec */
+    lsn_study_spec spec;
+    const lsn_node *ablate; /* the section */
+};
+
 /* ---- scores -------------------------------------------------------------------------------------------------- */
 
 /* Norms of a layer's filters, scores[F]: L1 = sum |w|, L2 = sqrt(sum w^2) over the filter's kernel, the bias left out
@@ -20,15 +29,21 @@ typedef struct lsn_ranked {
 /* The filters in order of score, the lowest (or highest) first; of equal ones the lower index first: ranked[count]. */
 void lsn_rank(const double *scores, int count, bool highest, lsn_ranked *ranked);
 
-/* The plan's scores, one for each of the spec's, all NaN; then their values, of the layers that are ranked by them. A
- * score that can be known only later (of activations) would be filled in between, by layer. */
+/* The plan's scores, one for each of the spec's, all NaN; then their values, of the layers that are ranked by them:
+ * those of weights and files, and, once there are activations, those of these (NULL: filters' indices stand in). */
 bool lsn_scores_create(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, lsn_error *err);
 bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_mistakes *mistakes);
+void lsn_scores_of_activations(lsn_plan *plan, const lsn_study_spec *spec, const lsn_activations *activations);
+/* Whether none is of activations. */
+bool lsn_scores_are_known(const lsn_study_spec *spec);
 /* Which layers are ranked by a score. */
 void lsn_score_layers(const lsn_study_spec *spec, int score, bool used[LSN_MAX_LAYERS]);
 /* Reads values[lsn_model_filters] from a file; every filter of the `used` layers must be there. */
 bool lsn_score_file_read(const lsn_model *model, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS],
                          double *values, lsn_mistakes *mistakes);
+
+/* LSN_INVALID where the plan's calibration images are too few for what needs them. */
+bool lsn_calibration_check(const lsn_plan *plan, const lsn_calibration_uses *uses, lsn_error *err);
 
 /* ---- selection ----------------------------------------------------------------------------------------------- */
 

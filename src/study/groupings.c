@@ -59,19 +59,8 @@ typedef struct grouper {
     lsn_point point; /* metric, normalise, linkage and amount at work */
     int index;       /* of the layer */
     size_t room;     /* of the plan's groupings */
-    double *distances, *used_up;
-    lsn_merge *merges;
-    bool linked; /* the merges are those of the linkage at work */
+    double *distances;
 } grouper;
-
-static bool link_filters(grouper *g, lsn_error *err)
-{
-    if (g->linked)
-        return true;
-    memcpy(g->used_up, g->distances, lsn_pairs((size_t)g->layer->filters) * sizeof *g->used_up);
-    g->linked = lsn_link(g->used_up, g->layer->filters, (lsn_linkage)g->point.linkage, g->merges, err);
-    return g->linked;
-}
 
 /* Every filter's mean distance to the others of its group. */
 static void measure(const double *distances, int filters, lsn_grouping *grouping)
@@ -88,75 +77,123 @@ static void measure(const double *distances, int filters, lsn_grouping *grouping
     }
 }
 
-static bool cut_tree(grouper *g, lsn_grouping *grouping, lsn_error *err)
-{
-    const lsn_amount *amount = g->point.amount;
-    const int32_t filters = g->layer->filters;
-    if (g->selector->cut == LSN_CUT_FRACTION) {
-        grouping->n_groups = 1;
-        return lsn_tightest(g->distances, filters, (lsn_linkage)g->point.linkage, lsn_amount_filters(amount, filters),
-                            grouping->groups, err);
-    }
-    if (!link_filters(g, err))
-        return false;
-    int32_t merges = g->selector->cut == LSN_CUT_GROUPS ? filters - (int32_t)amount->count
-                                                        : lsn_merges_within(g->merges, filters, amount->distance);
-    lsn_cut_tree(g->merges, filters, merges, grouping->groups);
-    grouping->n_groups = filters - merges;
-    return true;
-}
-
-static bool add_grouping(grouper *g, lsn_error *err)
+/* A grouping for the amount at work, without groups yet; *made is NULL where the plan has it already. */
+static bool add_grouping(grouper *g, lsn_grouping **made, lsn_error *err)
 {
     lsn_plan *plan = g->plan;
     const size_t filters = (size_t)g->layer->filters;
-    lsn_grouping made = describe(&g->point, g->selector->cut, g->index);
-    if (find_grouping(plan, &made) >= 0)
+    lsn_grouping new = describe(&g->point, g->selector->cut, g->index);
+    *made = NULL;
+    if (find_grouping(plan, &new) >= 0)
         return true;
-    made.groups = lsn_arena_array(g->arena, filters, sizeof *made.groups, err);
-    made.distances = lsn_arena_array(g->arena, filters, sizeof *made.distances, err);
-    if (made.groups == NULL || made.distances == NULL || !cut_tree(g, &made, err) ||
-        !lsn_grow((void **)&plan->groupings, (size_t)plan->n_groupings, &g->room, sizeof made, err))
+    new.groups = lsn_arena_array(g->arena, filters, sizeof *new.groups, err);
+    new.distances = lsn_arena_array(g->arena, filters, sizeof *new.distances, err);
+    if (new.groups == NULL || new.distances == NULL ||
+        !lsn_grow((void **)&plan->groupings, (size_t)plan->n_groupings, &g->room, sizeof new, err))
         return false;
-    measure(g->distances, g->layer->filters, &made);
-    plan->groupings[plan->n_groupings++] = made;
+    *made = &plan->groupings[plan->n_groupings++];
+    **made = new;
     return true;
+}
+
+/* The groups of a tree, for each amount. */
+static bool cut_tree(grouper *g, const lsn_merge *merges, lsn_error *err)
+{
+    const int32_t filters = g->layer->filters;
+    for (int a = 0; a < g->selector->n_amounts; a++) {
+        const lsn_amount *amount = g->point.amount = &g->selector->amounts[a];
+        lsn_grouping *grouping;
+        if (!add_grouping(g, &grouping, err))
+            return false;
+        if (grouping == NULL)
+            continue;
+        const int32_t n_merges = g->selector->cut == LSN_CUT_GROUPS
+                                     ? filters - (int32_t)amount->count
+                                     : lsn_merges_within(merges, filters, amount->distance);
+        lsn_cut_tree(merges, filters, n_merges, grouping->groups);
+        grouping->n_groups = filters - n_merges;
+        measure(g->distances, filters, grouping);
+    }
+    return true;
+}
+
+static bool group_by_tree(grouper *g, lsn_error *err)
+{
+    const size_t filters = (size_t)g->layer->filters;
+    double *used_up = lsn_array(lsn_pairs(filters), sizeof *used_up, err);
+    lsn_merge *merges = lsn_array(filters, sizeof *merges, err);
+    bool ok = used_up != NULL && merges != NULL;
+    if (ok) {
+        memcpy(used_up, g->distances, lsn_pairs(filters) * sizeof *used_up);
+        ok = lsn_link(used_up, g->layer->filters, (lsn_linkage)g->point.linkage, merges, err) &&
+             cut_tree(g, merges, err);
+    }
+    free(used_up);
+    free(merges);
+    return ok;
+}
+
+/* The tightest groups of all amounts that the plan has not, in one search. */
+static bool find_tightest(grouper *g, int32_t *sizes, int32_t **groups, lsn_error *err)
+{
+    const lsn_selector *selector = g->selector;
+    const int32_t first = g->plan->n_groupings;
+    int n = 0;
+    for (int a = 0; a < selector->n_amounts; a++) {
+        lsn_grouping *grouping;
+        g->point.amount = &selector->amounts[a];
+        if (!add_grouping(g, &grouping, err))
+            return false;
+        if (grouping == NULL)
+            continue;
+        grouping->n_groups = 1;
+        groups[n] = grouping->groups;
+        sizes[n++] = lsn_amount_filters(g->point.amount, g->layer->filters);
+    }
+    if (n > 0 && !lsn_tightest(g->distances, g->layer->filters, (lsn_linkage)g->point.linkage, sizes, n, groups, err))
+        return false;
+    for (int32_t i = first; i < g->plan->n_groupings; i++)
+        measure(g->distances, g->layer->filters, &g->plan->groupings[i]);
+    return true;
+}
+
+static bool group_by_tightness(grouper *g, lsn_error *err)
+{
+    int32_t *sizes = lsn_array((size_t)g->selector->n_amounts, sizeof *sizes, err);
+    int32_t **groups = lsn_array((size_t)g->selector->n_amounts, sizeof *groups, err);
+    const bool ok = sizes != NULL && groups != NULL && find_tightest(g, sizes, groups, err);
+    free(sizes);
+    free(groups);
+    return ok;
 }
 
 static bool group_by_distances(grouper *g, lsn_error *err)
 {
     const lsn_selector *selector = g->selector;
-    for (int k = 0; k < selector->n_linkages; k++) {
+    bool ok = true;
+    for (int k = 0; ok && k < selector->n_linkages; k++) {
         g->point.linkage = selector->linkages[k];
-        g->linked = false;
-        for (int a = 0; a < selector->n_amounts; a++) {
-            g->point.amount = &selector->amounts[a];
-            if (!add_grouping(g, err))
-                return false;
-        }
+        ok = selector->cut == LSN_CUT_FRACTION ? group_by_tightness(g, err) : group_by_tree(g, err);
     }
-    return true;
+    return ok;
 }
 
 static bool group_layer(grouper *g, lsn_error *err)
 {
     const lsn_selector *selector = g->selector;
-    const size_t filters = (size_t)g->layer->filters;
-    g->distances = lsn_array(lsn_pairs(filters), sizeof *g->distances, err);
-    g->used_up = lsn_array(lsn_pairs(filters), sizeof *g->used_up, err);
-    g->merges = lsn_array(filters, sizeof *g->merges, err);
-    bool ok = g->distances != NULL && g->used_up != NULL && g->merges != NULL;
+    lsn_products products = {0};
+    g->distances = lsn_array(lsn_pairs((size_t)g->layer->filters), sizeof *g->distances, err);
+    bool ok = g->distances != NULL && lsn_products_init(&products, g->layer, lsn_product_kernels() - 1, err);
     for (int m = 0; ok && m < selector->n_metrics; m++)
         for (int n = 0; ok && n < selector->n_normalises; n++) {
             g->point.metric = selector->metrics[m];
             g->point.normalise = selector->normalises[n];
-            ok = lsn_distances(g->layer, (lsn_metric)g->point.metric, (lsn_normalise)g->point.normalise, g->distances,
-                               err) &&
+            ok = lsn_distances(g->layer, &products, (lsn_metric)g->point.metric, (lsn_normalise)g->point.normalise,
+                               g->distances, err) &&
                  group_by_distances(g, err);
         }
+    lsn_products_finish(&products);
     free(g->distances);
-    free(g->used_up);
-    free(g->merges);
     return ok;
 }
 

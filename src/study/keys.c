@@ -1,14 +1,19 @@
 /* What results are found by: a key of an evaluation covers all that determines its result. */
 #include "study/expand.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KEY_VERSION "lesion evaluation 1" /* to be changed with anything that changes a result of equal inputs */
 
+enum { STOP_BYTES = 96 };
+
 typedef struct key_maker {
     const lsn_model *model;
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES];
+    char stop[STOP_BYTES]; /* empty where every job sees all images */
     lsn_hasher *hasher;
     unsigned char *bytes; /* of a part's filters */
 } key_maker;
@@ -33,8 +38,12 @@ static bool set_key(key_maker *maker, lsn_evaluation *evaluation, lsn_error *err
     lsn_hasher_text(hasher, "weights", maker->weights);
     lsn_hasher_text(hasher, "images", maker->images);
     lsn_hasher_text(hasher, "mode", lsn_mode_name(ablation->mode));
-    if (ablation->mode == LSN_MEAN)
+    if (ablation->mode != LSN_ZERO)
         lsn_hasher_text(hasher, "calibration", maker->calibration);
+    if (ablation->mode == LSN_RESAMPLE || ablation->mode == LSN_NOISE)
+        lsn_hasher_number(hasher, "seed", ablation->seed);
+    if (maker->stop[0] != '\0' && ablation->mask.count > 0) /* the baseline sees all images */
+        lsn_hasher_text(hasher, "stop", maker->stop);
     lsn_hasher_number(hasher, "layers", ablation->mask.count);
     for (int32_t p = 0; p < ablation->mask.count; p++)
         add_part(hasher, maker->model, &ablation->mask.parts[p], maker->bytes);
@@ -46,6 +55,13 @@ static bool set_key(key_maker *maker, lsn_evaluation *evaluation, lsn_error *err
     memcpy(evaluation->key, hex, LSN_KEY_BYTES - 1);
     evaluation->key[LSN_KEY_BYTES - 1] = '\0';
     return true;
+}
+
+static void describe_stop(const lsn_stopping *stop, char *text, size_t bytes)
+{
+    text[0] = '\0';
+    if (stop->half_width > 0)
+        snprintf(text, bytes, "top1 %.17g %.17g %" PRId64, stop->half_width, stop->confidence, stop->seed);
 }
 
 /* Room for the filters of the widest layer, as bytes. */
@@ -64,6 +80,7 @@ bool lsn_keys_set(lsn_plan *plan, lsn_error *err)
     lsn_digest_hex(&plan->model->digest, maker.weights);
     lsn_digest_hex(&plan->images_digest, maker.images);
     lsn_digest_hex(&plan->calibration_digest, maker.calibration);
+    describe_stop(&plan->stop, maker.stop, sizeof maker.stop);
     maker.bytes = maker.hasher == NULL ? NULL : filter_bytes(plan->model, err);
     bool ok = maker.bytes != NULL;
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++)
@@ -86,9 +103,45 @@ static void outline_sample(lsn_hasher *hasher, const lsn_data *data, const lsn_s
     }
 }
 
+/* What the study asks to be removed, variables and overrides put in. */
+static void outline_node(lsn_hasher *hasher, const lsn_node *node)
+{
+    lsn_hasher_number(hasher, "kind", node->kind);
+    lsn_hasher_number(hasher, "count", node->count);
+    if (node->kind == LSN_SCALAR)
+        lsn_hasher_text(hasher, "text", node->text);
+    for (int i = 0; i < node->count; i++) {
+        if (node->kind == LSN_MAP)
+            lsn_hasher_text(hasher, "key", node->keys[i]->text);
+        outline_node(hasher, node->items[i]);
+    }
+}
+
+/* What determines the evaluations once activations are known. */
+static void outline_unexpanded(lsn_hasher *hasher, const lsn_plan *plan)
+{
+    const size_t bytes = (size_t)lsn_model_filters(plan->model) * sizeof *plan->scores->values;
+    outline_node(hasher, plan->storage->ablate);
+    for (int32_t s = 0; s < plan->n_scores; s++) {
+        lsn_hasher_text(hasher, "score", plan->scores[s].name);
+        lsn_hasher_add(hasher, plan->scores[s].values, bytes); /* those of files; NaN where they are not known yet */
+    }
+}
+
+static void outline_evaluations(lsn_hasher *hasher, const lsn_plan *plan, unsigned char *bytes)
+{
+    for (int32_t e = 0; e < plan->n_evaluations; e++) {
+        const lsn_ablation *ablation = &plan->evaluations[e].ablation;
+        lsn_hasher_number(hasher, "mode", ablation->mode);
+        lsn_hasher_number(hasher, "seed", ablation->seed);
+        for (int32_t p = 0; p < ablation->mask.count; p++)
+            add_part(hasher, plan->model, &ablation->mask.parts[p], bytes);
+    }
+}
+
 bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
 {
-    char weights[LSN_HEX_BYTES];
+    char weights[LSN_HEX_BYTES], stop[STOP_BYTES];
     lsn_hasher *hasher = lsn_hasher_create(err);
     unsigned char *bytes = hasher == NULL ? NULL : filter_bytes(plan->model, err);
     bool ok = bytes != NULL;
@@ -96,16 +149,18 @@ bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
         lsn_digest_hex(&plan->model->digest, weights);
         lsn_hasher_text(hasher, "weights", weights);
         lsn_hasher_text(hasher, "preprocess", plan->preprocess);
+        describe_stop(&plan->stop, stop, sizeof stop);
+        lsn_hasher_text(hasher, "stop", stop);
         lsn_hasher_number(hasher, "per_class", plan->metrics.per_class);
+        lsn_hasher_number(hasher, "images", plan->metrics.images);
+        lsn_hasher_number(hasher, "drift", plan->metrics.drift);
         lsn_hasher_number(hasher, "skip_broken", plan->skip_broken);
         outline_sample(hasher, plan->data, &plan->images);
         outline_sample(hasher, plan->data, &plan->calibration);
-        for (int32_t e = 0; e < plan->n_evaluations; e++) {
-            const lsn_ablation *ablation = &plan->evaluations[e].ablation;
-            lsn_hasher_number(hasher, "mode", ablation->mode);
-            for (int32_t p = 0; p < ablation->mask.count; p++)
-                add_part(hasher, plan->model, &ablation->mask.parts[p], bytes);
-        }
+        if (plan->expanded)
+            outline_evaluations(hasher, plan, bytes);
+        else
+            outline_unexpanded(hasher, plan);
         ok = lsn_hasher_take(hasher, digest, err);
     }
     lsn_hasher_destroy(hasher);

@@ -19,8 +19,7 @@ void lsn_path_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_
 static void read_model(lsn_reading *in, const lsn_node *node)
 {
     static const char *const keys[] = {"weights", NULL};
-    if (node == NULL ||
-        !lsn_read_map(in->mistakes, node, "model", "a map such as {weights: vgg19.safetensors}", keys, NULL))
+    if (node == NULL || !lsn_read_map(in->mistakes, node, "model", "a map such as {weights: vgg19.safetensors}", keys))
         return;
     const lsn_node *weights =
         lsn_node_need(in->mistakes, node, "weights", "give the path of a safetensors file, relative to the study's");
@@ -29,21 +28,23 @@ static void read_model(lsn_reading *in, const lsn_node *node)
 
 static void read_metrics(lsn_reading *in, const lsn_node *node)
 {
-    static const char *const known[] = {"top1", "top5", "loss", "kl", "per_class", NULL};
-    static const char *const later[] = {"drift", "images", NULL};
-    const int per_class = 4;
+    static const char *const known[] = {"top1", "top5", "loss", "kl", "per_class", "images", "drift", NULL};
+    const lsn_node **places[] = {NULL, NULL, NULL, NULL, &in->spec->per_class, &in->spec->images, &in->spec->drift};
     if (node == NULL)
         return;
     int count = lsn_read_count(in->mistakes, node, "metrics", "a list such as [top1, top5, loss, kl]");
-    for (int i = 0; i < count; i++)
-        if (lsn_read_word(in->mistakes, lsn_node_item(node, i), "metric", known, later) == per_class)
-            in->spec->per_class = true;
+    for (int i = 0; i < count; i++) {
+        const lsn_node *item = lsn_node_item(node, i);
+        int word = lsn_read_word(in->mistakes, item, "metric", known);
+        if (word >= 0 && places[word] != NULL)
+            *places[word] = item;
+    }
 }
 
 void lsn_study_read(lsn_reading *in, const lsn_node *root)
 {
-    static const char *const keys[] = {"study", "model", "data", "ablate", "metrics", NULL};
-    if (!lsn_read_map(in->mistakes, root, "the study", "a map with study, model, data and ablate", keys, NULL))
+    static const char *const keys[] = {"study", "model", "data", "ablate", "metrics", "stop", NULL};
+    if (!lsn_read_map(in->mistakes, root, "the study", "a map with study, model, data and ablate", keys))
         return;
     const lsn_node *name = lsn_node_need(in->mistakes, root, "study", "give the study a name, such as study: vgg19");
     if (name != NULL)
@@ -55,4 +56,5 @@ void lsn_study_read(lsn_reading *in, const lsn_node *root)
         in, lsn_node_need(in->mistakes, root, "ablate",
                           "give a list of experiments, such as - {name: every, layers: conv1_1, filters: each}"));
     read_metrics(in, lsn_node_get(root, "metrics"));
+    lsn_stop_read(in, lsn_node_get(root, "stop"));
 }

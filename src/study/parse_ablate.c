@@ -39,51 +39,12 @@ static void read_layers(lsn_reading *in, const lsn_node *node, lsn_experiment_sp
     experiment->layers = ok ? layers : NULL;
 }
 
-/* Mean activations are measured on the calibration images. */
-static void check_calibration(lsn_reading *in, const lsn_node *at)
-{
-    const lsn_node *data = in->spec->data.at;
-    if (data == NULL || data->kind != LSN_MAP || lsn_node_find(data, "calibration") >= 0)
-        return;
-    lsn_mistake_at(in->mistakes, at,
-                   "mode mean needs the channels' mean activations over calibration images; add "
-                   "calibration: {count: 256, seed: 1} to data");
-}
-
-static void read_modes(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment)
-{
-    static const char *const later[] = {"resample", "noise", NULL};
-    const char *names[LSN_N_MODES + 1] = {NULL};
-    bool seen[LSN_N_MODES] = {false};
-    for (int i = 0; i < LSN_N_MODES; i++)
-        names[i] = lsn_mode_name((lsn_mode)i);
-    if (node == NULL) {
-        experiment->modes[experiment->n_modes++] = LSN_ZERO;
-        return;
-    }
-    int count = lsn_read_count(in->mistakes, node, "mode", "zero, mean or a list of them");
-    for (int i = 0; i < count; i++) {
-        const lsn_node *item = lsn_node_item(node, i);
-        int mode = lsn_read_word(in->mistakes, item, "mode", names, later);
-        if (mode < 0)
-            continue;
-        if (seen[mode]) {
-            lsn_mistake_at(in->mistakes, item, "mode %s stands twice; remove one", names[mode]);
-            continue;
-        }
-        seen[mode] = true;
-        experiment->modes[experiment->n_modes++] = (lsn_mode)mode;
-        if (mode == LSN_MEAN)
-            check_calibration(in, item);
-    }
-}
-
 /* Jobs of single filters, and of groups that each layer has its own of, cannot be put together. */
 static void read_together(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment)
 {
     static const char *const words[] = {"false", "true", NULL};
     const lsn_selector *selector = &experiment->selector;
-    experiment->together = node != NULL && lsn_read_word(in->mistakes, node, "together", words, NULL) == 1;
+    experiment->together = node != NULL && lsn_read_word(in->mistakes, node, "together", words) == 1;
     if (!experiment->together || !experiment->has_selector)
         return;
     if (selector->shape == LSN_ONE_BY_ONE)
@@ -100,7 +61,7 @@ static void read_experiment(lsn_reading *in, const lsn_node *node, lsn_experimen
 {
     static const char *const keys[] = {"name", "layers", "filters", "mode", "together", NULL};
     experiment->at = node;
-    if (!lsn_read_map(in->mistakes, node, "experiment", "a map with name, layers, filters and mode", keys, NULL))
+    if (!lsn_read_map(in->mistakes, node, "experiment", "a map with name, layers, filters and mode", keys))
         return;
     read_experiment_name(in, node, experiment);
     read_layers(in, node, experiment);
@@ -109,7 +70,7 @@ static void read_experiment(lsn_reading *in, const lsn_node *node, lsn_experimen
                       "give each, all, a list, or one of {each: ..}, {random: ..}, {lowest: ..}, {highest: ..}, "
                       "{similar: ..}, {cumulative: ..}, {pairs: ..}, {keep: ..}");
     experiment->has_selector = filters != NULL && lsn_selector_read(in, filters, &experiment->selector);
-    read_modes(in, lsn_node_get(node, "mode"), experiment);
+    lsn_modes_read(in, lsn_node_get(node, "mode"), experiment);
     read_together(in, lsn_node_get(node, "together"), experiment);
 }
 

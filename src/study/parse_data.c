@@ -42,7 +42,7 @@ static void read_take(lsn_reading *in, const lsn_node *node, const char *what, l
         spec->ok = true;
         return;
     }
-    if (!lsn_read_map(in->mistakes, node, what, take_right, keys, NULL))
+    if (!lsn_read_map(in->mistakes, node, what, take_right, keys))
         return;
     const lsn_node *amount = find_amount(in, node, what, &spec->take);
     int64_t seed = 0;
@@ -63,7 +63,7 @@ static bool read_format(lsn_reading *in, const lsn_node *node, lsn_data_format *
     const char *names[LSN_N_FORMATS + 1] = {NULL};
     for (int i = 0; i < LSN_N_FORMATS; i++)
         names[i] = lsn_data_format_name((lsn_data_format)i);
-    int found = node == NULL ? -1 : lsn_read_word(in->mistakes, node, "format", names, NULL);
+    int found = node == NULL ? -1 : lsn_read_word(in->mistakes, node, "format", names);
     *format = (lsn_data_format)found;
     return found >= 0;
 }
@@ -102,7 +102,7 @@ static void read_skip_broken(lsn_reading *in, const lsn_node *node, lsn_images_s
 {
     static const char *const words[] = {"false", "true", NULL};
     if (node != NULL)
-        data->skip_broken = lsn_read_word(in->mistakes, node, "skip_broken", words, NULL) == 1;
+        data->skip_broken = lsn_read_word(in->mistakes, node, "skip_broken", words) == 1;
 }
 
 void lsn_images_read(lsn_reading *in, const lsn_node *node)
@@ -113,7 +113,7 @@ void lsn_images_read(lsn_reading *in, const lsn_node *node)
     data->at = node;
     data->take.ok = data->calibration.ok = false;
     if (node == NULL ||
-        !lsn_read_map(in->mistakes, node, "data", "a map with format, and images and labels or path", keys, NULL))
+        !lsn_read_map(in->mistakes, node, "data", "a map with format, and images and labels or path", keys))
         return;
     bool ok = read_format(in, lsn_node_need(in->mistakes, node, "format", "give imagefolder, cifar10, idx or npy"),
                           &data->format);

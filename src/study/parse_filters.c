@@ -24,13 +24,13 @@ static bool read_each(lsn_reading *in, const lsn_node *map, const lsn_node *node
         return lsn_filters_read(in, node, selector);
     }
     selector->kind = LSN_EACH_SAMPLE;
-    lsn_read_map(in->mistakes, node, "each", "", keys, NULL);
+    lsn_read_map(in->mistakes, node, "each", "", keys);
     const lsn_node *count = lsn_node_need(in->mistakes, node, "count", "say how many filters of a layer to take"),
                    *seed = lsn_node_get(node, "seed");
     int64_t value = 0;
     bool ok = seed == NULL || lsn_read_whole(in->mistakes, seed, "seed", 0, INT64_MAX / 2, &value);
     selector->amounts = lsn_arena_array(in->arena, 1, sizeof *selector->amounts, &in->mistakes->failure);
-    if (count == NULL || selector->amounts == NULL || !lsn_seeds_read(in, NULL, "seed", selector))
+    if (count == NULL || selector->amounts == NULL || !lsn_seeds_read(in, NULL, &selector->seeds, &selector->n_seeds))
         return false;
     selector->seeds[0] = (lsn_interval){.low = value, .high = value, .at = seed};
     selector->n_amounts = 1;
@@ -44,9 +44,9 @@ static bool read_random(lsn_reading *in, const lsn_node *map, const lsn_node *no
     static const char *const keys[] = {"fraction", "count", "seeds", NULL};
     (void)map;
     selector->kind = LSN_RANDOM;
-    if (!lsn_read_map(in->mistakes, node, "random", "a map such as {fraction: [0.1, 0.5], seeds: 0..9}", keys, NULL))
+    if (!lsn_read_map(in->mistakes, node, "random", "a map such as {fraction: [0.1, 0.5], seeds: 0..9}", keys))
         return false;
-    bool ok = lsn_seeds_read(in, lsn_node_get(node, "seeds"), "seed", selector);
+    bool ok = lsn_seeds_read(in, lsn_node_get(node, "seeds"), &selector->seeds, &selector->n_seeds);
     return read_size(in, node, "random", selector) && ok;
 }
 
@@ -78,12 +78,12 @@ static bool read_order(lsn_reading *in, const lsn_node *map, const lsn_node *ord
     if (order->kind == LSN_SCALAR && strcmp(order->text, "random") == 0) {
         bool ok = first < 0 || lsn_mistake_at(in->mistakes, map->keys[first],
                                               "a random order has no lowest or highest filter; remove first");
-        return lsn_seeds_read(in, seeds < 0 ? NULL : map->items[seeds], "seed", selector) && ok;
+        return lsn_seeds_read(in, seeds < 0 ? NULL : map->items[seeds], &selector->seeds, &selector->n_seeds) && ok;
     }
     bool ok = seeds < 0 || lsn_mistake_at(in->mistakes, map->keys[seeds],
                                           "nothing is random about the order of a score; remove seeds, or write order: "
                                           "random");
-    int direction = first < 0 ? 0 : lsn_read_word(in->mistakes, map->items[first], "first", directions, NULL);
+    int direction = first < 0 ? 0 : lsn_read_word(in->mistakes, map->items[first], "first", directions);
     selector->highest = direction == 1;
     return lsn_scores_read(in, order, "order", selector) && direction >= 0 && ok;
 }
@@ -95,7 +95,7 @@ static bool read_cumulative(lsn_reading *in, const lsn_node *map, const lsn_node
     (void)map;
     selector->kind = LSN_CUMULATIVE;
     if (!lsn_read_map(in->mistakes, node, "cumulative",
-                      "a map such as {order: l1, steps: 16} or {order: random, steps: 16, seeds: 0..4}", keys, NULL))
+                      "a map such as {order: l1, steps: 16} or {order: random, steps: 16, seeds: 0..4}", keys))
         return false;
     const lsn_node *order = lsn_node_need(in->mistakes, node, "order", "give a score, such as l1, or random"),
                    *steps = lsn_node_need(in->mistakes, node, "steps", "say how many points the curve has");
@@ -178,7 +178,7 @@ static bool read_selector_map(lsn_reading *in, const lsn_node *map, lsn_selector
         known[i] = selectors[i] = readers[i].key;
     known[N_READERS] = "fraction";
     known[N_READERS + 1] = "count";
-    lsn_read_map(in->mistakes, map, "filters", "", known, NULL);
+    lsn_read_map(in->mistakes, map, "filters", "", known);
     const char *key = lsn_one_key(in, map, "filters", selectors,
                                   "does not say which; give each, random, lowest, highest, similar, cumulative, pairs "
                                   "or keep");
@@ -206,7 +206,7 @@ bool lsn_selector_read(lsn_reading *in, const lsn_node *node, lsn_selector *sele
         return lsn_mistake_at(in->mistakes, node,
                               "filters is empty; give each, all, a list, or one of {each: ..}, {random: ..}, "
                               "{lowest: ..}, {highest: ..}, {similar: ..}, {cumulative: ..}, {pairs: ..}, {keep: ..}");
-    int word = lsn_read_word(in->mistakes, node, "filters", words, NULL);
+    int word = lsn_read_word(in->mistakes, node, "filters", words);
     selector->kind = word == 0 ? LSN_EACH : LSN_WHOLE;
     selector->shape = word == 0 ? LSN_ONE_BY_ONE : LSN_AS_ONE;
     return word >= 0;

@@ -91,13 +91,13 @@ bool lsn_filters_read(lsn_reading *in, const lsn_node *node, lsn_selector *selec
     return lsn_intervals_read(in, node, "filter", INT32_MAX - 1, false, &selector->filters, &selector->n_filters);
 }
 
-bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector)
+bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_interval **seeds, int *count)
 {
     if (node != NULL)
-        return lsn_intervals_read(in, node, what, INT64_MAX / 2, true, &selector->seeds, &selector->n_seeds);
-    selector->seeds = lsn_arena_array(in->arena, 1, sizeof *selector->seeds, &in->mistakes->failure);
-    selector->n_seeds = 1; /* seed 0 */
-    return selector->seeds != NULL;
+        return lsn_intervals_read(in, node, "seed", INT64_MAX / 2, true, seeds, count);
+    *seeds = lsn_arena_array(in->arena, 1, sizeof **seeds, &in->mistakes->failure);
+    *count = *seeds != NULL; /* seed 0 */
+    return *seeds != NULL;
 }
 
 /* ---- how many ------------------------------------------------------------------------------------------------ */

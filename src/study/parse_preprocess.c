@@ -95,7 +95,7 @@ static bool read_interpolation(lsn_reading *in, const lsn_node *node, const lsn_
         return lsn_mistake_at(in->mistakes, node, "interpolation is that of resize; give resize too, or remove it");
     for (int i = 0; i < LSN_N_INTERPOLATIONS; i++)
         names[i] = lsn_interpolation_name((lsn_interpolation)i);
-    int found = lsn_read_word(in->mistakes, node, "interpolation", names, NULL);
+    int found = lsn_read_word(in->mistakes, node, "interpolation", names);
     *interpolation = found < 0 ? LSN_BILINEAR : (lsn_interpolation)found;
     return found >= 0;
 }
@@ -105,8 +105,7 @@ static bool read_steps(lsn_reading *in, const lsn_node *node, lsn_preprocess *pr
 {
     static const char *const keys[] = {"resize", "interpolation", "crop", "pad", "mean", "std", NULL};
     if (!lsn_read_map(in->mistakes, node, "preprocess",
-                      "imagenet, cifar10, or a map such as {resize: 256, crop: 224, mean: 0.286, std: 0.353}", keys,
-                      NULL))
+                      "imagenet, cifar10, or a map such as {resize: 256, crop: 224, mean: 0.286, std: 0.353}", keys))
         return false;
     const lsn_node *resize = lsn_node_get(node, "resize"), *pad = lsn_node_get(node, "pad");
     int64_t pixels = 0;
@@ -125,7 +124,7 @@ bool lsn_preprocess_read(lsn_reading *in, const lsn_node *node, lsn_preprocess *
         return true;
     if (node->kind != LSN_SCALAR || node->text[0] == '\0')
         return read_steps(in, node, preprocess);
-    int found = lsn_read_word(in->mistakes, node, "preprocess", names, NULL);
+    int found = lsn_read_word(in->mistakes, node, "preprocess", names);
     return found >= 0 && lsn_preprocess_find(names[found], preprocess);
 }
 

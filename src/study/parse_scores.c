@@ -1,16 +1,32 @@
-/* By what filters are ranked: l1, l2, {file: scores.csv}. */
+/* By what filters are ranked: l1, l2, mean_activation, apoz, selectivity, {file: scores.csv}. */
 #include "study/spec.h"
 
 #include <string.h>
 
-static const char *const score_words[] = {[LSN_L1] = "l1", [LSN_L2] = "l2", NULL};
-static const char *const order_words[] = {[LSN_L1] = "l1", [LSN_L2] = "l2", [LSN_SCORE_FILE] = "random", NULL};
+/* `order`: beside scores there is `random`, which is none. */
+#define SCORES                                                                                        \
+    [LSN_L1] = "l1", [LSN_L2] = "l2", [LSN_MEAN_ACTIVATION] = "mean_activation", [LSN_APOZ] = "apoz", \
+    [LSN_SELECTIVITY] = "selectivity"
+static const char *const score_words[] = {SCORES, NULL};
+static const char *const order_words[] = {SCORES, [LSN_SCORE_FILE] = "random", NULL};
+
+static void check_calibration(lsn_reading *in, const lsn_node *at, lsn_score_kind kind)
+{
+    static const char *const what[] = {[LSN_MEAN_ACTIVATION] = "score mean_activation",
+                                       [LSN_APOZ] = "score apoz",
+                                       [LSN_SELECTIVITY] = "score selectivity"};
+    if (!lsn_of_activations(kind))
+        return;
+    if (kind == LSN_SELECTIVITY)
+        in->spec->uses.classes = what[kind];
+    lsn_calibration_need(in, at, what[kind], "is computed from activations on calibration images");
+}
 
 /* The path as the study gives it makes the name. */
 static bool read_file(lsn_reading *in, const lsn_node *node, lsn_score_spec *score)
 {
     static const char *const keys[] = {"file", NULL};
-    lsn_read_map(in->mistakes, node, "score", "", keys, NULL);
+    lsn_read_map(in->mistakes, node, "score", "", keys);
     const lsn_node *file =
         lsn_node_need(in->mistakes, node, "file", "give the path of a file with the columns layer, filter and score");
     lsn_path_read(in, file, "file", &score->file);
@@ -25,14 +41,12 @@ static bool read_file(lsn_reading *in, const lsn_node *node, lsn_score_spec *sco
     return true;
 }
 
-/* `order`: beside scores there is `random`, which is none. */
 static bool read_score(lsn_reading *in, const lsn_node *node, bool order, lsn_score_spec *score)
 {
-    static const char *const later[] = {"mean_activation", "apoz", "selectivity", NULL};
     *score = (lsn_score_spec){.kind = LSN_SCORE_FILE, .at = node};
     if (node->kind == LSN_MAP)
         return read_file(in, node, score);
-    int word = lsn_read_word(in->mistakes, node, "score", order ? order_words : score_words, later);
+    int word = lsn_read_word(in->mistakes, node, "score", order ? order_words : score_words);
     if (word < 0)
         return false;
     if (word == LSN_SCORE_FILE)
@@ -40,6 +54,7 @@ static bool read_score(lsn_reading *in, const lsn_node *node, bool order, lsn_sc
                               "random stands alone: give it an experiment of its own, with order: random");
     score->kind = (lsn_score_kind)word;
     score->name = score_words[word];
+    check_calibration(in, node, score->kind);
     return true;
 }
 
@@ -74,7 +89,7 @@ bool lsn_scores_read(lsn_reading *in, const lsn_node *node, const char *what, ls
 {
     int count = node->kind == LSN_MAP ? 1
                                       : lsn_read_count(in->mistakes, node, what,
-                                                       "a score, l1, l2 or {file: scores.csv}, or a list of them");
+                                                       "a score, such as l1, apoz or {file: scores.csv}, or a list");
     bool ok = count > 0;
     selector->scores = lsn_arena_array(in->arena, (size_t)count, sizeof *selector->scores, &in->mistakes->failure);
     for (int i = 0; selector->scores != NULL && i < count; i++) {

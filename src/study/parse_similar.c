@@ -13,7 +13,7 @@ static bool read_choices(lsn_reading *in, const lsn_node *map, const char *key, 
     int count = lsn_read_count(in->mistakes, node, key, "a word or a list of words");
     for (int i = 0; i < count; i++) {
         const lsn_node *item = lsn_node_item(node, i);
-        int word = lsn_read_word(in->mistakes, item, key, known, NULL);
+        int word = lsn_read_word(in->mistakes, item, key, known);
         ok = word >= 0 && ok;
         for (int k = 0; word >= 0 && k < *n; k++)
             if (choices[k] == word) {
@@ -47,7 +47,7 @@ bool lsn_similar_read(lsn_reading *in, const lsn_node *map, const lsn_node *node
     (void)map;
     selector->kind = LSN_SIMILAR;
     if (!lsn_read_map(in->mistakes, node, "similar", "a map such as {groups: 16, metric: euclidean, linkage: average}",
-                      keys, NULL))
+                      keys))
         return false;
     bool ok = read_choices(in, node, "metric", lsn_metric_names, selector->metrics, &selector->n_metrics);
     ok = read_choices(in, node, "linkage", lsn_linkage_names, selector->linkages, &selector->n_linkages) && ok;

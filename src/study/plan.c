@@ -11,17 +11,12 @@
 
 enum { LARGEST_STUDY = 16 << 20 }; /* bytes */
 
-/* What outlives the making of a plan. */
-struct lsn_plan_storage {
-    lsn_arena arena; /* texts and masks */
-};
-
 typedef struct composition {
     lsn_plan *plan;
     lsn_arena *kept; /* the plan's */
-    lsn_arena arena; /* the tree's and the spec's */
+    lsn_arena *tree; /* the tree's and the spec's: until the plan is expanded */
+    lsn_study_spec *spec;
     lsn_mistakes mistakes;
-    lsn_study_spec spec;
     const lsn_node *root;
 } composition;
 
@@ -50,7 +45,7 @@ static bool read_text(composition *c)
     else {
         c->plan->text = lsn_arena_text(c->kept, (const char *)file.data, file.bytes, &c->mistakes.failure);
         lsn_node *root;
-        ok = c->plan->text != NULL && lsn_yaml_read(c->plan->text, file.bytes, NULL, &c->arena, &c->mistakes, &root);
+        ok = c->plan->text != NULL && lsn_yaml_read(c->plan->text, file.bytes, NULL, c->tree, &c->mistakes, &root);
         c->root = ok ? root : NULL;
     }
     lsn_file_unmap(&file);
@@ -64,7 +59,7 @@ static bool read_overrides(composition *c, const char *const *overrides, int n_o
     bool ok = true;
     for (int i = 0; i < n_overrides; i++) {
         lsn_text_add(&lines, "%s\n", overrides[i]);
-        ok = lsn_override_apply(&root, overrides[i], &c->arena, &c->mistakes) && ok;
+        ok = lsn_override_apply(&root, overrides[i], c->tree, &c->mistakes) && ok;
     }
     if (lines.failed)
         lsn_fail(&c->mistakes.failure, LSN_FAILED, "out of memory: the options could not be kept");
@@ -74,7 +69,7 @@ static bool read_overrides(composition *c, const char *const *overrides, int n_o
     c->root = root;
     if (root == NULL && ok)
         return lsn_mistake_at(&c->mistakes, NULL, "is empty; a study is a map with study, model, data and ablate");
-    return root != NULL && lsn_variables_expand(root, &c->arena, &c->mistakes);
+    return root != NULL && lsn_variables_expand(root, c->tree, &c->mistakes);
 }
 
 static void read_study(composition *c, const char *const *overrides, int n_overrides)
@@ -82,7 +77,7 @@ static void read_study(composition *c, const char *const *overrides, int n_overr
     if (!read_text(c))
         return;
     read_overrides(c, overrides, n_overrides);
-    lsn_reading in = {.path = c->plan->path, .arena = &c->arena, .mistakes = &c->mistakes, .spec = &c->spec};
+    lsn_reading in = {.path = c->plan->path, .arena = c->tree, .mistakes = &c->mistakes, .spec = c->spec};
     if (c->root != NULL && !failed(c))
         lsn_study_read(&in, c->root);
 }
@@ -92,11 +87,11 @@ static void read_study(composition *c, const char *const *overrides, int n_overr
 static void open_model(composition *c)
 {
     lsn_error err = {0};
-    if (c->spec.weights.path == NULL || failed(c))
+    if (c->spec->weights.path == NULL || failed(c))
         return;
-    c->plan->model = lsn_model_load(c->spec.weights.path, &err);
+    c->plan->model = lsn_model_load(c->spec->weights.path, &err);
     if (c->plan->model == NULL)
-        lsn_mistake_from(&c->mistakes, c->spec.weights.at, &err);
+        lsn_mistake_from(&c->mistakes, c->spec->weights.at, &err);
 }
 
 /* All missing files are found at once, before the first of them stops the opening. `folder`: it may be one. */
@@ -140,7 +135,7 @@ static const lsn_node *data_place(const lsn_images_spec *data, const char *text)
 static int wanted_channels(const composition *c)
 {
     const lsn_model *model = c->plan->model;
-    const int side = c->spec.data.preprocess.crop + 2 * c->spec.data.preprocess.pad;
+    const int side = c->spec->data.preprocess.crop + 2 * c->spec->data.preprocess.pad;
     if (model == NULL || model->input_channels > 0)
         return model == NULL ? 0 : model->input_channels;
     return model->layers[0].channels == side * side ? 1 : 0;
@@ -148,7 +143,7 @@ static int wanted_channels(const composition *c)
 
 static void open_data(composition *c)
 {
-    const lsn_images_spec *data = &c->spec.data;
+    const lsn_images_spec *data = &c->spec->data;
     lsn_error err = {0};
     bool ok = check_file(c, &data->images, false);
     ok = check_file(c, &data->labels, false) && ok;
@@ -180,31 +175,40 @@ static void match(composition *c)
         return;
     /* A misspelt key, reported already, may have been the preprocessing that makes the images fit. */
     if (!lsn_model_set_input(model, lsn_data_height(data), lsn_data_width(data), lsn_data_channels(data), &err) &&
-        !lsn_has_unknown_key(c->spec.data.at))
-        lsn_mistake_from(&c->mistakes, images_place(&c->spec.data), &err);
+        !lsn_has_unknown_key(c->spec->data.at))
+        lsn_mistake_from(&c->mistakes, images_place(&c->spec->data), &err);
     int classes = lsn_data_classes(data);
     if (classes <= model->classes)
         return;
-    if (c->spec.data.classes.at != NULL)
-        lsn_mistake_at(&c->mistakes, c->spec.data.classes.at,
+    if (c->spec->data.classes.at != NULL)
+        lsn_mistake_at(&c->mistakes, c->spec->data.classes.at,
                        "%s names %d classes, but the network has %d logits; give weights and classes that belong "
                        "together",
-                       c->spec.data.classes.path, classes, model->classes);
-    else if (c->spec.data.path.at != NULL)
-        lsn_mistake_at(&c->mistakes, c->spec.data.path.at,
+                       c->spec->data.classes.path, classes, model->classes);
+    else if (c->spec->data.path.at != NULL)
+        lsn_mistake_at(&c->mistakes, c->spec->data.path.at,
                        "%s has %d classes, but the network has %d logits; give classes (the folder of each class, in "
                        "the network's order), or weights that belong to the images",
-                       c->spec.data.path.path, classes, model->classes);
+                       c->spec->data.path.path, classes, model->classes);
     else
-        lsn_mistake_at(&c->mistakes, c->spec.data.labels.at,
+        lsn_mistake_at(&c->mistakes, c->spec->data.labels.at,
                        "the greatest label in %s is %d, but the network has %d logits, for labels 0..%d; give weights "
                        "and labels that belong together",
-                       c->spec.data.labels.path, classes - 1, model->classes, model->classes - 1);
+                       c->spec->data.labels.path, classes - 1, model->classes, model->classes - 1);
+}
+
+/* Racing needs the images in random order. */
+static void shuffle(lsn_sample *sample, int64_t seed)
+{
+    const uint64_t stream = UINT64_MAX; /* none of those by which images are taken */
+    lsn_random random;
+    lsn_random_init(&random, (uint64_t)seed, stream);
+    lsn_random_choose(&random, sample->images, (size_t)sample->count, (size_t)sample->count);
 }
 
 static void take_images(composition *c)
 {
-    const lsn_images_spec *data = &c->spec.data;
+    const lsn_images_spec *data = &c->spec->data;
     lsn_plan *plan = c->plan;
     lsn_error err = {0};
     if (plan->data == NULL || !data->take.ok)
@@ -214,8 +218,11 @@ static void take_images(composition *c)
         return;
     }
     if (data->calibration.at != NULL && data->calibration.ok &&
-        !lsn_data_take(plan->data, &data->calibration.take, &plan->images, &plan->calibration, &err))
+        !(lsn_data_take(plan->data, &data->calibration.take, &plan->images, &plan->calibration, &err) &&
+          lsn_calibration_check(plan, &c->spec->uses, &err)))
         lsn_mistake_from(&c->mistakes, data->calibration.at, &err);
+    if (c->spec->stop.half_width > 0)
+        shuffle(&plan->images, c->spec->stop.seed);
 }
 
 /* ---- experiments --------------------------------------------------------------------------------------------- */
@@ -254,15 +261,15 @@ static void check_experiments(composition *c)
     double jobs = 1;
     if (c->plan->model == NULL)
         return;
-    for (int i = 0; i < c->spec.n_experiments; i++) {
-        lsn_experiment_spec *experiment = &c->spec.experiments[i];
+    for (int i = 0; i < c->spec->n_experiments; i++) {
+        lsn_experiment_spec *experiment = &c->spec->experiments[i];
         experiment->fits = experiment->layers != NULL && lsn_layers_resolve(experiment, c->plan->model, &c->mistakes) &&
                            experiment->has_selector;
         experiment->fits = experiment->fits && lsn_selector_check(experiment, c->plan->model, &c->mistakes);
     }
-    for (int i = 0; i < c->spec.n_experiments; i++)
-        if (c->spec.experiments[i].fits && make_groups(c, &c->spec.experiments[i]))
-            count_jobs(c, &c->spec.experiments[i], &jobs);
+    for (int i = 0; i < c->spec->n_experiments; i++)
+        if (c->spec->experiments[i].fits && make_groups(c, &c->spec->experiments[i]))
+            count_jobs(c, &c->spec->experiments[i], &jobs);
 }
 
 /* Files of scores are read as soon as it is known for which layers. */
@@ -270,14 +277,14 @@ static void find_scores(composition *c)
 {
     lsn_error err = {0};
     bool ok = true;
-    for (int i = 0; i < c->spec.n_scores; i++)
-        ok = check_file(c, &c->spec.scores[i].file, false) && ok;
+    for (int i = 0; i < c->spec->n_scores; i++)
+        ok = check_file(c, &c->spec->scores[i].file, false) && ok;
     if (c->plan->model == NULL || !ok || failed(c))
         return;
-    if (!lsn_scores_create(c->plan, &c->spec, c->kept, &err))
+    if (!lsn_scores_create(c->plan, c->spec, c->kept, &err))
         lsn_mistake_from(&c->mistakes, NULL, &err);
     else
-        lsn_scores_fill(c->plan, &c->spec, &c->mistakes);
+        lsn_scores_fill(c->plan, c->spec, &c->mistakes);
 }
 
 /* ---- the plan ------------------------------------------------------------------------------------------------ */
@@ -286,7 +293,7 @@ static char *preprocess_in_words(composition *c)
 {
     lsn_text text = {0};
     char *words = NULL;
-    lsn_preprocess_words(&c->spec.data.preprocess, &text);
+    lsn_preprocess_words(&c->spec->data.preprocess, &text);
     if (text.failed)
         lsn_fail(&c->mistakes.failure, LSN_FAILED, "out of memory: the preprocessing could not be described");
     else
@@ -295,18 +302,43 @@ static char *preprocess_in_words(composition *c)
     return words;
 }
 
+static lsn_activation_needs find_needs(const lsn_study_spec *spec)
+{
+    lsn_activation_needs needs = {0};
+    for (int i = 0; i < spec->n_experiments; i++)
+        for (int m = 0; m < spec->experiments[i].n_modes; m++) {
+            const lsn_mode mode = spec->experiments[i].modes[m].mode;
+            needs.means = needs.means || mode == LSN_MEAN || mode == LSN_NOISE;
+            needs.deviations = needs.deviations || mode == LSN_NOISE;
+        }
+    for (int s = 0; s < spec->n_scores; s++) {
+        const lsn_score_kind kind = spec->scores[s].kind;
+        needs.means = needs.means || kind == LSN_MEAN_ACTIVATION;
+        needs.zeros = needs.zeros || kind == LSN_APOZ;
+        needs.by_class = needs.by_class || kind == LSN_SELECTIVITY;
+    }
+    return needs;
+}
+
 /* Fills the plan of a study that has no mistakes. */
 static void fill(composition *c)
 {
     lsn_plan *plan = c->plan;
     lsn_error err = {0};
-    plan->metrics.per_class = c->spec.per_class;
-    plan->skip_broken = c->spec.data.skip_broken;
-    plan->name = lsn_arena_text(c->kept, c->spec.name, strlen(c->spec.name), &c->mistakes.failure);
+    plan->metrics = (lsn_metrics){
+        .per_class = c->spec->per_class != NULL, .images = c->spec->images != NULL, .drift = c->spec->drift != NULL};
+    plan->stop = c->spec->stop;
+    plan->needs = find_needs(c->spec);
+    plan->storage->ablate = lsn_node_get(c->root, "ablate");
+    plan->storage->uses = c->spec->uses;
+    plan->skip_broken = c->spec->data.skip_broken;
+    plan->name = lsn_arena_text(c->kept, c->spec->name, strlen(c->spec->name), &c->mistakes.failure);
     plan->preprocess = preprocess_in_words(c);
     if (plan->name == NULL || plan->preprocess == NULL)
         return;
-    if (!lsn_expand(plan, &c->spec, c->kept, &err))
+    if (!lsn_scores_are_known(c->spec))
+        return;
+    if (!lsn_plan_expand(plan, NULL, &err))
         lsn_mistake_from(&c->mistakes, NULL, &err);
 }
 
@@ -330,6 +362,8 @@ static bool prepare(composition *c, const char *path, lsn_error *err)
     if (plan->storage == NULL)
         return false;
     c->kept = &plan->storage->arena;
+    c->tree = &plan->storage->tree;
+    c->spec = &plan->storage->spec;
     plan->path = lsn_arena_text(c->kept, path, strlen(path), err);
     c->mistakes.path = plan->path;
     return plan->path != NULL;
@@ -358,7 +392,6 @@ lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_
         ok = report(&c, problems, err);
     }
     lsn_mistakes_finish(&c.mistakes);
-    lsn_arena_finish(&c.arena);
     if (ok)
         return c.plan;
     lsn_plan_destroy(c.plan);
@@ -384,16 +417,10 @@ void lsn_plan_destroy(lsn_plan *plan)
     free(plan->jobs);
     free(plan->evaluations);
     free(plan->groupings);
-    if (plan->storage != NULL)
+    if (plan->storage != NULL) {
         lsn_arena_finish(&plan->storage->arena);
+        lsn_arena_finish(&plan->storage->tree);
+    }
     free(plan->storage);
     free(plan);
-}
-
-bool lsn_plan_needs_means(const lsn_plan *plan)
-{
-    for (int32_t i = 0; i < plan->n_evaluations; i++)
-        if (plan->evaluations[i].ablation.mode == LSN_MEAN)
-            return true;
-    return false;
 }

@@ -66,15 +66,11 @@ static const char *join_words(lsn_words words, char *text, size_t bytes)
 }
 
 /* What a word that is not known should have been. `in`: " in model", where that is to be said. */
-static bool fail_word(lsn_mistakes *mistakes, const lsn_node *at, const char *what, const char *in, lsn_words known,
-                      lsn_words later)
+static bool fail_word(lsn_mistakes *mistakes, const lsn_node *at, const char *what, const char *in, lsn_words known)
 {
     char shown[LSN_SHOWN_BYTES], all[512];
     join_words(known, all, sizeof all);
     lsn_shown(at->text, shown);
-    if (find_word(at->text, later) >= 0)
-        return lsn_mistake_at(mistakes, at, "%s %s%s is not available in this version; it can be: %s", what, shown, in,
-                              all);
     const char *nearest = lsn_nearest(at->text, known);
     if (nearest != NULL)
         return lsn_mistake_at(mistakes, at, "unknown %s %s%s; did you mean \"%s\"? (it can be: %s)", what, shown, in,
@@ -82,8 +78,7 @@ static bool fail_word(lsn_mistakes *mistakes, const lsn_node *at, const char *wh
     return lsn_mistake_at(mistakes, at, "unknown %s %s%s; it can be: %s", what, shown, in, all);
 }
 
-bool lsn_read_map(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char *right, lsn_words known,
-                  lsn_words later)
+bool lsn_read_map(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char *right, lsn_words known)
 {
     char shown[LSN_SHOWN_BYTES], in[64];
     if (node->wrong)
@@ -93,13 +88,13 @@ bool lsn_read_map(lsn_mistakes *mistakes, const lsn_node *node, const char *what
     snprintf(in, sizeof in, " in %s", what);
     for (int i = 0; i < node->count; i++)
         if (find_word(node->keys[i]->text, known) < 0) {
-            fail_word(mistakes, node->keys[i], "key", in, known, later);
+            fail_word(mistakes, node->keys[i], "key", in, known);
             node->keys[i]->wrong = true;
         }
     return true;
 }
 
-int lsn_read_word(lsn_mistakes *mistakes, const lsn_node *node, const char *what, lsn_words known, lsn_words later)
+int lsn_read_word(lsn_mistakes *mistakes, const lsn_node *node, const char *what, lsn_words known)
 {
     char shown[LSN_SHOWN_BYTES], all[512];
     if (node->wrong)
@@ -111,7 +106,7 @@ int lsn_read_word(lsn_mistakes *mistakes, const lsn_node *node, const char *what
     }
     int found = find_word(node->text, known);
     if (found < 0)
-        fail_word(mistakes, node, what, "", known, later);
+        fail_word(mistakes, node, what, "", known);
     return found;
 }
 

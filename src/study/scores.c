@@ -84,7 +84,7 @@ bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_mistakes *m
         lsn_score_layers(spec, s, used);
         if (score->kind == LSN_SCORE_FILE)
             ok = lsn_score_file_read(plan->model, &score->file, used, values, mistakes) && ok;
-        for (int l = 0; score->kind != LSN_SCORE_FILE && l < plan->model->n_layers; l++)
+        for (int l = 0; (score->kind == LSN_L1 || score->kind == LSN_L2) && l < plan->model->n_layers; l++)
             if (used[l])
                 lsn_norms(&plan->model->layers[l], score->kind, values + lsn_model_filter_offset(plan->model, l));
     }

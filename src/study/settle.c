@@ -120,10 +120,7 @@ static bool check_left(const lsn_plan *plan, lsn_error *err)
     if (plan->images.count == 0)
         return lsn_fail(err, LSN_INVALID, "%s: none of the images can be read: the first, %.500s", plan->path,
                         plan->skipped[0].reason);
-    if (plan->calibration.count == 0 && lsn_plan_needs_means(plan))
-        return lsn_fail(err, LSN_INVALID, "%s: mode mean needs calibration images, but none of them can be read",
-                        plan->path);
-    return true;
+    return lsn_calibration_check(plan, &plan->storage->uses, err) || lsn_fail_in(err, "%s", plan->path);
 }
 
 bool lsn_plan_settle(lsn_plan *plan, const lsn_image_checks *found, lsn_problems *problems, lsn_error *err)

@@ -5,6 +5,7 @@
 
 #include "lesion/data.h"
 #include "lesion/model.h"
+#include "lesion/study.h"
 
 #include "study/cluster.h"
 #include "study/tree.h"
@@ -26,7 +27,20 @@ typedef struct lsn_amount {
 } lsn_amount;
 
 /* By what filters are ranked. */
-typedef enum lsn_score_kind { LSN_L1, LSN_L2, LSN_SCORE_FILE } lsn_score_kind;
+typedef enum lsn_score_kind {
+    LSN_L1,
+    LSN_L2,
+    LSN_MEAN_ACTIVATION,
+    LSN_APOZ,
+    LSN_SELECTIVITY,
+    LSN_SCORE_FILE
+} lsn_score_kind;
+
+/* Whether a score is known only after the calibration images were run. */
+static inline bool lsn_of_activations(lsn_score_kind kind)
+{
+    return kind == LSN_MEAN_ACTIVATION || kind == LSN_APOZ || kind == LSN_SELECTIVITY;
+}
 
 /* A path of the study, and where it stands; `path` is NULL where it was not given or is wrong. */
 typedef struct lsn_file_spec {
@@ -82,6 +96,13 @@ typedef struct lsn_selector {
     int64_t steps;
 } lsn_selector;
 
+/* A mode and its seeds, in the study's order: seed 0 alone where the mode draws nothing. */
+typedef struct lsn_mode_spec {
+    lsn_mode mode;
+    lsn_interval *seeds;
+    int n_seeds;
+} lsn_mode_spec;
+
 typedef struct lsn_experiment_spec {
     const lsn_node *at;
     const char *name;
@@ -89,7 +110,7 @@ typedef struct lsn_experiment_spec {
     lsn_selector selector;
     bool has_selector; /* it was read whole */
     bool together;     /* a job removes filters of all its layers */
-    lsn_mode modes[LSN_N_MODES];
+    lsn_mode_spec modes[LSN_N_MODES];
     int n_modes;
     /* Set by lsn_layers_resolve: ascending. */
     int resolved[LSN_MAX_LAYERS];
@@ -115,6 +136,13 @@ typedef struct lsn_images_spec {
     bool skip_broken;
 } lsn_images_spec;
 
+/* What needs calibration images: "mode noise", "score apoz"; NULL: nothing does. The names outlive the tree. */
+typedef struct lsn_calibration_uses {
+    const char *any;     /* at least one */
+    const char *two;     /* at least two */
+    const char *classes; /* of at least two classes */
+} lsn_calibration_uses;
+
 typedef struct lsn_study_spec {
     const char *name;
     lsn_file_spec weights;
@@ -123,7 +151,9 @@ typedef struct lsn_study_spec {
     int n_experiments;
     lsn_score_spec scores[LSN_MOST_SCORES]; /* all that it ranks by, each once */
     int n_scores;
-    bool per_class;
+    lsn_calibration_uses uses;
+    const lsn_node *per_class, *images, *drift; /* where these metrics stand; NULL: not asked for */
+    lsn_stopping stop;
 } lsn_study_spec;
 
 /* What reading needs. */
@@ -140,14 +170,19 @@ void lsn_study_read(lsn_reading *in, const lsn_node *root);
 /* Its sections. */
 void lsn_images_read(lsn_reading *in, const lsn_node *node);
 void lsn_ablate_read(lsn_reading *in, const lsn_node *node);
+void lsn_modes_read(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment);
+/* `stop`; the metrics are read. */
+void lsn_stop_read(lsn_reading *in, const lsn_node *node);
+/* A mistake where the study has no calibration images: "WHAT WHY; add calibration: ..". */
+bool lsn_calibration_need(lsn_reading *in, const lsn_node *at, const char *what, const char *why);
 bool lsn_selector_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector);
 void lsn_path_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_file_spec *file);
 bool lsn_similar_read(lsn_reading *in, const lsn_node *map, const lsn_node *node, lsn_selector *selector);
 /* Scores, one or a list, added to those of the study. */
 bool lsn_scores_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector);
-/* Filters, and seeds: those given, or seed 0 where `node` is NULL. */
 bool lsn_filters_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector);
-bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector);
+/* Seeds, none twice: those given, or seed 0 where `node` is NULL. */
+bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_interval **seeds, int *count);
 /* Amounts, one or a list, each once: of `fraction`, `distance`, or whole numbers where the key is another one. */
 bool lsn_amounts_read(lsn_reading *in, const lsn_node *node, const char *key, lsn_selector *selector);
 /* The one of the keys that the map has; NULL, and a mistake, where it has several, or none ("what remedy"). */

@@ -102,10 +102,9 @@ const lsn_node *lsn_node_need(lsn_mistakes *mistakes, const lsn_node *map, const
 /* "a list", "a map", "the text "x"", "empty". */
 const char *lsn_node_describe(const lsn_node *node, char shown[LSN_SHOWN_BYTES]);
 
-/* Whether a node is a map with keys in `known` only. Keys in `later` (NULL: none) belong to the study format, but not
- * to this version. An unknown key is a mistake, but the rest can still be read: false is only for what is no map. */
-bool lsn_read_map(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char *right, lsn_words known,
-                  lsn_words later);
+/* Whether a node is a map with keys in `known` only. An unknown key is a mistake, but the rest can still be read: false
+ * is only for what is no map. */
+bool lsn_read_map(lsn_mistakes *mistakes, const lsn_node *node, const char *what, const char *right, lsn_words known);
 /* Whether lsn_read_map found an unknown key: what seems to be missing is then probably it. */
 bool lsn_has_unknown_key(const lsn_node *map);
 /* A text that is not empty. */
@@ -117,7 +116,7 @@ bool lsn_read_whole(lsn_mistakes *mistakes, const lsn_node *node, const char *wh
 /* A finite number. */
 bool lsn_read_real(lsn_mistakes *mistakes, const lsn_node *node, const char *what, double *value);
 /* The place of a word in `known`; -1, and a mistake, where it is not there. */
-int lsn_read_word(lsn_mistakes *mistakes, const lsn_node *node, const char *what, lsn_words known, lsn_words later);
+int lsn_read_word(lsn_mistakes *mistakes, const lsn_node *node, const char *what, lsn_words known);
 
 /* A value that may stand alone or in a list: how many there are, at least one; 0, and a mistake, where it is a map or
  * an empty list. */

@@ -134,6 +134,70 @@ static void plan_counts_jobs(void **state)
     assert_int_equal(shell("test -e results/tiny.db"), 1);
 }
 
+/* 40 images, ten of each of four classes. */
+static void plan_warns_of_few_images(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION plan study.yaml --ranks 1"), 0);
+    assert_said("warning: 40 images are few for 112 comparisons (jobs of experiment every): a change is told from "
+                "chance (q < 0.05) only where 12 of them are lost and none gained, 30 %");
+    assert_said(" are few for 448 comparisons (jobs x classes of experiment every): a change is told from chance (q < "
+                "0.05) only where 14 of them are lost and none gained, more than there are");
+    assert_int_equal(shell("$LESION plan study.yaml --ranks 1 --set metrics=[top1]"), 0);
+    assert_said("jobs of experiment every");
+    assert_not_said("jobs x classes");
+    assert_int_equal(shell("$LESION plan study.yaml --ranks 1 --set ablate=[]"), 0);
+    assert_not_said("warning");
+    /* One comparison needs 5 flips: 2 % of 250 images, but there are 60, of which 10 calibrate. */
+    assert_int_equal(shell("$LESION plan study.yaml --ranks 1 --set "
+                           "'ablate=[{name: one, layers: fc6, filters: all}]'"),
+                     0);
+    assert_said("few for 1 comparison (jobs of experiment one)");
+}
+
+static void plan_says_where_jobs_may_stop(void **state)
+{
+    (void)state;
+    const char *plan = "$LESION plan study.yaml --ranks 1 --set metrics=[top1] --set stop.half_width=";
+    assert_int_equal(shell("%s0.5", plan), 0);
+    assert_said("stop: jobs may end early, so that this work is an upper bound: one that changes nothing needs ");
+    assert_said(" of 40 images");
+    assert_int_equal(shell("%s0.001", plan), 0);
+    assert_said("stop: no job can end early: one that changes nothing needs 5,9");
+    assert_said(" images, and there are 40");
+    assert_int_equal(shell("$LESION plan study.yaml --ranks 1"), 0);
+    assert_not_said("stop:");
+    assert_int_equal(shell("$LESION plan study.yaml --set stop.half_width=0.1"), 3); /* with metric per_class */
+    assert_said("metric per_class is measured on all images of a job, but stop ends jobs before that");
+}
+
+/* Filters that are ranked by activations are not known without the network; how many there are is. */
+static void plan_counts_what_activations_decide(void **state)
+{
+    (void)state;
+    const char *by = "--set 'ablate.weakest.filters.lowest=[apoz, l1]'";
+    assert_int_equal(shell("$LESION plan study.yaml --ranks 1 %s", by), 0);
+    assert_said("6 layers x 2 scores x 2 fractions");
+    assert_said("scores: apoz is known once 10 calibration images were passed through the network; here the filters' "
+                "indices stand in for it");
+    assert_int_equal(shell("$LESION plan study.yaml --jobs %s 2> said.txt | wc -l", by), 0);
+    assert_string_equal(shell_output, "153\n"); /* 12 more */
+    assert_int_equal(shell("cat said.txt"), 0);
+    assert_said("stand in for it, so that these are not the jobs of a run");
+    assert_int_equal(shell("$LESION plan study.yaml --ranks 1"), 0);
+    assert_not_said("stand in");
+}
+
+static void plan_lists_seeds_of_modes(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shell("$LESION plan study.yaml --jobs --set 'ablate.every.mode=[zero, {noise: {seeds: [7, 3]}}]' | "
+              "awk -F'\t' 'NR >= 1 && NR <= 5 { print $6 \":\" $7 }'"),
+        0);
+    assert_string_equal(shell_output, "mode:mode_seed\nzero:\nzero:\nnoise:7\nnoise:3\n");
+}
+
 static void plan_and_database_have_the_same_keys(void **state)
 {
     (void)state;
@@ -217,6 +281,10 @@ int main(void)
         cmocka_unit_test(five_mistakes_get_five_messages),
         cmocka_unit_test(bad_files_end_with_3),
         cmocka_unit_test(plan_counts_jobs),
+        cmocka_unit_test(plan_warns_of_few_images),
+        cmocka_unit_test(plan_says_where_jobs_may_stop),
+        cmocka_unit_test(plan_counts_what_activations_decide),
+        cmocka_unit_test(plan_lists_seeds_of_modes),
         cmocka_unit_test(plan_and_database_have_the_same_keys),
         cmocka_unit_test(eval_agrees_with_run),
         cmocka_unit_test(eval_without_a_mask_is_the_baseline),

@@ -29,7 +29,7 @@ static lsn_model *network(void)
     return &model;
 }
 
-/* Scores of files are made up. */
+/* Scores of files and of activations are made up. */
 static void fill_scores(lsn_reading *in, lsn_plan *plan, lsn_arena *kept)
 {
     lsn_error err = {0};
@@ -39,6 +39,7 @@ static void fill_scores(lsn_reading *in, lsn_plan *plan, lsn_arena *kept)
         in->spec->scores[s].kind = is_file ? LSN_L1 : in->spec->scores[s].kind;
     }
     assert(lsn_scores_fill(plan, in->spec, in->mistakes));
+    lsn_scores_of_activations(plan, in->spec, NULL);
 }
 
 static void expand(lsn_reading *in)

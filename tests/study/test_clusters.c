@@ -71,6 +71,15 @@ static int find(const char *word, const char *const *words)
     return i;
 }
 
+/* The distances of a layer from its weights. */
+static void measure(const lsn_layer *layer, lsn_metric metric, lsn_normalise normalise, double *distances)
+{
+    lsn_products products;
+    assert_true(lsn_products_init(&products, layer, lsn_product_kernels() - 1, NULL));
+    assert_true(lsn_distances(layer, &products, metric, normalise, distances, NULL));
+    lsn_products_finish(&products);
+}
+
 /* ---- checking ------------------------------------------------------------------------------------------------ */
 
 static void check_tree(golden *g)
@@ -79,8 +88,8 @@ static void check_tree(golden *g)
     double heights[MOST_FILTERS], used_up[MOST_FILTERS * MOST_FILTERS];
     assert_int_equal(sscanf(g->line, "tree %15s %15s %15s", metric, normalise, linkage), 3);
     g->linkage = (lsn_linkage)find(linkage, lsn_linkage_names);
-    assert_true(lsn_distances(&g->layer, (lsn_metric)find(metric, lsn_metric_names),
-                              (lsn_normalise)find(normalise, lsn_normalise_names), g->distances, NULL));
+    measure(&g->layer, (lsn_metric)find(metric, lsn_metric_names), (lsn_normalise)find(normalise, lsn_normalise_names),
+            g->distances);
     memcpy(used_up, g->distances, sizeof used_up);
     assert_true(lsn_link(used_up, g->layer.filters, g->linkage, g->merges, NULL));
     next_line(g);
@@ -115,7 +124,7 @@ static void check_tightest(golden *g)
     int32_t groups[MOST_FILTERS];
     int count = read_numbers(strchr(g->line, ' '), numbers, MOST_FILTERS + 1) - 1, next = 1;
     assert_int_equal(count, (int)numbers[0]);
-    assert_true(lsn_tightest(g->distances, g->layer.filters, g->linkage, count, groups, NULL));
+    assert_true(lsn_tightest(g->distances, g->layer.filters, g->linkage, &count, 1, (int32_t *[]){groups}, NULL));
     for (int f = 0; f < g->layer.filters; f++) {
         bool member = next <= count && f == (int)numbers[next];
         assert_int_equal(groups[f], member ? 0 : -1);
@@ -202,12 +211,12 @@ static void the_tightest_of_equals_is_the_first(void **state)
         for (int j = i + 1; j < 6; j++)
             distances[p++] = j - i;
     for (int size = 1; size <= 6; size++) {
-        assert_true(lsn_tightest(distances, 6, LSN_AVERAGE, size, groups, NULL));
+        assert_true(lsn_tightest(distances, 6, LSN_AVERAGE, &size, 1, (int32_t *[]){groups}, NULL));
         for (int i = 0; i < 6; i++)
             assert_int_equal(groups[i], i < size ? 0 : -1);
     }
     double none;
-    assert_true(lsn_tightest(&none, 1, LSN_WARD, 1, groups, NULL));
+    assert_true(lsn_tightest(&none, 1, LSN_WARD, &(int32_t){1}, 1, (int32_t *[]){groups}, NULL));
     assert_int_equal(groups[0], 0);
 }
 
@@ -229,7 +238,7 @@ static void filters_of_zeros_have_distances(void **state)
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         double found[6];
-        assert_true(lsn_distances(&layer, cases[c].metric, cases[c].normalise, found, NULL));
+        measure(&layer, cases[c].metric, cases[c].normalise, found);
         for (int i = 0; i < 6; i++)
             assert_true(!(fabs(found[i] - cases[c].distances[i]) > 1e-15));
     }
@@ -242,12 +251,106 @@ static void weights_of_any_size_have_distances(void **state)
     static const float weights[3][1] = {{3e38f}, {-3e38f}, {1e-45f}};
     const lsn_layer layer = {.filters = 3, .channels = 1, .kernel = 1, .weights = &weights[0][0]};
     double found[3];
-    assert_true(lsn_distances(&layer, LSN_EUCLIDEAN, LSN_AS_IT_IS, found, NULL));
+    measure(&layer, LSN_EUCLIDEAN, LSN_AS_IT_IS, found);
     assert_true(!(fabs(found[0] - 6e38) > 1e32));
-    assert_true(lsn_distances(&layer, LSN_EUCLIDEAN, LSN_BY_L2, found, NULL));
+    measure(&layer, LSN_EUCLIDEAN, LSN_BY_L2, found);
     assert_true(!(fabs(found[0] - 2) > 1e-15) && !(found[1] > 1e-15));
-    assert_true(lsn_distances(&layer, LSN_COSINE, LSN_AS_IT_IS, found, NULL));
+    measure(&layer, LSN_COSINE, LSN_AS_IT_IS, found);
     assert_true(!(fabs(found[0] - 2) > 1e-15) && !(found[1] > 1e-15));
+}
+
+/* ---- products ------------------------------------------------------------------------------------------------ */
+
+/* Eight sums side by side, each in order, as products.c says. */
+static double product(const float *v, const float *w, int n)
+{
+    double lanes[8] = {0};
+    for (int i = 0; i < n; i++)
+        lanes[i % 8] += (double)v[i] * (double)w[i];
+    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+static bool same(double a, double b)
+{
+    return !(fabs(a - b) > 0);
+}
+
+static void every_kernel_gives_the_same_products(void **state)
+{
+    (void)state;
+    enum { MOST = 70 * 1100 };
+    static const int shapes[][2] = {{1, 1}, {3, 7}, {5, 8}, {33, 65}, {70, 27}, {66, 515}, {34, 1100}};
+    float *weights = calloc(MOST, sizeof *weights);
+    lsn_random random;
+    assert_non_null(weights);
+    lsn_random_init(&random, 5, 0);
+    for (int i = 0; i < MOST; i++)
+        weights[i] = (float)lsn_random_below(&random, 1 << 24) / (1 << 22) - 2;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int kernel = 0; kernel < lsn_product_kernels(); kernel++) {
+            const int filters = shapes[s][0], n = shapes[s][1];
+            const lsn_layer layer = {.filters = filters, .channels = n, .kernel = 1, .weights = weights};
+            lsn_products found;
+            assert_true(lsn_products_init(&found, &layer, kernel, NULL));
+            for (int i = 0, p = 0; i < filters; i++) {
+                assert_true(same(found.squares[i], product(weights + i * n, weights + i * n, n)));
+                for (int j = i + 1; j < filters; j++, p++)
+                    assert_true(same(found.pairs[p], product(weights + i * n, weights + j * n, n)));
+            }
+            lsn_products_finish(&found);
+        }
+    free(weights);
+}
+
+/* Filters that are nearly equal: their products agree in most digits, their distance must not be what is left. */
+static void small_distances_are_exact(void **state)
+{
+    (void)state;
+    enum { N = 100 };
+    float weights[3][N];
+    double found[3];
+    lsn_random random;
+    lsn_random_init(&random, 6, 0);
+    for (int i = 0; i < N; i++)
+        weights[0][i] = weights[1][i] = weights[2][i] = (float)(1 + lsn_random_below(&random, 1000));
+    weights[1][17] += 1.0f / 1024;
+    const lsn_layer layer = {.filters = 3, .channels = N, .kernel = 1, .weights = &weights[0][0]};
+    for (int normalise = 0; normalise < LSN_N_NORMALISE; normalise++) {
+        measure(&layer, LSN_EUCLIDEAN, (lsn_normalise)normalise, found);
+        assert_true(same(found[1], 0)); /* 0 and 2 are equal */
+        assert_true(same(found[0], found[2]) && found[0] > 0);
+    }
+    measure(&layer, LSN_EUCLIDEAN, LSN_AS_IT_IS, found);
+    assert_true(same(found[0], 1.0 / 1024));
+}
+
+/* ---- many sizes at once -------------------------------------------------------------------------------------- */
+
+static void sizes_do_not_disturb_each_other(void **state)
+{
+    (void)state;
+    enum { COUNT = 40, N_SIZES = 6 };
+    static const int32_t sizes[N_SIZES] = {10, 1, 40, 3, 10, 25};
+    double distances[COUNT * COUNT / 2];
+    int32_t together[N_SIZES][COUNT], alone[COUNT];
+    lsn_random random;
+    lsn_random_init(&random, 8, 0);
+    for (size_t p = 0; p < lsn_pairs(COUNT); p++)
+        distances[p] = (double)(100 + lsn_random_below(&random, 100));
+    for (int linkage = 0; linkage < LSN_N_LINKAGES; linkage++) {
+        int32_t *groups[N_SIZES];
+        for (int k = 0; k < N_SIZES; k++)
+            groups[k] = together[k];
+        assert_true(lsn_tightest(distances, COUNT, (lsn_linkage)linkage, sizes, N_SIZES, groups, NULL));
+        for (int k = 0; k < N_SIZES; k++) {
+            int members = 0;
+            assert_true(lsn_tightest(distances, COUNT, (lsn_linkage)linkage, &sizes[k], 1, (int32_t *[]){alone}, NULL));
+            assert_memory_equal(together[k], alone, sizeof alone);
+            for (int i = 0; i < COUNT; i++)
+                members += alone[i] == 0;
+            assert_int_equal(members, sizes[k]);
+        }
+    }
 }
 
 int main(void)
@@ -259,6 +362,9 @@ int main(void)
         cmocka_unit_test(the_tightest_of_equals_is_the_first),
         cmocka_unit_test(filters_of_zeros_have_distances),
         cmocka_unit_test(weights_of_any_size_have_distances),
+        cmocka_unit_test(every_kernel_gives_the_same_products),
+        cmocka_unit_test(small_distances_are_exact),
+        cmocka_unit_test(sizes_do_not_disturb_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,55 @@ static void keys_tell_inputs_apart(void **state)
     check_change("data.calibration.count=5", false, true); /* only mean activations come from these */
 }
 
+/* The baseline, a mask with mode resample and two seeds, with mode noise and the same two. */
+static const char drawn[] = HEAD
+    "ablate:\n"
+    "  - {name: one, layers: conv1_1, filters: [0, 2], mode: [{resample: {seeds: 1..2}}, {noise: {seeds: 1..2}}]}\n";
+
+static void check_drawn(const char *override, bool baseline, bool others)
+{
+    lsn_plan *before = planned(drawn, NULL), *after = planned(drawn, (const char *[]){override, NULL});
+    assert_int_equal(before->n_evaluations, 5);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(strcmp(before->evaluations[i].key, after->evaluations[i].key) != 0,
+                         i == 0 ? baseline : others);
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(after->evaluations[i].key, after->evaluations[k].key);
+    }
+    lsn_plan_destroy(before);
+    lsn_plan_destroy(after);
+}
+
+static void keys_cover_what_is_drawn(void **state)
+{
+    (void)state;
+    check_drawn("data.calibration.count=5", false, true);
+    check_drawn("data.calibration.seed=9", false, true);
+    check_drawn("metrics=[drift, images]", false, false);
+}
+
+/* Which images a job sees depends on when it may stop; the baseline sees all. The order of the images is part of what
+ * they are. */
+static void keys_cover_stopping(void **state)
+{
+    (void)state;
+    static const char *const stops[] = {"stop={half_width: 0.1, seed: 1}", "stop={half_width: 0.2, seed: 1}",
+                                        "stop={half_width: 0.1, seed: 1, confidence: 0.9}"};
+    lsn_plan *plans[3];
+    for (int i = 0; i < 3; i++)
+        plans[i] = planned(study, (const char *[]){stops[i], NULL});
+    for (int i = 1; i < 3; i++) {
+        assert_string_equal(plans[i]->evaluations[0].key, plans[0]->evaluations[0].key);
+        for (int e = 1; e < JOBS; e++)
+            for (int k = 0; k < i; k++)
+                assert_string_not_equal(plans[i]->evaluations[e].key, plans[k]->evaluations[e].key);
+    }
+    for (int i = 0; i < 3; i++)
+        lsn_plan_destroy(plans[i]);
+    check_change("stop={half_width: 0.1}", true, true);
+    check_change("stop={half_width: 0.1, seed: 5}", true, true);
+}
+
 static void keys_do_not_depend_on_names(void **state)
 {
     (void)state;
@@ -114,6 +163,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_do_not_change_from_version_to_version),
         cmocka_unit_test(keys_tell_inputs_apart),
+        cmocka_unit_test(keys_cover_what_is_drawn),
+        cmocka_unit_test(keys_cover_stopping),
         cmocka_unit_test(keys_do_not_depend_on_names),
         cmocka_unit_test(equal_ablations_are_evaluated_once),
     };

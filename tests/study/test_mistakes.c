@@ -79,14 +79,14 @@ static void check_one(const char *text, const char *place, const char *part)
 static void what_is_missing_is_named(void **state)
 {
     (void)state;
-    refused(
-        "x: 1\n", NULL,
-        (const expected[]){{"1:1", "unknown key \"x\" in the study; it can be: study, model, data, ablate, metrics"},
-                           {"1:1", "key \"study\" is missing"},
-                           {"1:1", "key \"model\" is missing"},
-                           {"1:1", "key \"data\" is missing"},
-                           {"1:1", "key \"ablate\" is missing"},
-                           {NULL, NULL}});
+    refused("x: 1\n", NULL,
+            (const expected[]){
+                {"1:1", "unknown key \"x\" in the study; it can be: study, model, data, ablate, metrics, stop"},
+                {"1:1", "key \"study\" is missing"},
+                {"1:1", "key \"model\" is missing"},
+                {"1:1", "key \"data\" is missing"},
+                {"1:1", "key \"ablate\" is missing"},
+                {NULL, NULL}});
     refused("study: a\nmodel: {}\ndata: {}\nablate: [{}]\n", NULL,
             (const expected[]){{"2:8", "key \"weights\" is missing here; give the path of a safetensors file"},
                                {"3:7", "key \"format\" is missing here; give imagefolder, cifar10, idx or npy"},
@@ -135,10 +135,10 @@ static void experiments_are_checked(void **state)
               "each makes a job of every filter, so that nothing is removed together");
     check_one(HEAD "ablate:\n  - {name: a, layers: fc*, filters: {similar: {groups: 2}}, together: true}\n", "12:71",
               "every layer has its own groups, a job each");
-    check_one(ONE("fc6", "all", "nothing"), "15:11", "unknown mode \"nothing\"; it can be: zero, mean");
-    check_one(ONE("fc6", "all", "resample"), "15:11", "mode \"resample\" is not available in this version");
+    check_one(ONE("fc6", "all", "nothing"), "15:11",
+              "unknown mode \"nothing\"; it can be: zero, mean, resample, noise");
     check_one(ONE("fc6", "all", "[zero, mean, zero]"), "15:24", "mode zero stands twice");
-    check_one(ONE("fc6", "all", "[]"), "15:11", "mode is an empty list; give zero, mean or a list of them");
+    check_one(ONE("fc6", "all", "[]"), "15:11", "mode is an empty list; give zero, mean, resample, noise or");
 }
 
 static void selectors_are_checked(void **state)
@@ -187,8 +187,9 @@ static void selectors_are_checked(void **state)
         {"{random: {count: 1, seeds: 0..99999999999}}", "12:5", "at most 100000000 are possible: take fewer seeds"},
         {"{random: {count: 1, seeds: 0..99999999999999999}}", "12:5", "at most 100000000 are possible"},
         {"{lowest: l1}", "14:14", "lowest does not say how many filters"},
-        {"{lowest: l3, count: 1}", "14:23", "unknown score \"l3\"; did you mean \"l1\"? (it can be: l1, l2)"},
-        {"{lowest: apoz, count: 1}", "14:23", "score \"apoz\" is not available in this version"},
+        {"{lowest: l3, count: 1}", "14:23", "unknown score \"l3\"; did you mean \"l1\"? (it can be: l1, l2, mean_act"},
+        {"{lowest: apos, count: 1}", "14:23", "unknown score \"apos\"; did you mean \"apoz\"?"},
+        {"{lowest: [apoz, l1, apoz], count: 1}", "14:34", "score apoz stands twice; remove one"},
         {"{lowest: [l1, l2, l1], count: 1}", "14:32", "score l1 stands twice"},
         {"{highest: [], count: 1}", "14:24", "highest is an empty list; give a score"},
         {"{lowest: {file: scores.csv}, count: 1}", "14:30",
@@ -223,7 +224,7 @@ static void selectors_are_checked(void **state)
         {"{cumulative: {order: l1, steps: 0}}", "14:46", "steps is \"0\"; give a whole number from 1 to 100000"},
         {"{cumulative: {order: l1, steps: [2, 4]}}", "14:46", "steps is a list; give a whole number"},
         {"{cumulative: {order: rando, steps: 4}}", "14:35",
-         "unknown score \"rando\"; did you mean \"random\"? (it can be: l1, l2, random)"},
+         "unknown score \"rando\"; did you mean \"random\"? (it can be: l1, l2, mean_act"},
         {"{cumulative: {order: [l1, random], steps: 4}}", "14:40",
          "random stands alone: give it an experiment of its own"},
         {"{cumulative: {order: l1, steps: 4, seeds: 0..4}}", "14:49", "nothing is random about the order of a score"},
@@ -372,10 +373,99 @@ static void metrics_are_checked(void **state)
                                "data: {format: idx, images: large.idx, labels: labels.idx}\n"
                                "ablate: []\n";
     char text[512];
-    snprintf(text, sizeof text, "%smetrics: [top1, per_clas, drift]\n", head);
+    snprintf(text, sizeof text, "%smetrics: [top1, per_clas, drfit]\n", head);
     refused(text, NULL,
             (const expected[]){{"5:17", "unknown metric \"per_clas\"; did you mean \"per_class\"?"},
-                               {"5:27", "metric \"drift\" is not available in this version"},
+                               {"5:27", "unknown metric \"drfit\"; did you mean \"drift\"?"},
+                               {NULL, NULL}});
+}
+
+static void modes_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *mode, *place, *part;
+    } cases[] = {
+        {"resampel", "15:11", "unknown mode \"resampel\"; did you mean \"resample\"?"},
+        {"[resample, {resample: {seeds: 1}}]", "15:23", "mode resample stands twice; remove one"},
+        {"{resampel: {seeds: 1}}", "15:12", "unknown key \"resampel\" in mode; did you mean \"resample\"?"},
+        {"{}", "15:11", "mode is an empty map; give zero, mean, resample or noise"},
+        {"{resample: {}, noise: {}}", "15:26", "mode: give resample or noise, not both"},
+        {"{zero: {seeds: 1}}", "15:12", "nothing is random about mode zero; write zero alone"},
+        {"[zero, {mean: {seeds: 0..4}}]", "15:19", "nothing is random about mode mean; write mean alone"},
+        {"{noise: 0..4}", "15:19", "mode noise is \"0..4\"; give a map such as {seeds: 0..4}"},
+        {"{noise: [1]}", "15:19", "mode noise is a list; give a map"},
+        {"{noise: }", "15:19", "mode noise is empty; give a map such as {seeds: 0..4}"},
+        {"{noise: {seed: 1}}", "15:20", "unknown key \"seed\" in mode noise; did you mean \"seeds\"?"},
+        {"{noise: {seeds: [0..4, 2]}}", "15:34", "seed 2 stands twice"},
+        {"{noise: {seeds: [4..0]}}", "15:28", "range \"4..0\" is reversed; write 0..4"},
+        {"{noise: {seeds: -1}}", "15:27", "seed is \"-1\"; give whole numbers or ranges"},
+        {"{noise: {seeds: 0..999999999}}", "12:5", "this experiment has 1000000000 jobs (1 layer x 1000000000 seeds"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, ONE("fc6", "all", "%s"), cases[i].mode);
+        check_one(text, cases[i].place, cases[i].part);
+    }
+}
+
+/* A study whose calibration is the test's, in line 5. */
+#define CALIBRATED(calibration, experiments)                                                    \
+    "study: a\nmodel: {weights: weights.safetensors}\n"                                         \
+    "data: {format: idx, images: large.idx, labels: labels.idx,\n  take: {count: 6, seed: 7}\n" \
+    "  " calibration "}\nablate:\n" experiments
+
+static void calibration_images_must_be_enough(void **state)
+{
+    (void)state;
+    refused(CALIBRATED("", "  - {name: a, layers: fc6, filters: {lowest: [l1, apoz], count: 1}}\n"
+                           "  - {name: b, layers: fc6, filters: {cumulative: {order: selectivity, steps: 2}}}\n"
+                           "  - {name: c, layers: fc6, filters: {pairs: {highest: mean_activation, count: 2}}}\n"
+                           "  - {name: d, layers: fc6, filters: all, mode: [zero, resample, {noise: {seeds: 1}}]}\n"),
+            NULL,
+            (const expected[]){
+                {"7:51", "score apoz is computed from activations on calibration images; add calibration: {count: 256"},
+                {"8:58", "score selectivity is computed from activations"},
+                {"9:55", "score mean_activation is computed from"},
+                {"10:55", "mode resample takes the channels' activations from calibration images; add calibration"},
+                {"10:66", "mode noise needs the channels' means and deviations over calibration images; add"},
+                {NULL, NULL}});
+    check_one(CALIBRATED(", calibration: {count: 1}", "  - {name: d, layers: fc6, filters: all, mode: resample}\n"),
+              "5:18", "mode resample needs at least 2 calibration images, but this is 1; take more, such as");
+    check_one(CALIBRATED(", calibration: {count: 1}", "  - {name: d, layers: fc6, filters: all, mode: noise}\n"),
+              "5:18", "mode noise needs at least 2 calibration images");
+    check_one(CALIBRATED(", calibration: {count: 1}",
+                         "  - {name: d, layers: fc6, filters: {lowest: selectivity, count: 1}}\n"),
+              "5:18", "score selectivity compares classes, but all calibration images (1) are of class ");
+}
+
+static void stopping_is_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stop, *place, *part;
+    } cases[] = {
+        {"stop: 0.005", "12:7", "stop is \"0.005\"; give a map such as {metric: top1, half_width: 0.005}"},
+        {"stop:", "12:6", "stop is empty; give a map such as"},
+        {"stop: {}", "12:7", "key \"half_width\" is missing here; say how well the change of top-1 is to be known"},
+        {"stop: {half_width: 0}", "12:20", "half_width is \"0\"; give a number greater than 0 and less than 1"},
+        {"stop: {half_width: 1}", "12:20", "half_width is \"1\"; give a number greater than 0 and less than 1"},
+        {"stop: {half_width: [0.1]}", "12:20", "half_width is a list; give a number"},
+        {"stop: {half_width: .nan}", "12:20", "half_width is \".nan\"; give a number"},
+        {"stop: {half_width: 0.1, confidence: 95}", "12:37", "confidence is \"95\"; give a number greater than 0 and "},
+        {"stop: {half_width: 0.1, metric: loss}", "12:33", "unknown metric \"loss\"; it can be: top1"},
+        {"stop: {half_width: 0.1, seed: -1}", "12:31", "seed is \"-1\"; give a whole number from 0"},
+        {"stop: {half_widht: 0.1}", "12:8", "unknown key \"half_widht\" in stop; did you mean \"half_width\"?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, HEAD "ablate: []\n%s\n", cases[i].stop);
+        check_one(text, cases[i].place, cases[i].part);
+    }
+    refused(HEAD "ablate: []\n", (const char *[]){"stop.half_width=0.1", "metrics=[per_class, images, drift]", NULL},
+            (const expected[]){{"--set metrics=[per_class, images, drift]",
+                                "metric per_class is measured on all images of a job, but stop ends jobs before that"},
+                               {"--set metrics=[per_class, images, drift]", "metric drift is measured on all images"},
                                {NULL, NULL}});
 }
 
@@ -426,6 +516,9 @@ int main(void)
         cmocka_unit_test(formats_are_checked),
         cmocka_unit_test(the_network_and_the_data_must_fit),
         cmocka_unit_test(metrics_are_checked),
+        cmocka_unit_test(modes_are_checked),
+        cmocka_unit_test(calibration_images_must_be_enough),
+        cmocka_unit_test(stopping_is_checked),
         cmocka_unit_test(many_mistakes_are_cut),
         cmocka_unit_test(a_missing_study_is_said),
     };

@@ -28,57 +28,25 @@ static const char study[] =
          "  - {name: last, layers: *first, filters: all}\n"
          "  - {name: groups, layers: fc*, filters: {similar: {groups: [2, 5], linkage: ward}}}\n"
          "  - {name: curve, layers: conv*, filters: {cumulative: {order: l1, steps: 4}}, together: true}\n"
-         "  - {name: two, layers: conv1_1, filters: {pairs: [0, 1]}}\n";
+         "  - {name: two, layers: conv1_1, filters: {pairs: [0, 1]}, mode: [resample, {noise: {seeds: 0..2}}]}\n"
+         "  - {name: idle, layers: conv*, filters: {highest: [apoz, selectivity], fraction: 0.1}}\n"
+         "stop: {metric: top1, half_width: 0.01, seed: 1}\n";
 
 /* Words that mean something somewhere. */
 static const char *const words[] = {
-    "each",
-    "all",
-    "pairs",
-    "keep",
-    "similar",
-    "random",
-    "distance",
-    "fraction",
-    "{",
-    "}",
-    "[",
-    "]",
-    "..",
-    "*",
-    "&a",
-    "*a",
-    "${",
-    "${PATH}",
-    "$${",
-    "\"",
-    "'",
-    "- ",
-    "\n",
-    ": ",
-    "\t",
-    "#",
-    "!!str",
-    "---",
-    "|",
-    ">\n",
-    "0",
-    "-1",
-    "1e9",
-    "0..9",
-    "fc8",
-    "null",
-    "count",
-    "seed",
-    "fraction",
-    "random",
-    "lowest",
-    "?",
-    "%",
-    ",",
-    "\xff",
-    "\xc3",
-    "18446744073709551616",
+    "each",       "all",     "pairs",    "keep",
+    "similar",    "random",  "distance", "fraction",
+    "{",          "}",       "[",        "]",
+    "..",         "*",       "&a",       "*a",
+    "${",         "${PATH}", "$${",      "\"",
+    "'",          "- ",      "\n",       ": ",
+    "\t",         "#",       "!!str",    "---",
+    "|",          ">\n",     "0",        "-1",
+    "1e9",        "0..9",    "fc8",      "null",
+    "count",      "seed",    "fraction", "random",
+    "resample",   "noise",   "apoz",     "drift",
+    "half_width", "lowest",  "?",        "%",
+    ",",          "\xff",    "\xc3",     "18446744073709551616",
     "0.0000001",
 };
 
@@ -144,8 +112,10 @@ static void damaged_studies_do_no_harm(void **state)
         lsn_plan *plan = lsn_plan_create(path, NULL, 0, &problems, &err);
         if (plan == NULL)
             check_messages(&problems, path);
-        else
+        else {
             assert_int_equal(problems.count, 0);
+            assert_true(lsn_plan_expand(plan, NULL, NULL));
+        }
         plans += plan != NULL;
         lsn_problems_finish(&problems);
         lsn_plan_destroy(plan);

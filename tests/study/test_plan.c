@@ -38,7 +38,7 @@ static void the_plan_is_whole(void **state)
     assert_true(lsn_data_digest(plan->data, &plan->calibration, plan->calibration_pixels, &digest, NULL));
     assert_memory_equal(&digest, &plan->calibration_digest, sizeof digest);
     assert_false(plan->metrics.per_class);
-    assert_false(lsn_plan_needs_means(plan));
+    assert_false(plan->needs.means);
     lsn_plan_destroy(plan);
 }
 

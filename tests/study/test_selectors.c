@@ -116,7 +116,7 @@ static void modes_are_the_innermost_axis(void **state)
     assert_int_equal(plan->n_jobs, 1 + 8);
     for (int32_t i = 0; i < 8; i++)
         check_job(plan, 1 + i, jobs[i].mask, jobs[i].mode, NAN, -1);
-    assert_true(lsn_plan_needs_means(plan));
+    assert_true(plan->needs.means);
     lsn_plan_destroy(plan);
 }
 
@@ -125,7 +125,7 @@ static void the_mode_is_zero_unless_given(void **state)
     (void)state;
     lsn_plan *plan = planned(HEAD "ablate: [{name: one, layers: conv1_1, filters: all}]\n", NULL);
     check_job(plan, 1, "{\"conv1_1\":[0,1,2,3]}", LSN_ZERO, NAN, -1);
-    assert_false(lsn_plan_needs_means(plan));
+    assert_false(plan->needs.means);
     lsn_plan_destroy(plan);
 }
 

@@ -153,9 +153,21 @@ static void odd_sizes_are_one_mistake(void **state)
 static void outlines_tell_plans_apart(void **state)
 {
     (void)state;
-    static const char *const others[] = {"data.take.seed=8",      "data.calibration.count=3",  "metrics=[per_class]",
-                                         "ablate.one.mode=zero",  "ablate.one.filters=[0, 1]", "data.skip_broken=true",
-                                         "data.preprocess.std=2", "ablate.one.layers=conv2_1"};
+    static const char *const others[] = {"data.take.seed=8",
+                                         "data.calibration.count=3",
+                                         "metrics=[per_class]",
+                                         "ablate.one.mode=zero",
+                                         "ablate.one.filters=[0, 1]",
+                                         "data.skip_broken=true",
+                                         "data.preprocess.std=2",
+                                         "ablate.one.layers=conv2_1",
+                                         "ablate.one.mode=[zero, noise]",
+                                         "ablate.one.mode=[zero, {noise: {seeds: 1}}]",
+                                         "metrics=[drift]",
+                                         "metrics=[images]",
+                                         "stop.half_width=0.1",
+                                         "stop={half_width: 0.1, confidence: 0.9}",
+                                         "stop={half_width: 0.1, seed: 1}"};
     lsn_digest first, again, other;
     lsn_plan *plan = unsettled(study, NULL);
     assert_true(lsn_plan_outline(plan, &first, NULL));

@@ -82,7 +82,10 @@ static void distances_within_groups_are_kept(void **state)
     const lsn_layer *layer = &plan->model->layers[7];
     double distances[20 * 19 / 2];
     assert_int_equal(layer->filters, 20);
-    assert_true(lsn_distances(layer, LSN_COSINE, LSN_AS_IT_IS, distances, NULL));
+    lsn_products products;
+    assert_true(lsn_products_init(&products, layer, 0, NULL));
+    assert_true(lsn_distances(layer, &products, LSN_COSINE, LSN_AS_IT_IS, distances, NULL));
+    lsn_products_finish(&products);
     for (int f = 0; f < 20; f++) {
         double sum = 0, others = 0;
         for (int k = 0; k < 20; k++)
