@@ -6,8 +6,10 @@
 #ifndef LESION_SWEEP_H
 #define LESION_SWEEP_H
 
+#include "lesion/activations.h"
 #include "lesion/base.h"
 #include "lesion/engine.h"
+#include "lesion/stats.h"
 #include "lesion/study.h"
 
 /* The processes that work together. */
@@ -67,11 +69,32 @@ typedef struct lsn_sweep_options {
     void *context;
 } lsn_sweep_options;
 
-/* Runs what the database lacks of the plan, which is settled. Collective; rank 0's return value counts, the others
+/* What filters do on the calibration images of a settled plan, the ranks sharing the work. Of the options the method,
+ * memory_bytes and threads count. LSN_STOPPED where a signal came in between. The caller finishes *found, also after a
+ * failure. Collective; for one process alone `ranks` is {.size = 1}. */
+LSN_API bool lsn_activations_find(const lsn_plan *plan, lsn_activation_needs needs, const lsn_ranks *ranks,
+                                  const lsn_sweep_options *options, lsn_activations *found, lsn_error *err);
+
+/* Runs what the database lacks of the plan, which is settled and expanded. `activations`: plan->needs, where they are
+ * known already; NULL: they are found where they are needed. Collective; rank 0's return value counts, the others
  * return LSN_OK or their own failure. LSN_OK: complete. LSN_STOPPED: a signal or the deadline came first, everything
  * computed is stored. LSN_JOBS_FAILED: complete, but some jobs failed. Else *err says what happened. */
-LSN_API lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
-                               lsn_error *err);
+LSN_API lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations, const lsn_ranks *ranks,
+                               const lsn_sweep_options *options, lsn_error *err);
+
+/* What one ablation does to all images of a plan. */
+typedef struct lsn_trial {
+    lsn_tally tally;
+    float *logits;                /* [images][classes], in the plan's order */
+    double drift[LSN_MAX_LAYERS]; /* mean over the images, where the plan measures it */
+} lsn_trial;
+
+/* Evaluates an ablation, of the plan or not, in this process; the plan is settled. LSN_INVALID where the mode needs
+ * calibration images and there are none. memory_bytes 0: the default. The caller finishes *trial, also after a failure.
+ */
+LSN_API bool lsn_trial_run(const lsn_plan *plan, const lsn_ablation *ablation, const lsn_engine_options *options,
+                           lsn_trial *trial, lsn_error *err);
+LSN_API void lsn_trial_finish(lsn_trial *trial);
 
 /* Images to a block for this plan's network: enough work to a block to be worth a message, few enough that a unit is
  * short. */

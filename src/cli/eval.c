@@ -4,6 +4,7 @@
 #include "lesion/stats.h"
 #include "lesion/sweep.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ typedef struct eval_options {
     const char *study, *logits;
     lsn_overrides overrides, ablate;
     lsn_mode mode;
+    int64_t seed; /* of the mode */
     lsn_engine_options engine;
 } eval_options;
 
@@ -40,6 +42,28 @@ static bool add_ablate(lsn_overrides *ablate, const char *text, lsn_error *err)
     return true;
 }
 
+/* "zero", "mean", "resample", "noise"; the last two with a seed if wanted, "noise:7". */
+static bool parse_mode(const char *text, eval_options *options, lsn_error *err)
+{
+    char name[16];
+    const char *colon = strchr(text, ':');
+    const int length = colon == NULL ? (int)strlen(text) : (int)(colon - text);
+    snprintf(name, sizeof name, "%.*s", length, text);
+    options->mode = lsn_mode_find(name);
+    options->seed = 0;
+    if (options->mode == LSN_N_MODES)
+        return lsn_fail(err, LSN_USAGE, "--mode %s: should be zero, mean, resample or noise", text);
+    if (colon == NULL)
+        return true;
+    char *end = NULL;
+    errno = 0;
+    options->seed = strtoll(colon + 1, &end, 10);
+    if (options->mode != LSN_RESAMPLE && options->mode != LSN_NOISE)
+        return lsn_fail(err, LSN_USAGE, "--mode %s: %s has no seed", text, name);
+    return (colon[1] >= '0' && colon[1] <= '9' && *end == '\0' && errno == 0) ||
+           lsn_fail(err, LSN_USAGE, "--mode %s: the seed should be a whole number, 0 or more", text);
+}
+
 static bool take_option(void *context, int option, lsn_error *err)
 {
     eval_options *options = context;
@@ -47,8 +71,7 @@ static bool take_option(void *context, int option, lsn_error *err)
     case OPT_ABLATE:
         return add_ablate(&options->ablate, optarg, err);
     case OPT_MODE:
-        options->mode = lsn_mode_find(optarg);
-        return options->mode != LSN_N_MODES || lsn_fail(err, LSN_USAGE, "--mode %s: should be zero or mean", optarg);
+        return parse_mode(optarg, options, err);
     case OPT_LOGITS:
         options->logits = optarg;
         return true;
@@ -113,128 +136,57 @@ static bool build_mask(const lsn_model *model, const lsn_overrides *ablate, lsn_
 
 /* ---- evaluating ---------------------------------------------------------------------------------------------- */
 
-typedef struct evaluation {
-    const lsn_plan *plan;
-    lsn_engine *engine;
-    int32_t block;   /* images at a time */
-    float *images;   /* [block][H][W][C] */
-    float *baseline; /* [block][classes] */
-    float *logits;   /* [images][classes] */
-    lsn_tally tally, intact;
-} evaluation;
-
-static bool find_means(evaluation *e, lsn_error *err)
+static void print_drift(const lsn_model *model, const lsn_trial *trial)
 {
-    const lsn_plan *plan = e->plan;
-    const int filters = lsn_model_filters(plan->model);
-    if (plan->calibration.count == 0)
-        return lsn_fail(err, LSN_INVALID, "%s: mode mean needs calibration images: add data.calibration", plan->path);
-    int64_t *sums = lsn_array((size_t)filters, sizeof *sums, err);
-    float *means = sums == NULL ? NULL : lsn_array((size_t)filters, sizeof *means, err);
-    bool ok = means != NULL;
-    int64_t seen = 0;
-    lsn_activations all = {.filters = filters, .images = &seen, .mean = sums};
-    for (int32_t at = 0; ok && at < plan->calibration.count; at += e->block) {
-        int32_t n = plan->calibration.count - at < e->block ? plan->calibration.count - at : e->block;
-        ok = lsn_data_load(plan->data, plan->calibration.images + at, n, e->images, err) &&
-             lsn_engine_add_activations(e->engine, e->images, NULL, n, &all, NULL, NULL, err);
-    }
-    for (int i = 0; ok && i < filters; i++)
-        means[i] = (float)((double)sums[i] / LSN_FIXED / plan->calibration.count);
-    ok = ok && lsn_engine_set_means(e->engine, means, err);
-    free(means);
-    free(sums);
-    return ok;
+    for (int l = 0; l < model->n_layers; l++)
+        if (trial->drift[l] > 0)
+            printf("drift     %.6f  %s\n", trial->drift[l], model->layers[l].name);
 }
 
-static bool evaluate(evaluation *e, const lsn_ablation *ablation, lsn_error *err)
+static void print_metrics(const lsn_plan *plan, const lsn_trial *trial, const lsn_ablation *ablation)
 {
-    const lsn_plan *plan = e->plan;
-    const int classes = plan->model->classes;
-    for (int32_t at = 0; at < plan->images.count; at += e->block) {
-        int32_t n = plan->images.count - at < e->block ? plan->images.count - at : e->block;
-        float *logits = e->logits + (size_t)at * (size_t)classes;
-        if (!lsn_data_load(plan->data, plan->images.images + at, n, e->images, err) ||
-            !lsn_engine_run(e->engine,
-                            &(lsn_engine_request){.images = e->images,
-                                                  .n = n,
-                                                  .ablations = &ablation,
-                                                  .n_ablations = 1,
-                                                  .baseline = e->baseline,
-                                                  .logits = logits},
-                            err))
-            return false;
-        for (int32_t i = 0; i < n; i++) {
-            int label = lsn_data_label(plan->data, plan->images.images[at + i]);
-            const float *intact = e->baseline + (size_t)i * (size_t)classes;
-            lsn_tally_image(&e->tally, intact, logits + (size_t)i * (size_t)classes, classes, label, NULL, NULL);
-            lsn_tally_image(&e->intact, intact, intact, classes, label, NULL, NULL);
-        }
-    }
-    return true;
-}
-
-static bool prepare(evaluation *e, const eval_options *options, lsn_error *err)
-{
-    const lsn_model *model = e->plan->model;
-    size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
-    size_t classes = (size_t)model->classes;
-    lsn_engine_options engine = options->engine;
-    if (engine.memory_bytes == 0)
-        engine.memory_bytes = lsn_sweep_default_memory(1);
-    e->block = lsn_sweep_block_images(e->plan);
-    e->images = lsn_array((size_t)e->block, pixels * sizeof(float), err);
-    e->baseline = e->images == NULL ? NULL : lsn_array((size_t)e->block, classes * sizeof(float), err);
-    e->logits = e->baseline == NULL ? NULL : lsn_array((size_t)e->plan->images.count, classes * sizeof(float), err);
-    e->engine = e->logits == NULL ? NULL : lsn_engine_create(model, &engine, err);
-    return e->engine != NULL;
-}
-
-static void print_metrics(const evaluation *e, const lsn_ablation *ablation)
-{
-    const lsn_tally *t = &e->tally, *b = &e->intact;
+    const lsn_tally *t = &trial->tally;
     const double n = (double)t->images;
     const lsn_interval top1 = lsn_wilson(t->top1, t->images);
     lsn_text mask = {0};
-    lsn_mask_json(e->plan->model, &ablation->mask, &mask);
+    lsn_mask_json(plan->model, &ablation->mask, &mask);
     printf("ablation  %s", ablation->mask.count == 0 ? "none (the baseline)" : mask.data);
     printf(ablation->mask.count == 0 ? "\n" : "  mode %s\n", lsn_mode_name(ablation->mode));
     printf("images    %lld\n", (long long)t->images);
     printf("top1      %.4f  [%.4f, %.4f]\n", (double)t->top1 / n, top1.low, top1.high);
     printf("top5      %.4f\n", (double)t->top5 / n);
     printf("loss      %.6f\n", (double)t->loss / LSN_FIXED / n);
+    printf("margin    %.6f\n", (double)t->margin / LSN_FIXED / n);
     if (ablation->mask.count > 0) {
         printf("kl        %.6f\n", (double)t->kl / LSN_FIXED / n);
-        printf("d_top1    %+.4f\n", (double)(t->top1 - b->top1) / n);
-        printf("d_top5    %+.4f\n", (double)(t->top5 - b->top5) / n);
-        printf("d_loss    %+.6f\n", (double)(t->loss - b->loss) / LSN_FIXED / n);
+        printf("d_top1    %+.4f\n", (double)(t->gained - t->lost) / n);
+        printf("d_top5    %+.4f\n", (double)(t->top5 - t->base_top5) / n);
+        printf("d_loss    %+.6f\n", (double)(t->loss - t->base_loss) / LSN_FIXED / n);
+        printf("agreement %.4f\n", (double)t->agree / n);
         printf("lost      %lld\ngained    %lld\n", (long long)t->lost, (long long)t->gained);
         printf("p         %.3g\n", lsn_mcnemar_mid(t->lost, t->gained));
+        print_drift(plan->model, trial);
     }
     lsn_text_finish(&mask);
 }
 
 static int eval_plan(const lsn_plan *plan, const eval_options *options)
 {
-    evaluation e = {.plan = plan};
+    lsn_trial trial = {0};
     lsn_error err = {0};
-    lsn_ablation ablation = {.mode = options->mode};
+    lsn_ablation ablation = {.mode = options->mode, .seed = options->seed};
     lsn_mask_part *parts = lsn_array((size_t)options->ablate.count, sizeof *parts, &err);
     bool ok = parts != NULL && build_mask(plan->model, &options->ablate, parts, &ablation.mask, &err) &&
-              prepare(&e, options, &err) && (options->mode != LSN_MEAN || find_means(&e, &err)) &&
-              evaluate(&e, &ablation, &err) &&
+              lsn_trial_run(plan, &ablation, &options->engine, &trial, &err) &&
               (options->logits == NULL ||
-               lsn_npy_write(options->logits, e.logits, plan->images.count, plan->model->classes, &err));
+               lsn_npy_write(options->logits, trial.logits, plan->images.count, plan->model->classes, &err));
     if (ok)
-        print_metrics(&e, &ablation);
+        print_metrics(plan, &trial, &ablation);
     int code = ok ? LSN_OK : lsn_exit_with(&err);
     for (int32_t i = 0; i < ablation.mask.count; i++)
         free((void *)(uintptr_t)parts[i].filters);
     free(parts);
-    lsn_engine_destroy(e.engine);
-    free(e.logits);
-    free(e.baseline);
-    free(e.images);
+    lsn_trial_finish(&trial);
     return code;
 }
 

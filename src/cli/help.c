@@ -37,7 +37,7 @@ static const struct {
              "prints its metrics. Nothing is stored.\n\n"
              "  --ablate LAYER:LIST   remove these filters, as in conv3_1:0,5,8..15 or conv3_1:all\n"
              "                        (repeatable)\n"
-             "  --mode MODE           zero (default) or mean\n"
+             "  --mode MODE           zero (default), mean, resample or noise; the last two with a seed: noise:7\n"
              "  --logits FILE.npy     write the logits, [images][classes] float32, in the study's order\n"
              "  --method NAME         winograd (default), blas or reference\n"
              "  --memory SIZE         most memory, besides the weights as read (500M, 2G)\n"

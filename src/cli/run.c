@@ -133,7 +133,21 @@ static void conclude(const lsn_sweep_options *sweep, bool quiet, lsn_code code, 
         lsn_log("%s", err->text);
 }
 
-static int run_plan(const lsn_plan *plan, const lsn_ranks *ranks, run_options *options)
+/* Passes the calibration images and expands the plan, where its scores want that. Collective. */
+static bool expand(lsn_plan *plan, const lsn_ranks *ranks, const run_options *options, lsn_activations *found,
+                   lsn_error *err)
+{
+    char images[LSN_NUMBER_BYTES];
+    if (plan->expanded)
+        return true;
+    lsn_log("passing %s calibration images, by which filters are ranked",
+            lsn_count_text(plan->calibration.count, images));
+    bool ok = lsn_activations_find(plan, plan->needs, ranks, &options->sweep, found, err) &&
+              lsn_plan_expand(plan, found, err);
+    return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not expand the study"));
+}
+
+static int run_plan(lsn_plan *plan, const lsn_ranks *ranks, run_options *options)
 {
     lsn_error err = {0};
     lsn_text database = {0};
@@ -148,11 +162,19 @@ static int run_plan(const lsn_plan *plan, const lsn_ranks *ranks, run_options *o
     double began = lsn_now_s();
     if (options->sweep.deadline_s > 0) /* the time that reading the images took is part of it */
         options->sweep.deadline_s = fmax(options->sweep.deadline_s - (began - options->began_s), 1e-3);
-    announce(plan, ranks, options->sweep.database);
-    lsn_code code = lsn_sweep_run(plan, ranks, &options->sweep, &err);
+    lsn_activations found = {0};
+    const bool expanded = expand(plan, ranks, options, &found, &err);
+    lsn_code code = err.code;
+    if (expanded) {
+        announce(plan, ranks, options->sweep.database);
+        code = lsn_sweep_run(plan, found.sums == NULL ? NULL : &found, ranks, &options->sweep, &err);
+    }
+    lsn_activations_finish(&found);
     lsn_progress_end(&progress);
-    if (ranks->rank == 0)
+    if (ranks->rank == 0 && expanded)
         conclude(&options->sweep, options->quiet, code, lsn_now_s() - began, &err);
+    else if (ranks->rank == 0)
+        lsn_log("%s", err.text);
     else if (code != LSN_OK && code != LSN_STOPPED && err.text[0] != '\0') {
         lsn_log_quiet(false);
         lsn_log("rank %d: %s", ranks->rank, err.text);

@@ -3,17 +3,16 @@
 #include <stdlib.h>
 
 struct lsn_alone {
-    const lsn_plan *plan;
     lsn_compute *compute;
     const lsn_unit *unit; /* to be computed; NULL: none */
     lsn_message result;
 };
 
-lsn_alone *lsn_alone_create(const lsn_plan *plan, lsn_compute *compute, lsn_error *err)
+lsn_alone *lsn_alone_create(lsn_compute *compute, lsn_error *err)
 {
     lsn_alone *alone = lsn_array(1, sizeof *alone, err);
     if (alone != NULL)
-        *alone = (lsn_alone){.plan = plan, .compute = compute};
+        *alone = (lsn_alone){.compute = compute};
     return alone;
 }
 
@@ -42,20 +41,18 @@ static bool take(void *context, lsn_result *result, bool *got, lsn_error *err)
 {
     lsn_alone *alone = context;
     const lsn_unit *unit = alone->unit;
-    const int32_t classes = alone->plan->metrics.per_class ? alone->plan->model->classes : 0;
     *got = false;
     if (unit == NULL)
         return true;
     alone->unit = NULL;
-    if (!lsn_wire_begin_result(&alone->result, unit->id, unit->count, classes, result, err))
+    if (!lsn_compute_load(alone->compute, unit->block, err) ||
+        !lsn_wire_begin_result(&alone->result, unit->id, unit->count, lsn_compute_extent(alone->compute), result, err))
         return false;
     double began = lsn_now_s();
     lsn_error failure = {0};
-    if (!lsn_compute_load(alone->compute, unit->block, err))
-        return false;
     lsn_compute_expect(alone->compute, unit->block + 1); /* units go through the blocks in order */
-    if (!lsn_compute_unit(alone->compute, unit->block, unit->evaluations, unit->count, result->tallies,
-                          result->class_right, leave_asked, NULL, &failure)) {
+    if (!lsn_compute_evaluations(alone->compute, unit->block, unit->evaluations, unit->count, &result->outcome,
+                                 leave_asked, NULL, &failure)) {
         if (failure.code == LSN_STOPPED)
             return true;
         *err = failure;

@@ -1,5 +1,6 @@
 #include "mpi/mpi_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,22 +11,52 @@ struct lsn_compute {
     int32_t block_images;
     int32_t block;                  /* whose images are loaded; -1: none */
     int32_t n;                      /* images in it */
+    size_t pixels;                  /* of an image */
     float *images;                  /* [block_images][H][W][C] */
+    float *donors;                  /* likewise, for LSN_RESAMPLE; NULL where there is none */
+    int32_t donor_block;            /* whose images they were drawn for, ... */
+    int64_t donor_seed;             /* ... by this seed; -1: none yet */
+    int32_t *labels;                /* [block_images] */
     float *logits;                  /* [1 + room][block_images][classes]: the baseline's, then the ablations' */
-    const lsn_ablation **ablations; /* [room] */
+    double *drift;                  /* [room][layers][block_images]; NULL: not wanted */
+    const lsn_ablation **ablations; /* [room] of the pass */
+    int32_t *places;                /* [room] where they stand in the unit */
     double *seconds;                /* [room] */
-    int32_t *predicted;             /* [classes] scratch */
     int32_t room;                   /* ablations evaluated in one pass of the engine */
 };
 
-enum { LOGITS_BYTES = 64 << 20, LONGEST_PASS = 1024 };
+enum { PASS_BYTES = 64 << 20, LONGEST_PASS = 1024 };
 
-/* Ablations in one pass: bounded, so that logits stay within LOGITS_BYTES. */
-static int32_t pass_room(const lsn_plan *plan, int32_t block_images)
+/* Bytes that one ablation takes in a pass. */
+static size_t ablation_bytes(const lsn_plan *plan, int32_t block_images, bool drift)
 {
-    size_t one = (size_t)block_images * (size_t)plan->model->classes * sizeof(float);
-    size_t room = LOGITS_BYTES / one;
+    const size_t drifts = drift ? (size_t)plan->model->n_layers : 0;
+    return (size_t)block_images * ((size_t)plan->model->classes * sizeof(float) + drifts * sizeof(double));
+}
+
+/* Ablations in one pass: bounded, so that what it gives stays within PASS_BYTES. */
+static int32_t pass_room(size_t one)
+{
+    size_t room = PASS_BYTES / one;
     return room < 16 ? 16 : room > LONGEST_PASS ? LONGEST_PASS : (int32_t)room;
+}
+
+static bool allocate(lsn_compute *c, const lsn_engine_options *options, lsn_error *err)
+{
+    const lsn_model *model = c->plan->model;
+    const size_t block = (size_t)c->block_images, room = (size_t)c->room;
+    const size_t image = c->pixels * sizeof(float), logits = block * (size_t)model->classes * sizeof(float);
+    c->images = lsn_array(block, image, err);
+    c->labels = c->images == NULL ? NULL : lsn_array(block, sizeof *c->labels, err);
+    c->logits = c->labels == NULL ? NULL : lsn_array(room + 1, logits, err);
+    c->ablations = c->logits == NULL ? NULL : lsn_array(room, sizeof *c->ablations, err);
+    c->places = c->ablations == NULL ? NULL : lsn_array(room, sizeof *c->places, err);
+    c->seconds = c->places == NULL ? NULL : lsn_array(room, sizeof *c->seconds, err);
+    if (c->seconds != NULL && options->resample)
+        c->donors = lsn_array(block, image, err);
+    if (c->seconds != NULL && options->drift)
+        c->drift = lsn_array(room, block * (size_t)model->n_layers * sizeof *c->drift, err);
+    return c->seconds != NULL && (c->donors != NULL || !options->resample) && (c->drift != NULL || !options->drift);
 }
 
 lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options,
@@ -35,21 +66,15 @@ lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, cons
     lsn_compute *c = lsn_array(1, sizeof *c, err);
     if (c == NULL)
         return NULL;
-    c->plan = plan;
-    c->block = -1;
-    c->block_images = block_images;
-    c->room = pass_room(plan, block_images);
-    const size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
-    size_t logits = (size_t)block_images * (size_t)model->classes;
+    const size_t one = ablation_bytes(plan, block_images, options->drift);
+    *c = (lsn_compute){.plan = plan, .block = -1, .block_images = block_images, .donor_seed = -1};
+    c->room = pass_room(one);
+    c->pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
     lsn_engine_options engine = *options;
-    engine.besides_bytes = sizeof(float) * ((size_t)block_images * pixels + (size_t)(c->room + 1) * logits) +
-                           lsn_loader_bytes(plan, block_images);
-    c->images = lsn_array((size_t)block_images, pixels * sizeof(float), err);
-    c->logits = c->images == NULL ? NULL : lsn_array((size_t)c->room + 1, logits * sizeof(float), err);
-    c->ablations = c->logits == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->ablations, err);
-    c->seconds = c->ablations == NULL ? NULL : lsn_array((size_t)c->room, sizeof *c->seconds, err);
-    c->predicted = c->seconds == NULL ? NULL : lsn_array((size_t)model->classes, sizeof *c->predicted, err);
-    c->engine = c->predicted == NULL ? NULL : lsn_engine_create(model, &engine, err);
+    engine.besides_bytes = (options->resample ? 2 : 1) * (size_t)block_images * c->pixels * sizeof(float) +
+                           (size_t)(c->room + 1) * one + lsn_loader_bytes(plan, block_images);
+    bool ok = allocate(c, options, err);
+    c->engine = ok ? lsn_engine_create(model, &engine, err) : NULL;
     c->loader = c->engine == NULL ? NULL : lsn_loader_create(plan, block_images, err);
     if (c->loader == NULL) {
         lsn_compute_destroy(c);
@@ -69,10 +94,13 @@ void lsn_compute_destroy(lsn_compute *c)
         return;
     lsn_loader_destroy(c->loader);
     lsn_engine_destroy(c->engine);
-    free(c->predicted);
+    free(c->drift);
+    free(c->donors);
     free(c->seconds);
+    free(c->places);
     free(c->ablations);
     free(c->logits);
+    free(c->labels);
     free(c->images);
     free(c);
 }
@@ -93,8 +121,16 @@ bool lsn_compute_load(lsn_compute *c, int32_t block, lsn_error *err)
     c->n = span.n;
     if (!lsn_loader_load(c->loader, &span, c->images, err))
         return false;
+    for (int32_t k = 0; k < c->n; k++)
+        c->labels[k] = lsn_data_label(c->plan->data, c->plan->images.images[span.first + k]);
     c->block = block;
     return true;
+}
+
+lsn_extent lsn_compute_extent(const lsn_compute *c)
+{
+    assert(c->block >= 0);
+    return lsn_extent_of(c->plan, c->n);
 }
 
 void lsn_compute_expect(lsn_compute *c, int32_t block)
@@ -104,78 +140,184 @@ void lsn_compute_expect(lsn_compute *c, int32_t block)
     lsn_loader_expect(c->loader, &span);
 }
 
-/* One pass of the engine over at most `room` evaluations. */
-static bool evaluate(lsn_compute *c, const int32_t *evaluations, int32_t count, lsn_tally *tallies,
-                     int32_t *class_right, lsn_stop *stop, void *context, lsn_error *err)
+/* ---- donors -------------------------------------------------------------------------------------------------- */
+
+/* The dataset's numbers of the block's images. */
+static const int32_t *block_ids(const lsn_compute *c)
 {
-    const int classes = c->plan->model->classes;
-    const size_t one = (size_t)c->n * (size_t)classes; /* logits of one ablation */
-    float *baseline = c->logits, *ablated = c->logits + one;
-    for (int32_t i = 0; i < count; i++)
-        c->ablations[i] = &c->plan->evaluations[evaluations[i]].ablation;
-    if (!lsn_engine_run(c->engine,
-                        &(lsn_engine_request){.images = c->images,
-                                              .n = c->n,
-                                              .ablations = c->ablations,
-                                              .n_ablations = count,
-                                              .baseline = baseline,
-                                              .logits = ablated,
-                                              .seconds = c->seconds,
-                                              .stop = stop,
-                                              .context = context},
-                        err))
-        return false;
-    const int32_t *images = c->plan->images.images + (size_t)c->block * (size_t)c->block_images;
-    for (int32_t i = 0; i < count; i++) {
-        tallies[i] = (lsn_tally){.seconds = c->seconds[i]};
-        int32_t *right = class_right == NULL ? NULL : class_right + (size_t)i * (size_t)classes;
-        const lsn_class_counts counts = {right, c->predicted};
-        if (right != NULL)
-            memset(right, 0, (size_t)classes * sizeof *right);
-        for (int32_t k = 0; k < c->n; k++)
-            lsn_tally_image(&tallies[i], baseline + (size_t)k * (size_t)classes,
-                            ablated + (size_t)i * one + (size_t)k * (size_t)classes, classes,
-                            lsn_data_label(c->plan->data, images[k]), right == NULL ? NULL : &counts, NULL);
-    }
-    return true;
+    return c->plan->images.images + (size_t)c->block * (size_t)c->block_images;
 }
 
-bool lsn_compute_unit(lsn_compute *c, int32_t block, const int32_t *evaluations, int32_t count, lsn_tally *tallies,
-                      int32_t *class_right, lsn_stop *stop, void *context, lsn_error *err)
+/* Each image's donor is drawn from the calibration images by the seed and the image's number alone. */
+static bool load_donors(lsn_compute *c, int64_t seed, lsn_error *err)
 {
-    if (!lsn_compute_load(c, block, err))
-        return false;
-    if (!c->plan->metrics.per_class)
-        class_right = NULL;
-    for (int32_t done = 0; done < count; done += c->room) {
-        int32_t now = count - done < c->room ? count - done : c->room;
-        int32_t *right = class_right == NULL ? NULL : class_right + (size_t)done * (size_t)c->plan->model->classes;
-        if (!evaluate(c, evaluations + done, now, tallies + done, right, stop, context, err))
+    if (c->donor_seed == seed && c->donor_block == c->block)
+        return true;
+    assert(c->donors != NULL && c->plan->calibration.count > 0);
+    const int32_t *ids = block_ids(c);
+    c->donor_seed = -1;
+    for (int32_t k = 0; k < c->n; k++) {
+        lsn_random random;
+        lsn_random_init(&random, (uint64_t)seed, (uint64_t)ids[k]);
+        int32_t donor = (int32_t)lsn_random_below(&random, (uint64_t)c->plan->calibration.count);
+        if (!lsn_loader_pick(c->loader, &donor, 1, c->donors + (size_t)k * c->pixels, err))
             return false;
     }
+    c->donor_block = c->block;
+    c->donor_seed = seed;
     return true;
 }
 
-/* ---- means over the calibration images ----------------------------------------------------------------------- */
+/* ---- a unit -------------------------------------------------------------------------------------------------- */
 
-bool lsn_compute_add_means(lsn_compute *c, int32_t first, int32_t end, int64_t *sums, lsn_stop *stop, void *context,
-                           lsn_error *err)
+/* A unit that is being evaluated. */
+typedef struct unit {
+    const lsn_ablation *const *ablations;
+    int32_t count;
+    const lsn_outcome *outcome;
+    float *logits; /* NULL: not wanted */
+    lsn_stop *stop;
+    void *context;
+} unit;
+
+/* What the i-th ablation of the pass did to the block's images. */
+static void judge(const lsn_compute *c, const unit *u, int32_t i)
 {
-    int64_t seen = 0;
-    lsn_activations all = {.filters = lsn_model_filters(c->plan->model), .images = &seen, .mean = sums};
+    const int classes = c->plan->model->classes;
+    const size_t row = (size_t)classes, one = (size_t)c->n * row;
+    const float *ablated = c->logits + (size_t)(i + 1) * one;
+    const lsn_outcome own = lsn_outcome_from(u->outcome, c->places[i]);
+    *own.tallies = (lsn_tally){.seconds = c->seconds[i]};
+    lsn_class_counts counts = {own.class_right, own.class_predicted};
+    for (int k = 0; own.class_right != NULL && k < classes; k++)
+        own.class_right[k] = own.class_predicted[k] = 0;
+    for (int32_t k = 0; k < c->n; k++)
+        lsn_tally_image(own.tallies, c->logits + (size_t)k * row, ablated + (size_t)k * row, classes, c->labels[k],
+                        own.class_right == NULL ? NULL : &counts, own.verdicts == NULL ? NULL : &own.verdicts[k]);
+    for (int32_t l = 0; own.drift != NULL && l < own.extent.layers; l++) {
+        const double *of = c->drift + ((size_t)i * (size_t)own.extent.layers + (size_t)l) * (size_t)c->n;
+        own.drift[l] = 0;
+        for (int32_t k = 0; k < c->n; k++)
+            own.drift[l] += lsn_fixed(of[k]);
+    }
+    if (u->logits != NULL)
+        memcpy(u->logits + (size_t)c->places[i] * one, ablated, one * sizeof(float));
+}
+
+/* One pass of the engine over the unit's ablations places[0 .. count-1], which share their donors. */
+static bool pass(lsn_compute *c, const unit *u, int32_t count, lsn_error *err)
+{
+    for (int32_t i = 0; i < count; i++)
+        c->ablations[i] = u->ablations[c->places[i]];
+    const lsn_engine_request request = {
+        .images = c->images,
+        .n = c->n,
+        .ids = block_ids(c),
+        .donors = c->donor_seed >= 0 ? c->donors : NULL,
+        .ablations = c->ablations,
+        .n_ablations = count,
+        .baseline = c->logits,
+        .logits = c->logits + (size_t)c->n * (size_t)c->plan->model->classes,
+        .seconds = c->seconds,
+        .drift = u->outcome->drift == NULL ? NULL : c->drift,
+        .stop = u->stop,
+        .context = u->context,
+    };
+    if (!lsn_engine_run(c->engine, &request, err))
+        return false;
+    for (int32_t i = 0; i < count; i++)
+        judge(c, u, i);
+    return true;
+}
+
+/* The least seed above `seed` of which donors are wanted; -1: none. */
+static int64_t next_seed(const unit *u, int64_t seed)
+{
+    int64_t next = -1;
+    for (int32_t i = 0; i < u->count; i++) {
+        const lsn_ablation *ablation = u->ablations[i];
+        if (ablation->mode == LSN_RESAMPLE && ablation->seed > seed && (next < 0 || ablation->seed < next))
+            next = ablation->seed;
+    }
+    return next;
+}
+
+/* The ablations that want the donors of that seed and, where `others`, those that want none. */
+static bool evaluate(lsn_compute *c, const unit *u, int64_t seed, bool others, lsn_error *err)
+{
+    int32_t count = 0;
+    if (seed >= 0 && !load_donors(c, seed, err))
+        return false;
+    for (int32_t i = 0; i < u->count; i++) {
+        const lsn_ablation *ablation = u->ablations[i];
+        if (ablation->mode == LSN_RESAMPLE ? ablation->seed != seed : !others)
+            continue;
+        c->places[count++] = i;
+        if (count == c->room) {
+            if (!pass(c, u, count, err))
+                return false;
+            count = 0;
+        }
+    }
+    return count == 0 || pass(c, u, count, err);
+}
+
+bool lsn_compute_unit(lsn_compute *c, int32_t block, const lsn_ablation *const *ablations, int32_t count,
+                      const lsn_outcome *outcome, float *logits, lsn_stop *stop, void *context, lsn_error *err)
+{
+    const unit u = {ablations, count, outcome, logits, stop, context};
+    if (!lsn_compute_load(c, block, err))
+        return false;
+    int64_t seed = next_seed(&u, -1);
+    bool ok = evaluate(c, &u, seed, true, err);
+    while (ok && seed >= 0 && (seed = next_seed(&u, seed)) >= 0)
+        ok = evaluate(c, &u, seed, false, err);
+    return ok;
+}
+
+bool lsn_compute_evaluations(lsn_compute *c, int32_t block, const int32_t *evaluations, int32_t count,
+                             const lsn_outcome *outcome, lsn_stop *stop, void *context, lsn_error *err)
+{
+    const lsn_ablation **ablations = lsn_array((size_t)count, sizeof *ablations, err);
+    bool ok = ablations != NULL;
+    for (int32_t i = 0; ok && i < count; i++)
+        ablations[i] = &c->plan->evaluations[evaluations[i]].ablation;
+    ok = ok && lsn_compute_unit(c, block, ablations, count, outcome, NULL, stop, context, err);
+    free(ablations);
+    return ok;
+}
+
+/* ---- calibration images -------------------------------------------------------------------------------------- */
+
+bool lsn_compute_add_activations(lsn_compute *c, int32_t first, int32_t end, lsn_activations *sums, lsn_stop *stop,
+                                 void *context, lsn_error *err)
+{
     c->block = -1; /* the images' place is used for calibration images */
     for (int32_t at = first; at < end; at += c->block_images) {
         const lsn_span span = block_at(c, true, at, end), next = block_at(c, true, at + span.n, end);
         if (!lsn_loader_load(c->loader, &span, c->images, err))
             return false;
         lsn_loader_expect(c->loader, &next);
-        if (!lsn_engine_add_activations(c->engine, c->images, NULL, span.n, &all, stop, context, err))
+        for (int32_t k = 0; k < span.n; k++)
+            c->labels[k] = lsn_data_label(c->plan->data, c->plan->calibration.images[at + k]);
+        if (!lsn_engine_add_activations(c->engine, c->images, c->labels, span.n, sums, stop, context, err))
             return false;
     }
     return true;
 }
 
-bool lsn_compute_set_means(lsn_compute *c, const float *means, lsn_error *err)
+bool lsn_compute_set_activations(lsn_compute *c, const lsn_activations *found, lsn_error *err)
 {
-    return lsn_engine_set_means(c->engine, means, err);
+    float *values = lsn_array((size_t)found->filters, sizeof *values, err);
+    bool ok = values != NULL;
+    for (int f = 0; ok && found->mean != NULL && f < found->filters; f++)
+        values[f] = (float)lsn_activations_mean(found, f);
+    if (ok && found->mean != NULL)
+        ok = lsn_engine_set_means(c->engine, values, err);
+    for (int f = 0; ok && found->square != NULL && f < found->filters; f++)
+        values[f] = (float)lsn_activations_deviation(found, f);
+    if (ok && found->square != NULL)
+        ok = lsn_engine_set_deviations(c->engine, values, err);
+    free(values);
+    return ok;
 }

@@ -19,8 +19,7 @@ typedef struct coordinator {
     double began_s, committed_s, shown_s, alive_s;
     bool uncommitted;
     lsn_sweep_progress progress;
-    double cost_before; /* of the parts that the database had when this run began */
-    double cost_whole;  /* of all parts */
+    double cost_whole; /* of all parts, those that the database had when this run began included */
 } coordinator;
 
 static bool has_part(void *context, int32_t evaluation, int32_t block)
@@ -40,9 +39,6 @@ static void take_stock(coordinator *c)
         c->cost_whole += blocks * c->cost[e];
         if (lsn_store_complete(c->store, e))
             c->progress.jobs_done += c->jobs_of[e];
-        for (int32_t b = 0; b < blocks; b++)
-            if (lsn_store_has(c->store, e, b))
-                c->cost_before += c->cost[e];
     }
     c->progress.jobs = plan->n_jobs;
     c->progress.workers = c->crew->workers;
@@ -65,6 +61,7 @@ static bool begin(coordinator *c, lsn_error *err)
         .unit_cost = lsn_costs_of(c->costs, c->plan->model, &nothing),
         .unit_s = UNIT_S,
         .held = c->crew->held,
+        .by_block = c->plan->stop.half_width > 0,
         .has = has_part,
         .context = c->store,
     };
@@ -84,21 +81,32 @@ static void finish(coordinator *c)
 
 /* ---- one turn of the loop ------------------------------------------------------------------------------------ */
 
+/* Whether a result holds what the study measures on the unit's block. */
+static bool is_whole(const coordinator *c, const lsn_unit *unit, const lsn_extent *got)
+{
+    const int64_t block = lsn_store_block_images(c->store), left = c->plan->images.count - unit->block * block;
+    const lsn_extent wanted = lsn_extent_of(c->plan, (int32_t)(left < block ? left : block));
+    return got->classes == wanted.classes && got->images == wanted.images && got->layers == wanted.layers;
+}
+
 /* Stores a result, then lets the scheduler know. A result of a unit that nobody holds is dropped. */
 static bool record(coordinator *c, const lsn_result *result, lsn_error *err)
 {
     const lsn_unit *unit = lsn_sched_unit(c->sched, result->unit);
-    if (unit == NULL || unit->worker != result->worker || unit->count != result->count)
+    if (unit == NULL || unit->worker != result->worker || unit->count != result->count ||
+        !is_whole(c, unit, &result->outcome.extent))
         return true;
     for (int32_t i = 0; i < unit->count; i++) {
-        int32_t e = unit->evaluations[i];
-        const int32_t *right = result->classes == 0 ? NULL : result->class_right + (size_t)i * (size_t)result->classes;
-        const lsn_part part = {.tally = &result->tallies[i], .class_right = right};
+        const int32_t e = unit->evaluations[i];
+        const lsn_part part = lsn_outcome_part(&result->outcome, i);
+        const bool before = lsn_store_complete(c->store, e); /* ended early, while this part was computed */
         if (!lsn_store_add(c->store, e, unit->block, &part, err))
             return false;
-        c->progress.job_images += result->tallies[i].images;
-        if (lsn_store_complete(c->store, e))
-            c->progress.jobs_done += c->jobs_of[e];
+        c->progress.job_images += part.tally->images;
+        if (before || !lsn_store_complete(c->store, e))
+            continue;
+        c->progress.jobs_done += c->jobs_of[e];
+        lsn_sched_ended(c->sched, e);
     }
     c->uncommitted = true;
     lsn_sched_done(c->sched, result->worker, result->unit, result->seconds);
@@ -151,7 +159,7 @@ static void show(coordinator *c)
         return;
     lsn_sched_progress seen = lsn_sched_see(c->sched);
     c->progress.elapsed_s = now - c->began_s;
-    c->progress.share = c->cost_whole > 0 ? (c->cost_before + seen.cost_done) / c->cost_whole : 1;
+    c->progress.share = c->cost_whole > 0 ? 1 - (seen.cost - seen.cost_done) / c->cost_whole : 1;
     c->progress.left_s = seen.cost_done > 0 ? (seen.cost - seen.cost_done) * c->progress.elapsed_s / seen.cost_done
                          : seen.parts > 0   ? -1
                                             : 0;
@@ -221,6 +229,10 @@ lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *
         }
     }
     lsn_code code = ok ? how_complete(&c) : err->code;
+    if (ok && !lsn_store_judge(store, err)) {
+        ok = false;
+        code = err->code;
+    }
     lsn_store_run_note(store, !ok ? "failed" : code == LSN_STOPPED ? "stopped" : "complete", &late);
     finish(&c);
     return code;

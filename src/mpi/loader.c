@@ -255,6 +255,20 @@ static bool normalise(const lsn_loader *loader, const lsn_span *span, const unsi
     return true;
 }
 
+bool lsn_loader_pick(lsn_loader *loader, const int32_t *places, int32_t n, float *out, lsn_error *err)
+{
+    const lsn_plan *plan = loader->plan;
+    unsigned char *pixels = lsn_array(1, loader->image_bytes, err);
+    bool ok = pixels != NULL;
+    for (int32_t k = 0; ok && k < n; k++) {
+        const lsn_span one = {.calibration = true, .first = places[k], .n = 1};
+        ok = fetch_checked(plan, &one, 0, pixels, err) &&
+             normalise(loader, &one, pixels, out + (size_t)k * loader->floats, err);
+    }
+    free(pixels);
+    return ok;
+}
+
 bool lsn_loader_load(lsn_loader *loader, const lsn_span *span, float *out, lsn_error *err)
 {
     lsn_error why = {0};

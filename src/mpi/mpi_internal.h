@@ -45,35 +45,77 @@ void lsn_loader_destroy(lsn_loader *loader);
 void lsn_loader_expect(lsn_loader *loader, const lsn_span *span);
 /* Preprocessed images: out[n][H][W][C]. LSN_FAILED where one cannot be read any more, or is not what was checked. */
 bool lsn_loader_load(lsn_loader *loader, const lsn_span *span, float *out, lsn_error *err);
+/* The same for single calibration images, given by their places in the sample; decoded at once. */
+bool lsn_loader_pick(lsn_loader *loader, const int32_t *places, int32_t n, float *out, lsn_error *err);
+
+/* ---- what a unit gives (outcome.c) ---------------------------------------------------------------------------- */
+
+/* What is measured of each evaluation besides its tally: the lengths of arrays, 0 where a study does not ask for it. */
+typedef struct lsn_extent {
+    int32_t classes, images, layers;
+} lsn_extent;
+
+lsn_extent lsn_extent_of(const lsn_plan *plan, int32_t block_images);
+
+/* The results of some evaluations on a block; an array that is not wanted is NULL. */
+typedef struct lsn_outcome {
+    lsn_extent extent;
+    lsn_tally *tallies;                     /* [count] */
+    int64_t *drift;                         /* [count][layers] sums over the images, in units of 1 / LSN_FIXED */
+    lsn_verdict *verdicts;                  /* [count][images] */
+    int32_t *class_right, *class_predicted; /* [count][classes] */
+} lsn_outcome;
+
+/* Bytes of all arrays for `count` evaluations; and the outcome whose arrays lie there, one after another. */
+size_t lsn_outcome_bytes(lsn_extent extent, int32_t count);
+lsn_outcome lsn_outcome_in(void *bytes, lsn_extent extent, int32_t count);
+/* That of the evaluations from the i-th on. */
+lsn_outcome lsn_outcome_from(const lsn_outcome *outcome, int32_t i);
+/* That of the i-th, as it is stored. */
+lsn_part lsn_outcome_part(const lsn_outcome *outcome, int32_t i);
 
 /* ---- computing (compute.c) ----------------------------------------------------------------------------------- */
 
 /* What a rank needs to compute units: the engine, and the block of images it last used. */
 typedef struct lsn_compute lsn_compute;
 
+/* For LSN_RESAMPLE and drift `options` must say so. */
 lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options,
                                 lsn_error *err);
 bool lsn_compute_measure(lsn_compute *compute, double seconds, lsn_costs *costs, lsn_error *err);
 void lsn_compute_destroy(lsn_compute *compute);
 
-/* Evaluates the plan's evaluations[count] on a block: tallies[count], and class_right[count][classes] where the plan
- * measures per class (else ignored). Both are overwritten. */
-bool lsn_compute_unit(lsn_compute *compute, int32_t block, const int32_t *evaluations, int32_t count,
-                      lsn_tally *tallies, int32_t *class_right, lsn_stop *stop, void *context, lsn_error *err);
+/* Evaluates ablations on a block; *outcome is overwritten. logits[count][images of the block][classes], or NULL. */
+bool lsn_compute_unit(lsn_compute *compute, int32_t block, const lsn_ablation *const *ablations, int32_t count,
+                      const lsn_outcome *outcome, float *logits, lsn_stop *stop, void *context, lsn_error *err);
+/* The same for evaluations of the plan. */
+bool lsn_compute_evaluations(lsn_compute *compute, int32_t block, const int32_t *evaluations, int32_t count,
+                             const lsn_outcome *outcome, lsn_stop *stop, void *context, lsn_error *err);
 
 /* Loads the images of a block, unless they are there. */
 bool lsn_compute_load(lsn_compute *compute, int32_t block, lsn_error *err);
+/* What is measured of each evaluation on the block that was loaded last. */
+lsn_extent lsn_compute_extent(const lsn_compute *compute);
 /* The block that will be asked for next, as far as is known; one beyond the last stands for the first. */
 void lsn_compute_expect(lsn_compute *compute, int32_t block);
 
-/* Adds the channels' means over the calibration images first .. end-1 to sums[lsn_model_filters], exactly. */
-bool lsn_compute_add_means(lsn_compute *compute, int32_t first, int32_t end, int64_t *sums, lsn_stop *stop,
-                           void *context, lsn_error *err);
-bool lsn_compute_set_means(lsn_compute *compute, const float *means, lsn_error *err);
+/* Adds what filters do on the calibration images first .. end-1. */
+bool lsn_compute_add_activations(lsn_compute *compute, int32_t first, int32_t end, lsn_activations *sums,
+                                 lsn_stop *stop, void *context, lsn_error *err);
+/* Gives the engine the means and deviations that were measured. */
+bool lsn_compute_set_activations(lsn_compute *compute, const lsn_activations *found, lsn_error *err);
 
-/* The channels' means over the calibration images, each rank that computes its share of them: means[lsn_model_filters]
- * on every rank. `compute` is NULL on a rank that does not compute. Collective. */
-bool lsn_means_find(lsn_compute *compute, const lsn_plan *plan, const lsn_ranks *ranks, float *means, lsn_error *err);
+/* ---- options (sweep.c) --------------------------------------------------------------------------------------- */
+
+/* A rank's engine. */
+lsn_engine_options lsn_sweep_engine(const lsn_ranks *ranks, const lsn_sweep_options *options);
+
+/* ---- activations (activations.c) ----------------------------------------------------------------------------- */
+
+/* What filters do on the calibration images, each rank that computes passing its share of them: on every rank.
+ * `compute` is NULL on a rank that does not compute. The caller finishes *found, also after a failure. Collective. */
+bool lsn_activations_measure(lsn_compute *compute, const lsn_plan *plan, lsn_activation_needs needs,
+                             const lsn_ranks *ranks, lsn_activations *found, lsn_error *err);
 
 /* ---- the wire (wire.c) --------------------------------------------------------------------------------------- */
 
@@ -92,11 +134,10 @@ typedef struct lsn_unit_message {
 
 /* A unit's result: worker to rank 0. The arrays lie inside the message. */
 typedef struct lsn_result {
-    int32_t worker;               /* from 0; not on the wire */
-    int32_t unit, count, classes; /* classes: 0 where nothing is counted per class */
+    int32_t worker; /* from 0; not on the wire */
+    int32_t unit, count;
     double seconds;
-    lsn_tally *tallies;   /* [count] */
-    int32_t *class_right; /* [count][classes] */
+    lsn_outcome outcome;
 } lsn_result;
 
 bool lsn_message_reserve(lsn_message *message, size_t size, lsn_error *err);
@@ -105,7 +146,7 @@ bool lsn_wire_put_unit(lsn_message *message, const lsn_unit *unit, lsn_error *er
 bool lsn_wire_get_unit(const lsn_message *message, lsn_unit_message *unit, lsn_error *err);
 /* Makes a message for a result of `count` evaluations and points *result into it; the caller fills the arrays, then
  * seals it. */
-bool lsn_wire_begin_result(lsn_message *message, int32_t unit, int32_t count, int32_t classes, lsn_result *result,
+bool lsn_wire_begin_result(lsn_message *message, int32_t unit, int32_t count, lsn_extent extent, lsn_result *result,
                            lsn_error *err);
 void lsn_wire_seal_result(lsn_message *message, const lsn_result *result);
 bool lsn_wire_get_result(const lsn_message *message, lsn_result *result, lsn_error *err);
@@ -125,7 +166,7 @@ typedef struct lsn_crew {
 
 /* This process computes. */
 typedef struct lsn_alone lsn_alone;
-lsn_alone *lsn_alone_create(const lsn_plan *plan, lsn_compute *compute, lsn_error *err);
+lsn_alone *lsn_alone_create(lsn_compute *compute, lsn_error *err);
 void lsn_alone_destroy(lsn_alone *alone);
 lsn_crew lsn_alone_crew(lsn_alone *alone);
 
@@ -137,7 +178,7 @@ void lsn_workers_destroy(lsn_workers *workers);
 lsn_crew lsn_workers_crew(lsn_workers *workers);
 
 /* What a worker rank does until it is told to leave. */
-bool lsn_worker_loop(const lsn_plan *plan, lsn_compute *compute, lsn_error *err);
+bool lsn_worker_loop(lsn_compute *compute, lsn_error *err);
 
 /* ---- the coordinator (coordinator.c) ------------------------------------------------------------------------- */
 

@@ -120,18 +120,38 @@ static bool open_store(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_s
     return opened->ok;
 }
 
-/* The means, where the plan needs them; rank 0 keeps them for the record. Collective. */
-static bool prepare_means(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
-                          lsn_error *err)
+lsn_engine_options lsn_sweep_engine(const lsn_ranks *ranks, const lsn_sweep_options *options)
 {
-    if (!plan->needs.means)
+    return (lsn_engine_options){
+        .method = options->method,
+        .memory_bytes = options->memory_bytes > 0 ? options->memory_bytes : lsn_sweep_default_memory(ranks->on_node),
+        .threads = options->threads,
+    };
+}
+
+/* What the engine has to put in place of filters; rank 0 keeps it for the record. Collective. */
+static bool prepare_activations(const lsn_plan *plan, const lsn_activations *known, const lsn_ranks *ranks,
+                                lsn_compute *compute, lsn_store *store, lsn_error *err)
+{
+    const lsn_activation_needs needs = plan->needs;
+    lsn_activations own = {0};
+    if (!needs.means && !needs.deviations && !needs.zeros && !needs.by_class)
         return true;
-    float *means = lsn_array((size_t)lsn_model_filters(plan->model), sizeof *means, err);
-    bool ok = lsn_ranks_agree(ranks, means != NULL) && lsn_means_find(compute, plan, ranks, means, err) &&
-              (compute == NULL || lsn_compute_set_means(compute, means, err));
-    (void)store;
-    free(means);
+    bool ok = known != NULL || lsn_activations_measure(compute, plan, needs, ranks, &own, err);
+    if (known == NULL)
+        known = &own;
+    ok = ok && (compute == NULL || lsn_compute_set_activations(compute, known, err)) &&
+         (store == NULL || lsn_store_set_activations(store, known, err));
+    lsn_activations_finish(&own);
     return ok;
+}
+
+static bool resamples(const lsn_plan *plan)
+{
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        if (plan->evaluations[e].ablation.mode == LSN_RESAMPLE)
+            return true;
+    return false;
 }
 
 /* What evaluations cost: predicted; or, where the study is long enough to pay for a measurement, measured by the first
@@ -159,7 +179,7 @@ static lsn_code coordinate(const lsn_plan *plan, const lsn_ranks *ranks, lsn_com
 {
     lsn_code code = LSN_FAILED;
     if (ranks->size == 1) {
-        lsn_alone *alone = lsn_alone_create(plan, compute, err);
+        lsn_alone *alone = lsn_alone_create(compute, err);
         if (alone != NULL) {
             lsn_crew crew = lsn_alone_crew(alone);
             code = lsn_coordinate(plan, store, &crew, options, costs, err);
@@ -177,15 +197,13 @@ static lsn_code coordinate(const lsn_plan *plan, const lsn_ranks *ranks, lsn_com
 }
 
 /* Everything after the database is open and there is something to do. Collective. */
-static lsn_code sweep(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options, lsn_store *store,
-                      int32_t block_images, lsn_error *err)
+static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, const lsn_ranks *ranks,
+                      const lsn_sweep_options *options, lsn_store *store, int32_t block_images, lsn_error *err)
 {
     const bool computes = ranks->size == 1 || ranks->rank > 0, first = ranks->rank == 0;
-    const lsn_engine_options engine = {
-        .method = options->method,
-        .memory_bytes = options->memory_bytes > 0 ? options->memory_bytes : lsn_sweep_default_memory(ranks->on_node),
-        .threads = options->threads,
-    };
+    lsn_engine_options engine = lsn_sweep_engine(ranks, options);
+    engine.resample = resamples(plan);
+    engine.drift = plan->metrics.drift;
     lsn_compute *compute = computes ? lsn_compute_create(plan, block_images, &engine, err) : NULL;
     lsn_text hosts = {0};
     bool mine = compute != NULL || !computes;
@@ -194,14 +212,14 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sw
         lsn_fail(err, LSN_FAILED, "a worker rank could not begin; it says why above");
     ok = ok && list_hosts(ranks, &hosts, err);
     ok = lsn_ranks_agree(ranks, ok && (!first || record_begin(store, ranks, options, hosts.data, err)));
-    ok = ok && lsn_ranks_agree(ranks, prepare_means(plan, ranks, compute, store, err));
+    ok = ok && lsn_ranks_agree(ranks, prepare_activations(plan, activations, ranks, compute, store, err));
     lsn_costs costs;
     ok = ok && lsn_ranks_agree(ranks, find_costs(plan, ranks, compute, options->method, &costs, err));
     lsn_code code = err->code;
     if (ok)
-        code = first                                 ? coordinate(plan, ranks, compute, store, options, &costs, err)
-               : lsn_worker_loop(plan, compute, err) ? LSN_OK
-                                                     : err->code;
+        code = first                           ? coordinate(plan, ranks, compute, store, options, &costs, err)
+               : lsn_worker_loop(compute, err) ? LSN_OK
+                                               : err->code;
     else if (first && store != NULL)
         lsn_store_run_note(store, err->code == LSN_STOPPED ? "stopped" : "failed", &(lsn_error){0});
     lsn_text_finish(&hosts);
@@ -209,17 +227,18 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sw
     return code;
 }
 
-lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options, lsn_error *err)
+lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations, const lsn_ranks *ranks,
+                       const lsn_sweep_options *options, lsn_error *err)
 {
     lsn_store *store = NULL;
     opening opened;
-    assert(plan->settled);
+    assert(plan->settled && plan->expanded);
     *err = (lsn_error){0};
     lsn_code code = LSN_OK;
     if (!open_store(plan, ranks, options, &store, &opened, err))
         code = err->code;
     else if (opened.anything_to_do)
-        code = sweep(plan, ranks, options, store, opened.block_images, err);
+        code = sweep(plan, activations, ranks, options, store, opened.block_images, err);
     lsn_store_close(store);
     return code;
 }

@@ -9,9 +9,13 @@ typedef struct unit_header {
 } unit_header;
 
 typedef struct result_header {
-    int32_t unit, count, classes, unused;
+    int32_t unit, count;
+    lsn_extent extent;
+    int32_t unused;
     double seconds;
 } result_header;
+
+_Static_assert(sizeof(result_header) % sizeof(int64_t) == 0, "what follows the header is aligned");
 
 bool lsn_message_reserve(lsn_message *message, size_t size, lsn_error *err)
 {
@@ -56,31 +60,20 @@ bool lsn_wire_get_unit(const lsn_message *message, lsn_unit_message *unit, lsn_e
     return true;
 }
 
-static size_t result_bytes(int32_t count, int32_t classes)
-{
-    return sizeof(result_header) + (size_t)count * (sizeof(lsn_tally) + (size_t)classes * sizeof(int32_t));
-}
-
-static void point_into(const lsn_message *message, lsn_result *result)
-{
-    char *bytes = message->bytes;
-    result->tallies = (lsn_tally *)(bytes + sizeof(result_header));
-    result->class_right = (int32_t *)(result->tallies + result->count);
-}
-
-bool lsn_wire_begin_result(lsn_message *message, int32_t unit, int32_t count, int32_t classes, lsn_result *result,
+bool lsn_wire_begin_result(lsn_message *message, int32_t unit, int32_t count, lsn_extent extent, lsn_result *result,
                            lsn_error *err)
 {
-    if (!lsn_message_reserve(message, result_bytes(count, classes), err))
+    if (!lsn_message_reserve(message, sizeof(result_header) + lsn_outcome_bytes(extent, count), err))
         return false;
-    *result = (lsn_result){.unit = unit, .count = count, .classes = classes};
-    point_into(message, result);
+    *result = (lsn_result){.unit = unit, .count = count};
+    result->outcome = lsn_outcome_in((char *)message->bytes + sizeof(result_header), extent, count);
     return true;
 }
 
 void lsn_wire_seal_result(lsn_message *message, const lsn_result *result)
 {
-    result_header header = {result->unit, result->count, result->classes, 0, result->seconds};
+    result_header header = {
+        .unit = result->unit, .count = result->count, .extent = result->outcome.extent, .seconds = result->seconds};
     memcpy(message->bytes, &header, sizeof header);
 }
 
@@ -90,11 +83,12 @@ bool lsn_wire_get_result(const lsn_message *message, lsn_result *result, lsn_err
     if (message->size < sizeof header)
         return lsn_fail(err, LSN_FAILED, "a result's message of %zu bytes is cut short", message->size);
     memcpy(&header, message->bytes, sizeof header);
-    if (header.count < 1 || header.classes < 0 || message->size != result_bytes(header.count, header.classes))
+    const lsn_extent e = header.extent;
+    if (header.count < 1 || e.classes < 0 || e.images < 0 || e.layers < 0 ||
+        message->size != sizeof header + lsn_outcome_bytes(e, header.count))
         return lsn_fail(err, LSN_FAILED, "a result's message of %zu bytes does not hold its %d evaluations",
                         message->size, header.count);
-    *result =
-        (lsn_result){.unit = header.unit, .count = header.count, .classes = header.classes, .seconds = header.seconds};
-    point_into(message, result);
+    *result = (lsn_result){.unit = header.unit, .count = header.count, .seconds = header.seconds};
+    result->outcome = lsn_outcome_in((char *)message->bytes + sizeof header, e, header.count);
     return true;
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 typedef struct worker {
-    const lsn_plan *plan;
     lsn_compute *compute;
     lsn_message unit;
     lsn_message reserve; /* the unit after it */
@@ -59,13 +58,12 @@ static bool wait_sent(worker *w, lsn_error *err)
 
 static bool compute(worker *w, const lsn_unit_message *unit, lsn_error *err)
 {
-    const int32_t classes = w->plan->metrics.per_class ? w->plan->model->classes : 0;
     lsn_result result;
-    if (!wait_sent(w, err) || !lsn_wire_begin_result(&w->result, unit->unit, unit->count, classes, &result, err))
-        return false;
     double began = lsn_now_s();
-    if (!lsn_compute_unit(w->compute, unit->block, unit->evaluations, unit->count, result.tallies, result.class_right,
-                          told_to_leave, w, err))
+    if (!lsn_compute_load(w->compute, unit->block, err) || !wait_sent(w, err) ||
+        !lsn_wire_begin_result(&w->result, unit->unit, unit->count, lsn_compute_extent(w->compute), &result, err) ||
+        !lsn_compute_evaluations(w->compute, unit->block, unit->evaluations, unit->count, &result.outcome,
+                                 told_to_leave, w, err))
         return false;
     result.seconds = lsn_now_s() - began;
     lsn_wire_seal_result(&w->result, &result);
@@ -127,9 +125,9 @@ static bool drain_units(worker *w, lsn_error *err)
     }
 }
 
-bool lsn_worker_loop(const lsn_plan *plan, lsn_compute *computing, lsn_error *err)
+bool lsn_worker_loop(lsn_compute *computing, lsn_error *err)
 {
-    worker w = {.plan = plan, .compute = computing, .sending = MPI_REQUEST_NULL};
+    worker w = {.compute = computing, .sending = MPI_REQUEST_NULL};
     bool ok = loop(&w, err) && drain_units(&w, err);
     free(w.unit.bytes);
     free(w.reserve.bytes);

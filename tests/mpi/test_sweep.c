@@ -3,6 +3,7 @@
  * Ranks: 1, 2 and 4 workers' worth (mpirun -n 1, 2, 4), oversubscribed on the test machine. */
 #include "../cli/interrupted.h"
 #include "../cli/pictures.h"
+#include "../cli/science.h"
 
 #include <stdlib.h>
 
@@ -40,6 +41,26 @@ static void any_number_of_ranks_gives_the_same_tables(void **state)
         assert_same_as_alone("ranks.db");
         char expected[16] = {(char)('0' + ranks[i]), '\0'};
         assert_string_equal(ask("ranks.db", "SELECT ranks FROM run"), expected);
+    }
+}
+
+/* All scores, modes and metrics; and jobs that end early, whose parts come in any order. */
+static void whatever_is_measured_the_tables_are_the_same(void **state)
+{
+    (void)state;
+    static const char *const studies[] = {"science", "race"};
+    science_write();
+    for (int s = 0; s < 2; s++) {
+        assert_int_equal(shell("$LESION run %s.yaml --quiet --db single.db", studies[s]), 0);
+        science_dump("single.db", "single.txt");
+        for (int ranks = 2; ranks <= 4; ranks += 2) {
+            assert_int_equal(
+                shell("rm -f more.db*; " MPIRUN "-n %d $LESION run %s.yaml --quiet --db more.db", ranks, studies[s]),
+                0);
+            science_dump("more.db", "more.txt");
+            assert_int_equal(shell("cmp more.txt single.txt"), 0);
+        }
+        shell("rm -f single.db* more.db*");
     }
 }
 
@@ -139,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks_gives_the_same_tables),
+        cmocka_unit_test(whatever_is_measured_the_tables_are_the_same),
         cmocka_unit_test(image_files_are_checked_by_all_ranks),
         cmocka_unit_test(any_rank_may_find_a_broken_image),
         cmocka_unit_test(a_stopped_run_continues_with_other_ranks),

@@ -24,29 +24,66 @@ static void a_unit_arrives_as_it_was_sent(void **state)
     free(message.bytes);
 }
 
+static lsn_extent extent_of(unsigned bits)
+{
+    return (lsn_extent){.classes = bits & 1 ? 3 : 0, .images = bits & 2 ? 5 : 0, .layers = bits & 4 ? 7 : 0};
+}
+
+/* What the i-th evaluation of a result has, beyond the last element of the others. */
+static void fill(const lsn_outcome *outcome, int32_t i)
+{
+    const lsn_part part = lsn_outcome_part(outcome, i);
+    const lsn_extent e = outcome->extent;
+    outcome->tallies[i] = (lsn_tally){.images = 10 + i, .top1 = 5, .loss = -3, .kl = 1LL << 50, .seconds = 0.5};
+    assert_true((part.class_right != NULL) == (e.classes > 0) && (part.verdicts != NULL) == (e.images > 0));
+    for (int32_t c = 0; c < e.classes; c++) {
+        outcome->class_right[i * e.classes + c] = 100 * i + c;
+        outcome->class_predicted[i * e.classes + c] = 1000 * i + c;
+    }
+    for (int32_t k = 0; k < e.images; k++)
+        outcome->verdicts[i * e.images + k] = (lsn_verdict){.prediction = 10 * i + k, .rank = k, .loss = 0.25 * k};
+    for (int32_t l = 0; l < e.layers; l++)
+        outcome->drift[i * e.layers + l] = (1LL << 40) + 10 * i + l;
+}
+
+static void check(const lsn_outcome *outcome, int32_t i)
+{
+    const lsn_part part = lsn_outcome_part(outcome, i);
+    const lsn_extent e = outcome->extent;
+    assert_int_equal(part.tally->images, 10 + i);
+    assert_int_equal(part.tally->kl, 1LL << 50);
+    for (int32_t c = 0; c < e.classes; c++) {
+        assert_int_equal(part.class_right[c], 100 * i + c);
+        assert_int_equal(part.class_predicted[c], 1000 * i + c);
+    }
+    for (int32_t k = 0; k < e.images; k++) {
+        assert_int_equal(part.verdicts[k].prediction, 10 * i + k);
+        assert_true(part.verdicts[k].loss >= 0.25 * k && part.verdicts[k].loss <= 0.25 * k);
+    }
+    for (int32_t l = 0; l < e.layers; l++)
+        assert_int_equal(part.drift[l], (1LL << 40) + 10 * i + l);
+}
+
+/* Whatever a study measures besides. */
 static void a_result_arrives_as_it_was_sent(void **state)
 {
     (void)state;
-    for (int32_t classes = 0; classes <= 3; classes += 3) {
+    for (unsigned bits = 0; bits < 8; bits++) {
         lsn_message message = {0};
         lsn_result sent, got;
-        assert_true(lsn_wire_begin_result(&message, 9, 2, classes, &sent, NULL));
+        assert_true(lsn_wire_begin_result(&message, 9, 2, extent_of(bits), &sent, NULL));
         sent.seconds = 1.25;
-        for (int32_t i = 0; i < 2; i++) {
-            sent.tallies[i] = (lsn_tally){.images = 10 + i, .top1 = 5, .loss = -3, .kl = 1LL << 50, .seconds = 0.5};
-            for (int32_t c = 0; c < classes; c++)
-                sent.class_right[i * classes + c] = 100 * i + c;
-        }
+        fill(&sent.outcome, 0);
+        fill(&sent.outcome, 1);
         lsn_wire_seal_result(&message, &sent);
         assert_true(lsn_wire_get_result(&message, &got, NULL));
         assert_int_equal(got.unit, 9);
         assert_int_equal(got.count, 2);
-        assert_int_equal(got.classes, classes);
         assert_true(got.seconds >= 1.25 && got.seconds <= 1.25);
-        assert_int_equal(got.tallies[1].images, 11);
-        assert_int_equal(got.tallies[1].kl, 1LL << 50);
-        if (classes > 0)
-            assert_int_equal(got.class_right[5], 102);
+        check(&got.outcome, 0);
+        check(&got.outcome, 1);
+        message.size -= 8;
+        assert_false(lsn_wire_get_result(&message, &got, NULL));
         free(message.bytes);
     }
 }
