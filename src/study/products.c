@@ -12,7 +12,7 @@
 enum {
     LANES = 8,
     PANEL = 4,  /* filters that are multiplied with as many others at once */
-    BLOCK = 32, /* filters whose weights are converted to double at once ... */
+    BLOCK = 64, /* filters whose weights are converted to double at once ... */
     STEPS = 64, /* ... so many times LANES of them */
     PACKED = BLOCK * STEPS * LANES
 };
