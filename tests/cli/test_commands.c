@@ -45,7 +45,7 @@ static void usage_mistakes_end_with_2(void **state)
         {"$LESION eval study.yaml --ablate conv1_1", "LAYER:LIST"},
         {"$LESION eval study.yaml --ablate conv1_1:9", "conv1_1"},
         {"$LESION eval study.yaml --ablate conv1_1:0 --ablate conv1_1:1", "twice"},
-        {"$LESION eval study.yaml --mode none", "zero or mean"},
+        {"$LESION eval study.yaml --mode none", "zero, mean, resample or noise"},
         {"$LESION inspect net.safetensors --input 32", "HEIGHTxWIDTH"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
