@@ -26,12 +26,13 @@ static const struct {
             "is stored stays, and the same command continues.\n\n"
             "Exit codes: 0 complete, 1 failed (I/O, storage, MPI), 2 usage, 3 invalid study, model or\n"
             "data, 4 complete but some jobs failed, 75 stopped early.\n"},
-    {"plan", "usage: lesion plan STUDY [OPTION]...\n\n"
-             "Counts the jobs of a study and the work they need, and estimates the time by a\n"
-             "measurement of about a second on this machine. Nothing is run or stored.\n\n"
-             "  --ranks N,...     numbers of worker ranks to estimate for; default: 1,2,4,...,64\n"
-             "  --jobs            list the jobs instead, one a line; reads all images, which the keys cover\n" SET_HELP
-                 HELP_HELP},
+    {"plan",
+     "usage: lesion plan STUDY [OPTION]...\n\n"
+     "Counts the jobs of a study and the work they need, and estimates the time by a\n"
+     "measurement of about a second on this machine. Nothing is run or stored.\n\n"
+     "  --ranks N,...     numbers of worker ranks to estimate for; default: 1,2,4,...,64\n"
+     "  --jobs            list the jobs instead, one a line; reads all images, which the keys cover, and\n"
+     "                    passes the calibration images where filters are ranked by activations\n" SET_HELP HELP_HELP},
     {"eval", "usage: lesion eval STUDY [OPTION]...\n\n"
              "Evaluates one ablation (none given: the intact network) on the study's images and\n"
              "prints its metrics. Nothing is stored.\n\n"

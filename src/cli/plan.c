@@ -74,11 +74,16 @@ static bool expand_by_indices(lsn_plan *plan, lsn_text *note, lsn_error *err)
     return lsn_plan_expand(plan, NULL, err);
 }
 
-/* Expands the plan into the jobs that a run would have. HOOK: for this, the calibration images are to be passed through
- * the network here; as long as they are not, indices stand in, and that is said. */
-static bool expand_by_activations(lsn_plan *plan, lsn_text *note, lsn_error *err)
+/* Expands the plan into the jobs that a run would have: where scores want it, the calibration images are passed. */
+static bool expand_by_activations(lsn_plan *plan, lsn_error *err)
 {
-    return expand_by_indices(plan, note, err);
+    const lsn_ranks alone = {.size = 1, .on_node = 1};
+    const lsn_sweep_options options = {.method = LSN_METHOD_WINOGRAD};
+    lsn_activations found = {0};
+    bool ok = plan->expanded || lsn_activations_find(plan, plan->needs, &alone, &options, &found, err);
+    ok = ok && lsn_plan_expand(plan, found.sums == NULL ? NULL : &found, err);
+    lsn_activations_finish(&found);
+    return ok;
 }
 
 /* ---- the jobs, one a line ------------------------------------------------------------------------------------ */
@@ -304,14 +309,10 @@ static int print_plan(const lsn_plan *plan, const char *note, const plan_options
 static int show_jobs(lsn_plan *plan)
 {
     lsn_error err = {0};
-    lsn_text note = {0};
-    const bool ok = expand_by_activations(plan, &note, &err);
-    if (ok && note.data != NULL)
-        lsn_log("%s, so that these are not the jobs of a run", note.data);
-    if (ok)
-        list_jobs(plan);
-    lsn_text_finish(&note);
-    return ok ? LSN_OK : lsn_exit_with(&err);
+    if (!expand_by_activations(plan, &err))
+        return lsn_exit_with(&err);
+    list_jobs(plan);
+    return LSN_OK;
 }
 
 static int show_plan(lsn_plan *plan, const plan_options *options)

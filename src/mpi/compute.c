@@ -17,6 +17,8 @@ struct lsn_compute {
     int32_t donor_block;            /* whose images they were drawn for, ... */
     int64_t donor_seed;             /* ... by this seed; -1: none yet */
     int32_t *labels;                /* [block_images] */
+    int32_t *ids;                   /* [block_images] places of the images among the plan's, by which is drawn: keys
+                                     * cover that order */
     float *logits;                  /* [1 + room][block_images][classes]: the baseline's, then the ablations' */
     double *drift;                  /* [room][layers][block_images]; NULL: not wanted */
     const lsn_ablation **ablations; /* [room] of the pass */
@@ -48,7 +50,8 @@ static bool allocate(lsn_compute *c, const lsn_engine_options *options, lsn_erro
     const size_t image = c->pixels * sizeof(float), logits = block * (size_t)model->classes * sizeof(float);
     c->images = lsn_array(block, image, err);
     c->labels = c->images == NULL ? NULL : lsn_array(block, sizeof *c->labels, err);
-    c->logits = c->labels == NULL ? NULL : lsn_array(room + 1, logits, err);
+    c->ids = c->labels == NULL ? NULL : lsn_array(block, sizeof *c->ids, err);
+    c->logits = c->ids == NULL ? NULL : lsn_array(room + 1, logits, err);
     c->ablations = c->logits == NULL ? NULL : lsn_array(room, sizeof *c->ablations, err);
     c->places = c->ablations == NULL ? NULL : lsn_array(room, sizeof *c->places, err);
     c->seconds = c->places == NULL ? NULL : lsn_array(room, sizeof *c->seconds, err);
@@ -100,6 +103,7 @@ void lsn_compute_destroy(lsn_compute *c)
     free(c->places);
     free(c->ablations);
     free(c->logits);
+    free(c->ids);
     free(c->labels);
     free(c->images);
     free(c);
@@ -121,8 +125,10 @@ bool lsn_compute_load(lsn_compute *c, int32_t block, lsn_error *err)
     c->n = span.n;
     if (!lsn_loader_load(c->loader, &span, c->images, err))
         return false;
-    for (int32_t k = 0; k < c->n; k++)
+    for (int32_t k = 0; k < c->n; k++) {
+        c->ids[k] = span.first + k;
         c->labels[k] = lsn_data_label(c->plan->data, c->plan->images.images[span.first + k]);
+    }
     c->block = block;
     return true;
 }
@@ -142,23 +148,16 @@ void lsn_compute_expect(lsn_compute *c, int32_t block)
 
 /* ---- donors -------------------------------------------------------------------------------------------------- */
 
-/* The dataset's numbers of the block's images. */
-static const int32_t *block_ids(const lsn_compute *c)
-{
-    return c->plan->images.images + (size_t)c->block * (size_t)c->block_images;
-}
-
-/* Each image's donor is drawn from the calibration images by the seed and the image's number alone. */
+/* Each image's donor is drawn from the calibration images by the seed and the image's place alone. */
 static bool load_donors(lsn_compute *c, int64_t seed, lsn_error *err)
 {
     if (c->donor_seed == seed && c->donor_block == c->block)
         return true;
     assert(c->donors != NULL && c->plan->calibration.count > 0);
-    const int32_t *ids = block_ids(c);
     c->donor_seed = -1;
     for (int32_t k = 0; k < c->n; k++) {
         lsn_random random;
-        lsn_random_init(&random, (uint64_t)seed, (uint64_t)ids[k]);
+        lsn_random_init(&random, (uint64_t)seed, (uint64_t)c->ids[k]);
         int32_t donor = (int32_t)lsn_random_below(&random, (uint64_t)c->plan->calibration.count);
         if (!lsn_loader_pick(c->loader, &donor, 1, c->donors + (size_t)k * c->pixels, err))
             return false;
@@ -212,7 +211,7 @@ static bool pass(lsn_compute *c, const unit *u, int32_t count, lsn_error *err)
     const lsn_engine_request request = {
         .images = c->images,
         .n = c->n,
-        .ids = block_ids(c),
+        .ids = c->ids,
         .donors = c->donor_seed >= 0 ? c->donors : NULL,
         .ablations = c->ablations,
         .n_ablations = count,

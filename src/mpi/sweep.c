@@ -239,6 +239,8 @@ lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations,
         code = err->code;
     else if (opened.anything_to_do)
         code = sweep(plan, activations, ranks, options, store, opened.block_images, err);
+    else if (store != NULL && !lsn_store_judge(store, err)) /* a run may have died before it did so */
+        code = err->code;
     lsn_store_close(store);
     return code;
 }
