@@ -1,7 +1,8 @@
 /* Ablations of several layers. The first layer's mask is a linear step like any other. From there on a masked filter of
  * a later layer is neither computed (it is left out of the layer's columns) nor read (it is left out of the next one's
  * rows). Where the mode is not zero, or a layer loses all its filters, there is nothing to leave out: the layer is
- * computed in full and its filters are overwritten. Donors go the same way with nothing removed, ahead of the images,
+ * computed in full and its filters are overwritten. Behind its last mask an ablation joins the queues, where the rest
+ * of it is stacked with others. Donors go the same way with nothing removed, ahead of the images,
  * as long as masks are to come. */
 #include "engine/sweep/sweep.h"
 
@@ -182,6 +183,28 @@ static void finish(solo *s)
     note_drift(s, last, r->logits + pair * classes);
 }
 
+/* Hands what is there, the whole input of layer l, to its queue: behind its last mask an ablation goes the way of all
+ * others. */
+static bool join(solo *s, int l, lsn_error *err)
+{
+    engine_sweep *sweep = s->sweep;
+    const sweep_branch *b = s->branch;
+    const sweep_layer *layer = &sweep->layers[l];
+    const float *x = l == sweep->engine->model->n_conv && sweep->average ? average(s, s->y, sweep->solo[2]) : s->y;
+    note_drift(s, l - 1, x);
+    for (int at = 0; at < s->count; at += layer->queue.stack) {
+        const int left = s->count - at, here = left < layer->queue.stack ? left : layer->queue.stack;
+        sweep_pair *pairs;
+        float *to = sweep_push(sweep, l, here, &pairs);
+        memcpy(to, x + (size_t)at * layer->in_floats, (size_t)here * layer->in_floats * sizeof *to);
+        for (int i = 0; i < here; i++)
+            pairs[i] = (sweep_pair){b->ablation, b->begin + at + i};
+        if (!sweep_pushed(sweep, l, here, err))
+            return false;
+    }
+    return true;
+}
+
 bool sweep_solo(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
 {
     static const lsn_ablation nothing = {.mode = LSN_ZERO};
@@ -207,14 +230,15 @@ bool sweep_solo(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
     sweep_step_raw(sweep, b, s.turn[0]);
     sweep_drift_masked(sweep, b);
     settle(&s, b->n, (kept){NULL, sweep->engine->model->layers[b->n].filters}, s.turn[0]);
-    for (int l = b->n + 1; l < last; l++) {
-        if (!engine_go_on(r->stop, r->context, err))
-            return false;
+    for (int l = b->n + 1; engine_go_on(r->stop, r->context, err); l++) {
+        if (s.part == s.ablation->mask.count && s.in.filters == NULL)
+            return join(&s, l, err);
+        if (l == last) {
+            finish(&s);
+            return true;
+        }
         lead_donors(&s, l);
         go_through(&s, l);
     }
-    if (!engine_go_on(r->stop, r->context, err))
-        return false;
-    finish(&s);
-    return true;
+    return false;
 }

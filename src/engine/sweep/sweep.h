@@ -9,7 +9,8 @@
  * always has full blocks, and a fully connected layer reads its weights once for many pairs. Since an output of a
  * kernel depends on its own image only, a pair's logits do not depend on what it was stacked with.
  *
- * An ablation of several layers goes its way alone (solo.c): its later masks change what is computed and read.
+ * An ablation of several layers goes its way alone (solo.c) up to its last mask, for its later masks change what is
+ * computed and read, and joins the queues behind it.
  *
  * What replaces a removed channel enters the linear step as the difference a[S] - a'[S]. Donors, whose maps are a' in
  * LSN_RESAMPLE, are rolled along with the images, up to the last layer where an ablation begins that wants them.
@@ -176,7 +177,7 @@ void sweep_drift_alone(engine_sweep *sweep, const sweep_branch *branch, int l, c
 
 /* ---- solo.c -------------------------------------------------------------------------------------------------- */
 
-/* The same for an ablation of several layers, all the way to its logits. */
+/* The same for an ablation of several layers, into the queue behind its last mask or to its logits. */
 bool sweep_solo(engine_sweep *sweep, const sweep_branch *branch, lsn_error *err);
 
 /* ---- sweep.c ------------------------------------------------------------------------------------------------- */
