@@ -65,4 +65,10 @@ void lsn_tell_skipped(const lsn_plan *plan);
 /* Both, in this process alone. */
 lsn_plan *lsn_read_settled_plan(const char *study, const lsn_overrides *overrides, int threads, int *code);
 
+/* ---- warnings (warnings.c) ----------------------------------------------------------------------------------- */
+
+/* Says, a line each, where a study's images are too few for its jobs, and for its classes where it measures them. The
+ * plan is expanded. LSN_FAILED where memory is short. */
+bool lsn_warn_few_images(const lsn_plan *plan, void (*say)(const char *line), lsn_error *err);
+
 #endif

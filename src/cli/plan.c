@@ -160,73 +160,9 @@ static void print_stop(const lsn_plan *plan)
                needed, images);
 }
 
-/* The experiment with the most jobs: q is computed within experiments. */
-static const lsn_experiment *largest_experiment(const lsn_plan *plan)
+static void print_line(const char *line)
 {
-    const lsn_experiment *largest = &plan->experiments[0];
-    for (int32_t x = 1; x < plan->n_experiments; x++)
-        if (plan->experiments[x].n_jobs > largest->n_jobs || x == 1)
-            largest = &plan->experiments[x];
-    return largest;
-}
-
-/* `of`: whose images, "" or "of class cat". */
-static void warn_if_few(int64_t images, const char *of, int64_t comparisons, const char *are, const char *experiment,
-                        double change)
-{
-    char count[LSN_NUMBER_BYTES], number[LSN_NUMBER_BYTES];
-    if (!lsn_too_few_images(images, comparisons, change))
-        return;
-    const int flips = lsn_flips_needed(comparisons, LSN_LEVEL);
-    printf("warning: %s images%s are few for %s comparison%s (%s of experiment %s): a change is told from chance "
-           "(q < %g) only where %d of them are lost and none gained",
-           lsn_count_text(images, count), of, lsn_count_text(comparisons, number), comparisons == 1 ? "" : "s", are,
-           experiment, LSN_LEVEL, flips);
-    if (flips > images)
-        puts(", more than there are");
-    else
-        printf(", %.3g %%\n", 100.0 * flips / (double)images);
-}
-
-/* The class with the fewest images, of those that have any; *classes: how many these are. */
-static int rarest_class(const lsn_plan *plan, int64_t *images, int *classes, lsn_error *err)
-{
-    int rarest = -1;
-    int64_t *counts = lsn_array((size_t)plan->model->classes, sizeof *counts, err);
-    *classes = 0;
-    for (int32_t i = 0; counts != NULL && i < plan->images.count; i++)
-        counts[lsn_data_label(plan->data, plan->images.images[i])]++;
-    for (int c = 0; counts != NULL && c < plan->model->classes; c++) {
-        if (counts[c] > 0 && (rarest < 0 || counts[c] < counts[rarest]))
-            rarest = c;
-        *classes += counts[c] > 0;
-    }
-    *images = rarest < 0 ? 0 : counts[rarest];
-    free(counts);
-    return rarest;
-}
-
-static bool print_warnings(const lsn_plan *plan, lsn_error *err)
-{
-    const lsn_experiment *largest = largest_experiment(plan);
-    int64_t images;
-    int classes;
-    if (plan->n_experiments == 1)
-        return true;
-    warn_if_few(plan->images.count, "", largest->n_jobs, "jobs", largest->name, LSN_CHANGE_JOB);
-    if (!plan->metrics.per_class)
-        return true;
-    const int rarest = rarest_class(plan, &images, &classes, err);
-    if (rarest < 0)
-        return false;
-    const char *name = rarest < lsn_data_classes(plan->data) ? lsn_data_class_name(plan->data, rarest) : NULL;
-    char of[128];
-    if (name != NULL)
-        snprintf(of, sizeof of, " of class %.80s", name);
-    else
-        snprintf(of, sizeof of, " of class %d", rarest);
-    warn_if_few(images, of, (int64_t)largest->n_jobs * classes, "jobs x classes", largest->name, LSN_CHANGE_CLASS);
-    return true;
+    puts(line);
 }
 
 /* ---- work ---------------------------------------------------------------------------------------------------- */
@@ -289,7 +225,7 @@ static int print_plan(const lsn_plan *plan, const char *note, const plan_options
     print_experiments(plan);
     if (note != NULL)
         printf("scores: %s\n", note);
-    if (!print_warnings(plan, &err))
+    if (!lsn_warn_few_images(plan, print_line, &err))
         return lsn_exit_with(&err);
     work w = count_work(plan);
     printf("%-24s  %11s multiply-adds\n", "work", lsn_quantity_text(w.needed, text));

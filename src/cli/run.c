@@ -103,13 +103,20 @@ static lsn_plan *read_study(const run_options *options, const lsn_ranks *ranks, 
     return plan;
 }
 
+static void log_line(const char *line)
+{
+    lsn_log("%s", line);
+}
+
 static void announce(const lsn_plan *plan, const lsn_ranks *ranks, const char *database)
 {
+    lsn_error unsaid;
     char jobs[LSN_NUMBER_BYTES], evaluations[LSN_NUMBER_BYTES], images[LSN_NUMBER_BYTES];
     int workers = ranks->size > 1 ? ranks->size - 1 : 1;
     lsn_log("%s: %s jobs (%s different ablations) on %s images, %d worker%s -> %s", plan->name,
             lsn_count_text(plan->n_jobs, jobs), lsn_count_text(plan->n_evaluations, evaluations),
             lsn_count_text(plan->images.count, images), workers, workers == 1 ? "" : "s", database);
+    lsn_warn_few_images(plan, log_line, &unsaid);
 }
 
 /* Rank 0's last words: the findings, and what to do next. */

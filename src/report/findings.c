@@ -5,10 +5,14 @@ typedef struct section {
     const char *title, *align, *sql;
 } section;
 
-/* The single filters of the experiment and mode that removes most of them, so that each filter stands once. */
-#define SINGLES                                                                                                 \
-    "WITH most AS (SELECT experiment, mode FROM filter_rank GROUP BY experiment, mode ORDER BY count(*) DESC, " \
-    "experiment LIMIT 1), single AS (SELECT f.* FROM filter_rank f JOIN most USING (experiment, mode)) "
+/* The single filters of the experiment, mode and seed of the mode that removes most of them, so that each filter stands
+ * once. */
+#define SINGLES                                                                                                       \
+    "WITH most AS (SELECT experiment, mode, coalesce(mode_seed, -1) AS drawn FROM filter_rank GROUP BY experiment, "  \
+    "mode, "                                                                                                          \
+    "drawn ORDER BY count(*) DESC, experiment, drawn LIMIT 1), single AS (SELECT f.* FROM filter_rank f JOIN most m " \
+    "ON "                                                                                                             \
+    "f.experiment = m.experiment AND f.mode = m.mode AND coalesce(f.mode_seed, -1) = m.drawn) "
 #define Q "CASE WHEN q < 1e-4 THEN '< 0.0001' ELSE printf('%.4f', q) END"
 
 static const section sections[] = {
@@ -23,12 +27,24 @@ static const section sections[] = {
      SINGLES "SELECT layer, count(*) AS filters, printf('%+.3f', 100 * avg(d_top1)) AS 'mean top-1', "
              "printf('%+.2f', 100 * min(d_top1)) AS 'worst', sum(q < 0.05 AND d_top1 < 0) AS 'q < 0.05' "
              "FROM single GROUP BY layer ORDER BY avg(d_top1), layer LIMIT 16"},
-    {"A share of one layer removed, mean over layers and seeds", "lrrrlr",
-     "SELECT experiment, printf('%g %%', 100 * fraction) AS share, count(*) AS jobs, "
-     "printf('%+.2f', 100 * avg(d_top1)) AS 'mean top-1', layers AS 'worst in', "
-     "printf('%+.2f', 100 * min(d_top1)) AS there "
-     "FROM job_result WHERE fraction IS NOT NULL AND status = 'done' GROUP BY experiment, fraction "
-     "ORDER BY fraction, experiment"},
+    {"A share of one layer removed, mean over layers and seeds (changes of top-1 in points)", "lllrrrlr",
+     "SELECT experiment, coalesce(score, '') AS 'by', mode, printf('%g %%', 100 * fraction) AS share, count(*) AS "
+     "jobs, "
+     "printf('%+.2f', 100 * avg(d_top1)) AS mean, layers AS 'worst in', printf('%+.2f', 100 * min(d_top1)) AS there "
+     "FROM job_result WHERE fraction IS NOT NULL AND step IS NULL AND layers NOT LIKE '%,%' AND status = 'done' "
+     "GROUP BY experiment, score, mode, fraction ORDER BY fraction, mode, experiment, score LIMIT 24"},
+    {"Filters removed one after another (half: the share at which half of what is above chance is lost)", "lllrrr",
+     "SELECT experiment, ordering AS 'order', mode, count(*) AS curves, printf('%.3f', avg(area)) AS 'mean area', "
+     "coalesce(printf('%.1f %%', 100 * avg(half)), '') AS 'mean half' FROM curve WHERE experiment IN (SELECT "
+     "experiment FROM job_result WHERE step IS NOT NULL) GROUP BY experiment, ordering, mode ORDER BY avg(area) LIMIT "
+     "12"},
+    {"Pairs that do more damage together than one by one (losses of top-1 in points)", "llrrrrl",
+     "SELECT DISTINCT layer_a || ' ' || filter_a AS a, layer_b || ' ' || filter_b AS b, printf('%.2f', 100 * top1_a) "
+     "AS "
+     "'a alone', printf('%.2f', 100 * top1_b) AS 'b alone', printf('%.2f', 100 * top1_both) AS both, "
+     "printf('%+.2f', 100 * top1_interaction) AS interaction, coalesce(printf('[%.2f, %.2f]', 100 * top1_low, 100 * "
+     "top1_high), '') AS '95 %' FROM pair_interaction WHERE top1_interaction > 0 ORDER BY top1_interaction DESC, a, b "
+     "LIMIT 5"},
     {"Classes that suffer most from one filter", "llrrr",
      SINGLES "SELECT c.class_name AS class, f.layer, f.filter, printf('%+.1f', 100 * c.d_top1) AS 'class top-1', "
              "printf('%+.2f', 100 * f.d_top1) AS 'all classes' "

@@ -216,7 +216,7 @@ int main(int argc, char **argv)
         return 2;
     }
     const char *vgg19 = getenv("LESION_VGG19");
-    if (of->weights == NULL && vgg19 == NULL || *vgg19 == 0) {
+    if (of->weights == NULL && (vgg19 == NULL || *vgg19 == 0)) {
         printf("skipped: set LESION_VGG19 to the weights file of ImageNet's VGG-19 with torchvision's names\n");
         return SKIPPED;
     }
