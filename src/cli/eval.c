@@ -151,7 +151,11 @@ static void print_metrics(const lsn_plan *plan, const lsn_trial *trial, const ls
     lsn_text mask = {0};
     lsn_mask_json(plan->model, &ablation->mask, &mask);
     printf("ablation  %s", ablation->mask.count == 0 ? "none (the baseline)" : mask.data);
-    printf(ablation->mask.count == 0 ? "\n" : "  mode %s\n", lsn_mode_name(ablation->mode));
+    if (ablation->mask.count > 0)
+        printf("  mode %s", lsn_mode_name(ablation->mode));
+    if (ablation->mask.count > 0 && (ablation->mode == LSN_RESAMPLE || ablation->mode == LSN_NOISE))
+        printf(", seed %lld", (long long)ablation->seed);
+    putchar('\n');
     printf("images    %lld\n", (long long)t->images);
     printf("top1      %.4f  [%.4f, %.4f]\n", (double)t->top1 / n, top1.low, top1.high);
     printf("top5      %.4f\n", (double)t->top5 / n);
