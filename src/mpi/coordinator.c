@@ -89,14 +89,13 @@ static bool is_whole(const coordinator *c, const lsn_unit *unit, const lsn_exten
     return got->classes == wanted.classes && got->images == wanted.images && got->layers == wanted.layers;
 }
 
-/* Stores a result, then lets the scheduler know. A result of a unit that nobody holds is dropped. */
+/* Stores a result, then lets the scheduler know. A result that does not count any more is dropped. */
 static bool record(coordinator *c, const lsn_result *result, lsn_error *err)
 {
-    const lsn_unit *unit = lsn_sched_unit(c->sched, result->unit);
-    if (unit == NULL || unit->worker != result->worker || unit->count != result->count ||
-        !is_whole(c, unit, &result->outcome.extent))
+    const lsn_unit *unit = lsn_sched_owed(c->sched, result->worker, result->unit);
+    if (unit != NULL && (unit->count != result->count || !is_whole(c, unit, &result->outcome.extent)))
         return true;
-    for (int32_t i = 0; i < unit->count; i++) {
+    for (int32_t i = 0; unit != NULL && i < unit->count; i++) {
         const int32_t e = unit->evaluations[i];
         const lsn_part part = lsn_outcome_part(&result->outcome, i);
         const bool before = lsn_store_complete(c->store, e); /* ended early, while this part was computed */
@@ -141,6 +140,10 @@ static bool act(coordinator *c, bool *finished, lsn_error *err)
             *finished = true;
             return true;
         }
+        if (action.kind == LSN_FAIL && !lsn_store_fail(c->store, action.evaluation, "its workers failed", err))
+            return false;
+        if (action.kind != LSN_ASSIGN)
+            continue;
         if (!lsn_store_running(c->store, action.unit->evaluations, action.unit->count, err) ||
             !c->crew->give(c->crew->context, action.unit, err))
             return false;
