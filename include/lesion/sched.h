@@ -119,8 +119,8 @@ LSN_API void lsn_sched_destroy(lsn_sched *sched);
  * then while nothing happens: without it no unit is given a second time. */
 LSN_API void lsn_sched_time(lsn_sched *sched, double now_s);
 
-/* The worker can compute, and holds nothing: at the beginning, or, after it was silent or lost, as a new process. One
- * that is there already stays as it is. */
+/* The worker can compute, and holds nothing: at the beginning, or, after it was silent or lost, as a new process (of
+ * one that was not said to be lost, say so first: a worker that is there stays as it is). */
 LSN_API void lsn_sched_joined(lsn_sched *sched, int32_t worker);
 /* Nothing was heard of the worker for long: its units are given to others. What it sends all the same counts if it is
  * the first; it does not end the silence. */

@@ -278,6 +278,8 @@ static int simulate(lsn_plan *plan, const simulate_options *options)
     if (ok)
         puts("\nefficiency: work that is needed / (ranks x makespan). Work lost: computed, but not recorded.\n"
              "Given up: ablations that could not be computed.");
+    if (ok && simulation.work.by_block)
+        puts("Jobs may end early: that much work is an upper bound.");
     free(cost);
     return ok ? LSN_OK : lsn_exit_with(&err);
 }

@@ -3,6 +3,7 @@
 #include "mpi/mpi_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const double COMMIT_S = 1, PROGRESS_S = 0.1, ALIVE_S = 10, UNIT_S = 5;
@@ -130,6 +131,15 @@ static void heed_wishes(coordinator *c)
         lsn_sched_drain(c->sched);
 }
 
+static bool give_up(coordinator *c, const lsn_action *action, lsn_error *err)
+{
+    char reason[96];
+    snprintf(reason, sizeof reason, "%d workers died, fell silent or refused while they computed it",
+             (int)action->faults);
+    c->uncommitted = true;
+    return lsn_store_fail(c->store, action->evaluation, reason, err);
+}
+
 /* Carries out what the scheduler wants; *finished when there is no more to come. */
 static bool act(coordinator *c, bool *finished, lsn_error *err)
 {
@@ -140,7 +150,7 @@ static bool act(coordinator *c, bool *finished, lsn_error *err)
             *finished = true;
             return true;
         }
-        if (action.kind == LSN_FAIL && !lsn_store_fail(c->store, action.evaluation, "its workers failed", err))
+        if (action.kind == LSN_FAIL && !give_up(c, &action, err))
             return false;
         if (action.kind != LSN_ASSIGN)
             continue;
