@@ -12,6 +12,7 @@
 /* A command gets its own argv, argv[0] being "lesion"; it returns the exit code. */
 int lsn_command_run(int argc, char **argv);
 int lsn_command_plan(int argc, char **argv);
+int lsn_command_simulate(int argc, char **argv);
 int lsn_command_eval(int argc, char **argv);
 int lsn_command_inspect(int argc, char **argv);
 int lsn_command_status(int argc, char **argv);

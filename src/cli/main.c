@@ -10,6 +10,7 @@ static const struct {
 } commands[] = {
     {"run", "run a study, or continue it", lsn_command_run},
     {"plan", "count a study's jobs and estimate its time", lsn_command_plan},
+    {"simulate", "play a study with many virtual ranks, and faults", lsn_command_simulate},
     {"eval", "evaluate one ablation on a study's images", lsn_command_eval},
     {"status", "see how far a study is, and what it found", lsn_command_status},
     {"inspect", "look at a network's layers or a study's images", lsn_command_inspect},

@@ -3,6 +3,7 @@
 #include "mpi/mpi_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const double COMMIT_S = 1, PROGRESS_S = 0.1, ALIVE_S = 10, UNIT_S = 5;
@@ -89,14 +90,13 @@ static bool is_whole(const coordinator *c, const lsn_unit *unit, const lsn_exten
     return got->classes == wanted.classes && got->images == wanted.images && got->layers == wanted.layers;
 }
 
-/* Stores a result, then lets the scheduler know. A result of a unit that nobody holds is dropped. */
+/* Stores a result, then lets the scheduler know. A result that does not count any more is dropped. */
 static bool record(coordinator *c, const lsn_result *result, lsn_error *err)
 {
-    const lsn_unit *unit = lsn_sched_unit(c->sched, result->unit);
-    if (unit == NULL || unit->worker != result->worker || unit->count != result->count ||
-        !is_whole(c, unit, &result->outcome.extent))
+    const lsn_unit *unit = lsn_sched_owed(c->sched, result->worker, result->unit);
+    if (unit != NULL && (unit->count != result->count || !is_whole(c, unit, &result->outcome.extent)))
         return true;
-    for (int32_t i = 0; i < unit->count; i++) {
+    for (int32_t i = 0; unit != NULL && i < unit->count; i++) {
         const int32_t e = unit->evaluations[i];
         const lsn_part part = lsn_outcome_part(&result->outcome, i);
         const bool before = lsn_store_complete(c->store, e); /* ended early, while this part was computed */
@@ -131,6 +131,15 @@ static void heed_wishes(coordinator *c)
         lsn_sched_drain(c->sched);
 }
 
+static bool give_up(coordinator *c, const lsn_action *action, lsn_error *err)
+{
+    char reason[96];
+    snprintf(reason, sizeof reason, "%d workers died, fell silent or refused while they computed it",
+             (int)action->faults);
+    c->uncommitted = true;
+    return lsn_store_fail(c->store, action->evaluation, reason, err);
+}
+
 /* Carries out what the scheduler wants; *finished when there is no more to come. */
 static bool act(coordinator *c, bool *finished, lsn_error *err)
 {
@@ -141,6 +150,10 @@ static bool act(coordinator *c, bool *finished, lsn_error *err)
             *finished = true;
             return true;
         }
+        if (action.kind == LSN_FAIL && !give_up(c, &action, err))
+            return false;
+        if (action.kind != LSN_ASSIGN)
+            continue;
         if (!lsn_store_running(c->store, action.unit->evaluations, action.unit->count, err) ||
             !c->crew->give(c->crew->context, action.unit, err))
             return false;

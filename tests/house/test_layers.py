@@ -8,7 +8,7 @@ ROOT = os.environ.get('LESION_SOURCE', os.path.join(os.path.dirname(os.path.absp
 # In the order in which data flows: a room may include itself and the rooms before it.
 ROOMS = ['base', 'model', 'data', 'study', 'engine', 'stats', 'store', 'sched', 'mpi', 'report', 'cli']
 # Public headers that are not named after their room.
-HEADER_ROOM = {'activations': 'model', 'sweep': 'mpi'}
+HEADER_ROOM = {'activations': 'model', 'simulate': 'sched', 'sweep': 'mpi'}
 # The scheduler knows no SQL, no MPI and no study: it may include base alone.
 ONLY = {'sched': {'base', 'sched'}, 'stats': {'base', 'stats'}}
 OUTSIDE = {

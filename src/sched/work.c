@@ -1,0 +1,92 @@
+/* What there is to do: the order of the evaluations, and how many parts of each are in no unit yet. */
+#include "sched/sched_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+typedef struct ranked {
+    double cost;
+    int32_t evaluation;
+} ranked;
+
+static int dearest_first(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->cost != y->cost)
+        return x->cost > y->cost ? -1 : 1;
+    return (x->evaluation > y->evaluation) - (x->evaluation < y->evaluation);
+}
+
+static int32_t count_missing(const lsn_sched_work *work, int32_t evaluation)
+{
+    int32_t missing = work->n_blocks;
+    if (work->stored != NULL)
+        missing -= work->stored(work->context, evaluation);
+    else
+        for (int32_t b = 0; work->has != NULL && b < work->n_blocks; b++)
+            missing -= work->has(work->context, evaluation, b);
+    assert(missing >= 0);
+    return missing;
+}
+
+bool sched_tasks_init(lsn_sched *sched, lsn_error *err)
+{
+    const lsn_sched_work *work = &sched->work;
+    sched_tasks *tasks = &sched->tasks;
+    const size_t n = (size_t)work->n_evaluations;
+    ranked *all = lsn_array(n, sizeof *all, err);
+    tasks->order = all == NULL ? NULL : lsn_array(n, sizeof *tasks->order, err);
+    tasks->left = tasks->order == NULL ? NULL : lsn_array(n, sizeof *tasks->left, err);
+    tasks->state = tasks->left == NULL ? NULL : lsn_array(n, sizeof *tasks->state, err);
+    if (tasks->state == NULL) {
+        free(all);
+        return false;
+    }
+    for (int32_t e = 0; e < work->n_evaluations; e++) {
+        const int32_t missing = count_missing(work, e);
+        if (missing == 0)
+            continue;
+        assert(work->cost[e] > 0);
+        all[tasks->n_order++] = (ranked){work->cost[e], e};
+        tasks->left[e] = missing;
+        tasks->parts += missing;
+        tasks->cost += missing * work->cost[e];
+    }
+    tasks->cost_uncut = tasks->cost;
+    qsort(all, (size_t)tasks->n_order, sizeof *all, dearest_first);
+    for (int32_t i = 0; i < tasks->n_order; i++)
+        tasks->order[i] = all[i].evaluation;
+    free(all);
+    return true;
+}
+
+void sched_tasks_finish(lsn_sched *sched)
+{
+    free(sched->tasks.order);
+    free(sched->tasks.left);
+    free(sched->tasks.state);
+}
+
+bool sched_wanted(const lsn_sched *sched, int32_t evaluation, int32_t block)
+{
+    const lsn_sched_work *work = &sched->work;
+    return sched->tasks.state[evaluation] == EVALUATION_OPEN &&
+           (work->has == NULL || !work->has(work->context, evaluation, block));
+}
+
+void sched_close(lsn_sched *sched, int32_t evaluation, unsigned char state)
+{
+    sched_tasks *tasks = &sched->tasks;
+    const double cost = tasks->left[evaluation] * sched->work.cost[evaluation];
+    tasks->parts -= tasks->left[evaluation];
+    tasks->cost -= cost;
+    tasks->cost_uncut -= cost;
+    tasks->left[evaluation] = 0;
+    tasks->state[evaluation] = state;
+}
+
+void sched_forgo(lsn_sched *sched, int32_t evaluation)
+{
+    sched->tasks.parts--;
+    sched->tasks.cost -= sched->work.cost[evaluation];
+}
