@@ -15,14 +15,15 @@
 /* The processes that work together. */
 typedef struct lsn_ranks {
     int rank, size;
-    int on_node;   /* ranks on this rank's node */
-    bool launched; /* by an MPI launcher; otherwise MPI is never touched */
+    int on_node;    /* ranks on this rank's node */
+    bool launched;  /* by an MPI launcher; otherwise MPI is never touched */
+    bool abandoned; /* some rank is dead, so that MPI can never be finalized: the process must leave by _exit */
 } lsn_ranks;
 
 /* Starts MPI where a launcher started this process. Collective over all ranks. LSN_FAILED where a launcher and this
  * MPI library do not know each other (many processes, each of which would believe that it is alone). */
 LSN_API bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err);
-/* Collective. */
+/* Collective; nothing where ranks->abandoned. */
 LSN_API void lsn_ranks_end(lsn_ranks *ranks);
 /* Whether `ok` holds on every rank. Collective. */
 LSN_API bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok);
@@ -63,8 +64,10 @@ typedef struct lsn_sweep_options {
     size_t memory_bytes; /* for each rank; 0: an equal share of what the node has free */
     double deadline_s;   /* from now: nothing is begun that is not expected to end by then; 0: none */
     lsn_method method;
-    int threads;                                                         /* of each computing rank; 0: one */
-    const char *command;                                                 /* the command line, for the record */
+    int threads;          /* of each computing rank; 0: one */
+    bool fail_fast;       /* the first ablation that cannot be computed ends the run ... */
+    int32_t max_failures; /* ... or more than so many; 0: no number does */
+    const char *command;  /* the command line, for the record */
     void (*progress)(void *context, const lsn_sweep_progress *progress); /* rank 0, about ten times a second */
     void *context;
 } lsn_sweep_options;
@@ -79,7 +82,7 @@ LSN_API bool lsn_activations_find(const lsn_plan *plan, lsn_activation_needs nee
  * known already; NULL: they are found where they are needed. Collective; rank 0's return value counts, the others
  * return LSN_OK or their own failure. LSN_OK: complete. LSN_STOPPED: a signal or the deadline came first, everything
  * computed is stored. LSN_JOBS_FAILED: complete, but some jobs failed. Else *err says what happened. */
-LSN_API lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations, const lsn_ranks *ranks,
+LSN_API lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations, lsn_ranks *ranks,
                                const lsn_sweep_options *options, lsn_error *err);
 
 /* What one ablation does to all images of a plan. */

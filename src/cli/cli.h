@@ -38,6 +38,8 @@ bool lsn_parse_size(const char *text, size_t *bytes, lsn_error *err);
 /* "1,2,64": each at least 1. *numbers is to be freed. */
 bool lsn_parse_counts(const char *text, int **numbers, int *count, lsn_error *err);
 
+/* "1", "20". */
+bool lsn_parse_count(const char *text, int32_t *number, lsn_error *err);
 /* "1" .. "1024". */
 bool lsn_parse_threads(const char *text, int *threads, lsn_error *err);
 /* "winograd", "blas", "reference". */

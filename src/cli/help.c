@@ -16,6 +16,8 @@ static const struct {
             "one; alone, one process does both.\n\n"
             "  --db FILE         the database; default: results/<study>.db\n" SET_HELP
             "  --deadline T      begin nothing that would not end within T (90s, 5m, 1h30m)\n"
+            "  --max-failures N  end when more than N ablations cannot be computed\n"
+            "  --fail-fast       end when one cannot\n"
             "  --memory SIZE     most memory of each rank, besides the weights as read (500M,\n"
             "                    2G); default: an equal share of what the node has free\n"
             "  --threads N       threads of each computing rank; default: 1\n"

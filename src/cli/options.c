@@ -129,6 +129,16 @@ bool lsn_parse_threads(const char *text, int *threads, lsn_error *err)
     return true;
 }
 
+bool lsn_parse_count(const char *text, int32_t *number, lsn_error *err)
+{
+    char *end;
+    const long long value = strtoll(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end != '\0' || value < 1 || value > INT32_MAX)
+        return lsn_fail(err, LSN_USAGE, "%s: should be a whole number, at least 1", text);
+    *number = (int32_t)value;
+    return true;
+}
+
 bool lsn_parse_method(const char *text, lsn_method *method, lsn_error *err)
 {
     *method = lsn_method_find(text);

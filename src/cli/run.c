@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct run_options {
     const char *study, *database;
@@ -16,7 +17,18 @@ typedef struct run_options {
     double began_s;
 } run_options;
 
-enum { OPT_DB = 256, OPT_SET, OPT_DEADLINE, OPT_MEMORY, OPT_METHOD, OPT_THREADS, OPT_FRESH, OPT_QUIET };
+enum {
+    OPT_DB = 256,
+    OPT_SET,
+    OPT_DEADLINE,
+    OPT_MEMORY,
+    OPT_METHOD,
+    OPT_THREADS,
+    OPT_FRESH,
+    OPT_QUIET,
+    OPT_MAX_FAILURES,
+    OPT_FAIL_FAST
+};
 
 static const struct option run_option_table[] = {
     {"db", required_argument, NULL, OPT_DB},
@@ -27,6 +39,8 @@ static const struct option run_option_table[] = {
     {"threads", required_argument, NULL, OPT_THREADS},
     {"fresh", no_argument, NULL, OPT_FRESH},
     {"quiet", no_argument, NULL, OPT_QUIET},
+    {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
+    {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -48,6 +62,11 @@ static bool take_option(void *context, int option, lsn_error *err)
         return lsn_parse_method(optarg, &options->sweep.method, err);
     case OPT_THREADS:
         return lsn_parse_threads(optarg, &options->sweep.threads, err);
+    case OPT_MAX_FAILURES:
+        return lsn_parse_count(optarg, &options->sweep.max_failures, err) || lsn_fail_in(err, "--max-failures");
+    case OPT_FAIL_FAST:
+        options->sweep.fail_fast = true;
+        return true;
     case OPT_FRESH:
         options->sweep.fresh = true;
         return true;
@@ -154,7 +173,7 @@ static bool expand(lsn_plan *plan, const lsn_ranks *ranks, const run_options *op
     return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not expand the study"));
 }
 
-static int run_plan(lsn_plan *plan, const lsn_ranks *ranks, run_options *options)
+static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
 {
     lsn_error err = {0};
     lsn_text database = {0};
@@ -210,6 +229,10 @@ int lsn_command_run(int argc, char **argv)
             lsn_plan_destroy(plan);
         }
         lsn_ranks_end(&ranks);
+        if (ranks.abandoned) {
+            fflush(NULL);
+            _exit(code);
+        }
     }
     lsn_overrides_finish(&options.overrides);
     free(command);

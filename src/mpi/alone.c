@@ -1,5 +1,6 @@
 #include "mpi/mpi_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct lsn_alone {
@@ -37,11 +38,12 @@ static bool leave_asked(void *context)
     return lsn_signals_asked() == LSN_LEAVE;
 }
 
-static bool take(void *context, lsn_result *result, bool *got, lsn_error *err)
+static bool take(void *context, lsn_news *news, lsn_error *err)
 {
     lsn_alone *alone = context;
     const lsn_unit *unit = alone->unit;
-    *got = false;
+    lsn_result *result = &news->result;
+    news->kind = LSN_NO_NEWS;
     if (unit == NULL)
         return true;
     alone->unit = NULL;
@@ -59,11 +61,21 @@ static bool take(void *context, lsn_result *result, bool *got, lsn_error *err)
         return false;
     }
     result->seconds = lsn_now_s() - began;
-    *got = true;
+    news->kind = LSN_RESULT;
+    news->worker = 0;
+    news->unit = unit->id;
     return true;
+}
+
+static const char *name(void *context, int32_t worker, char *text, size_t size)
+{
+    (void)context;
+    (void)worker;
+    snprintf(text, size, "this process");
+    return text;
 }
 
 lsn_crew lsn_alone_crew(lsn_alone *alone)
 {
-    return (lsn_crew){.workers = 1, .held = 1, .context = alone, .give = give, .take = take};
+    return (lsn_crew){.workers = 1, .held = 1, .context = alone, .give = give, .take = take, .name = name};
 }

@@ -6,19 +6,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const double COMMIT_S = 1, PROGRESS_S = 0.1, ALIVE_S = 10, UNIT_S = 5;
+static const double COMMIT_S = 1, PROGRESS_S = 0.1, ALIVE_S = 10, WATCH_S = 0.1, UNIT_S = 5;
+
+/* What rank 0 knows of a worker. */
+typedef enum presence { PRESENT, SILENT, LOST } presence;
+
+typedef struct seen_worker {
+    presence presence;
+    double heard_s;
+} seen_worker;
 
 typedef struct coordinator {
     const lsn_plan *plan;
     lsn_store *store;
     const lsn_crew *crew;
     const lsn_sweep_options *options;
-    const lsn_costs *costs;
+    const lsn_prices *prices;
+    lsn_patience patience;
     lsn_sched *sched;
-    double *cost;     /* [n_evaluations] */
-    int32_t *jobs_of; /* [n_evaluations]: jobs that share the evaluation */
-    double began_s, committed_s, shown_s, alive_s;
-    bool uncommitted;
+    double *cost;         /* [n_evaluations] */
+    int32_t *jobs_of;     /* [n_evaluations]: jobs that share the evaluation */
+    seen_worker *workers; /* [crew->workers] */
+    lsn_error refusal;    /* the last one */
+    double began_s, committed_s, shown_s, alive_s, watched_s;
+    bool uncommitted, finished;
+    lsn_ending ending; /* once finished */
     lsn_sweep_progress progress;
     double cost_whole; /* of all parts, those that the database had when this run began included */
 } coordinator;
@@ -26,6 +38,11 @@ typedef struct coordinator {
 static bool has_part(void *context, int32_t evaluation, int32_t block)
 {
     return lsn_store_has(context, evaluation, block);
+}
+
+static int32_t stored_parts(void *context, int32_t evaluation)
+{
+    return lsn_store_parts(context, evaluation);
 }
 
 /* Counts what the study holds and what the database has of it. */
@@ -36,7 +53,7 @@ static void take_stock(coordinator *c)
     for (int32_t j = 0; j < plan->n_jobs; j++)
         c->jobs_of[plan->jobs[j].evaluation]++;
     for (int32_t e = 0; e < plan->n_evaluations; e++) {
-        c->cost[e] = lsn_costs_of(c->costs, plan->model, &plan->evaluations[e].ablation);
+        c->cost[e] = lsn_costs_of(&c->prices->costs, plan->model, &plan->evaluations[e].ablation);
         c->cost_whole += blocks * c->cost[e];
         if (lsn_store_complete(c->store, e))
             c->progress.jobs_done += c->jobs_of[e];
@@ -50,7 +67,8 @@ static bool begin(coordinator *c, lsn_error *err)
     const size_t count = (size_t)c->plan->n_evaluations;
     c->cost = lsn_array(count, sizeof *c->cost, err);
     c->jobs_of = c->cost == NULL ? NULL : lsn_array(count, sizeof *c->jobs_of, err);
-    if (c->jobs_of == NULL)
+    c->workers = c->jobs_of == NULL ? NULL : lsn_array((size_t)c->crew->workers, sizeof *c->workers, err);
+    if (c->workers == NULL)
         return false;
     take_stock(c);
     lsn_ablation nothing = {.mask = {0}};
@@ -59,23 +77,31 @@ static bool begin(coordinator *c, lsn_error *err)
         .n_blocks = lsn_store_blocks(c->store),
         .n_workers = c->crew->workers,
         .cost = c->cost,
-        .unit_cost = lsn_costs_of(c->costs, c->plan->model, &nothing),
+        .unit_cost = lsn_costs_of(&c->prices->costs, c->plan->model, &nothing),
         .unit_s = UNIT_S,
+        .speed = c->prices->measured ? 1 : 0,
         .held = c->crew->held,
         .by_block = c->plan->stop.half_width > 0,
+        .fail_fast = c->options->fail_fast,
+        .max_failures = c->options->max_failures,
         .has = has_part,
+        .stored = stored_parts,
         .context = c->store,
     };
     c->sched = lsn_sched_create(&work, err);
-    for (int32_t w = 0; c->sched != NULL && w < work.n_workers; w++)
+    c->patience = lsn_patience_get();
+    c->began_s = c->committed_s = c->shown_s = c->alive_s = c->watched_s = lsn_now_s();
+    for (int32_t w = 0; c->sched != NULL && w < work.n_workers; w++) {
         lsn_sched_joined(c->sched, w);
-    c->began_s = c->committed_s = c->shown_s = c->alive_s = lsn_now_s();
+        c->workers[w].heard_s = c->began_s;
+    }
     return c->sched != NULL;
 }
 
 static void finish(coordinator *c)
 {
     lsn_sched_destroy(c->sched);
+    free(c->workers);
     free(c->jobs_of);
     free(c->cost);
 }
@@ -91,9 +117,10 @@ static bool is_whole(const coordinator *c, const lsn_unit *unit, const lsn_exten
 }
 
 /* Stores a result, then lets the scheduler know. A result that does not count any more is dropped. */
-static bool record(coordinator *c, const lsn_result *result, lsn_error *err)
+static bool record(coordinator *c, const lsn_news *news, lsn_error *err)
 {
-    const lsn_unit *unit = lsn_sched_owed(c->sched, result->worker, result->unit);
+    const lsn_result *result = &news->result;
+    const lsn_unit *unit = lsn_sched_owed(c->sched, news->worker, news->unit);
     if (unit != NULL && (unit->count != result->count || !is_whole(c, unit, &result->outcome.extent)))
         return true;
     for (int32_t i = 0; unit != NULL && i < unit->count; i++) {
@@ -109,7 +136,7 @@ static bool record(coordinator *c, const lsn_result *result, lsn_error *err)
         lsn_sched_ended(c->sched, e);
     }
     c->uncommitted = true;
-    lsn_sched_done(c->sched, result->worker, result->unit, result->seconds);
+    lsn_sched_done(c->sched, news->worker, news->unit, result->seconds);
     return true;
 }
 
@@ -133,35 +160,116 @@ static void heed_wishes(coordinator *c)
 
 static bool give_up(coordinator *c, const lsn_action *action, lsn_error *err)
 {
-    char reason[96];
-    snprintf(reason, sizeof reason, "%d workers died, fell silent or refused while they computed it",
-             (int)action->faults);
+    lsn_text reason = {0};
+    lsn_text_add(&reason, "%d workers died, fell silent or could not compute it", (int)action->faults);
+    if (c->refusal.code != LSN_OK)
+        lsn_text_add(&reason, "; the last that could not: %s", c->refusal.text);
+    bool ok = !reason.failed || lsn_fail(err, LSN_FAILED, "out of memory: a failure could not be described");
+    ok = ok && lsn_store_fail(c->store, action->evaluation, reason.data, err);
+    lsn_text_finish(&reason);
     c->uncommitted = true;
-    return lsn_store_fail(c->store, action->evaluation, reason, err);
+    return ok;
 }
 
-/* Carries out what the scheduler wants; *finished when there is no more to come. */
-static bool act(coordinator *c, bool *finished, lsn_error *err)
+static bool carry_out(coordinator *c, const lsn_action *action, lsn_error *err)
+{
+    switch (action->kind) {
+    case LSN_ASSIGN:
+        c->uncommitted = true;
+        return lsn_store_running(c->store, action->unit->evaluations, action->unit->count, err) &&
+               c->crew->give(c->crew->context, action->unit, err);
+    case LSN_CANCEL:
+        return c->crew->cancel == NULL || c->crew->cancel(c->crew->context, action->worker, action->id, err);
+    case LSN_FAIL:
+        return give_up(c, action, err);
+    case LSN_FINISH:
+        c->ending = action->ending;
+        c->finished = true;
+        return true;
+    }
+    return true;
+}
+
+/* Carries out what the scheduler wants. */
+static bool act(coordinator *c, lsn_error *err)
 {
     lsn_action action;
     lsn_error failure = {0};
-    while (lsn_sched_next(c->sched, &action, &failure)) {
-        if (action.kind == LSN_FINISH) {
-            *finished = true;
-            return true;
-        }
-        if (action.kind == LSN_FAIL && !give_up(c, &action, err))
+    while (!c->finished && lsn_sched_next(c->sched, &action, &failure))
+        if (!carry_out(c, &action, err))
             return false;
-        if (action.kind != LSN_ASSIGN)
-            continue;
-        if (!lsn_store_running(c->store, action.unit->evaluations, action.unit->count, err) ||
-            !c->crew->give(c->crew->context, action.unit, err))
-            return false;
-        c->uncommitted = true;
-    }
     if (failure.code != LSN_OK)
         *err = failure;
     return failure.code == LSN_OK;
+}
+
+/* ---- who is there -------------------------------------------------------------------------------------------- */
+
+static void hear(coordinator *c, int32_t worker)
+{
+    seen_worker *seen = &c->workers[worker];
+    seen->heard_s = lsn_now_s();
+    if (seen->presence == PRESENT)
+        return;
+    char name[32];
+    lsn_log("%s is there again", c->crew->name(c->crew->context, worker, name, sizeof name));
+    seen->presence = PRESENT;
+    lsn_sched_heard(c->sched, worker);
+}
+
+/* Notices who has not been heard of for long. */
+static void watch(coordinator *c, double now)
+{
+    char name[32];
+    c->watched_s = now;
+    for (int32_t w = 0; c->crew->tend != NULL && w < c->crew->workers; w++) {
+        seen_worker *seen = &c->workers[w];
+        const double quiet = now - seen->heard_s;
+        if (seen->presence == PRESENT && quiet >= c->patience.silent) {
+            seen->presence = SILENT;
+            lsn_log("%s has not been heard of for %.0f s: others take over its units",
+                    c->crew->name(c->crew->context, w, name, sizeof name), quiet);
+            lsn_sched_silent(c->sched, w);
+        } else if (seen->presence == SILENT && quiet >= c->patience.lost) {
+            seen->presence = LOST;
+            lsn_sched_lost(c->sched, w);
+        }
+    }
+}
+
+static bool anybody_missing(const coordinator *c)
+{
+    for (int32_t w = 0; c->workers != NULL && w < c->crew->workers; w++)
+        if (c->workers[w].presence != PRESENT)
+            return true;
+    return false;
+}
+
+/* A unit that could not be computed is given to others; but a study that cannot be computed by any is over. */
+static bool refused(coordinator *c, const lsn_news *news, lsn_error *err)
+{
+    char name[32];
+    c->crew->name(c->crew->context, news->worker, name, sizeof name);
+    if (news->failure.code == LSN_INVALID)
+        return lsn_fail(err, LSN_INVALID, "%s: %.900s", name, news->failure.text);
+    lsn_log("%s could not compute a unit: %s", name, news->failure.text);
+    c->refusal = news->failure;
+    lsn_sched_refused(c->sched, news->worker, news->unit);
+    return true;
+}
+
+static bool heed(coordinator *c, const lsn_news *news, lsn_error *err)
+{
+    if (news->kind == LSN_NO_NEWS)
+        return true;
+    hear(c, news->worker);
+    if (news->kind == LSN_RESULT)
+        return record(c, news, err);
+    if (news->kind == LSN_REFUSED)
+        return refused(c, news, err);
+    if (news->kind == LSN_DROPPED)
+        lsn_sched_dropped(c->sched, news->worker, news->unit);
+    return true;
 }
 
 static void show(coordinator *c)
@@ -173,9 +281,8 @@ static void show(coordinator *c)
     lsn_sched_progress seen = lsn_sched_see(c->sched);
     c->progress.elapsed_s = now - c->began_s;
     c->progress.share = c->cost_whole > 0 ? 1 - (seen.cost - seen.cost_done) / c->cost_whole : 1;
-    c->progress.left_s = seen.cost_done > 0 ? (seen.cost - seen.cost_done) * c->progress.elapsed_s / seen.cost_done
-                         : seen.parts > 0   ? -1
-                                            : 0;
+    c->progress.left_s = seen.left_s;
+    c->progress.workers = seen.workers;
     c->options->progress(c->options->context, &c->progress);
 }
 
@@ -184,6 +291,11 @@ static bool keep_time(coordinator *c, lsn_error *err)
     double now = lsn_now_s();
     if (now - c->shown_s >= PROGRESS_S)
         show(c);
+    if (now - c->watched_s >= WATCH_S) {
+        watch(c, now);
+        if (c->crew->tend != NULL && !c->crew->tend(c->crew->context, err))
+            return false;
+    }
     if (now - c->alive_s >= ALIVE_S) {
         c->alive_s = now;
         if (!commit(c, err) || !lsn_store_run_note(c->store, NULL, err))
@@ -196,26 +308,40 @@ static bool keep_time(coordinator *c, lsn_error *err)
 static bool turn(coordinator *c, lsn_error *err)
 {
     lsn_wait wait = {0};
-    bool finished = false;
-    while (!finished && lsn_signals_asked() != LSN_LEAVE) {
-        lsn_result result;
-        bool got = false;
+    lsn_news news = {0};
+    while (lsn_signals_asked() != LSN_LEAVE) {
+        lsn_sched_time(c->sched, lsn_now_s());
         heed_wishes(c);
-        if (!act(c, &finished, err) || !c->crew->take(c->crew->context, &result, &got, err) ||
-            (got && !record(c, &result, err)) || !keep_time(c, err))
+        if (!act(c, err))
             return false;
-        if (got)
+        if (c->finished)
+            return true;
+        if (!c->crew->take(c->crew->context, &news, err) || !heed(c, &news, err) || !keep_time(c, err))
+            return false;
+        if (news.kind != LSN_NO_NEWS)
             lsn_wait_reset(&wait);
-        else if (!finished)
+        else
             lsn_wait_step(&wait);
     }
     return true;
 }
 
 /* LSN_OK where all evaluations are complete, LSN_JOBS_FAILED where the others failed, LSN_STOPPED where any is left. */
-static lsn_code how_complete(const coordinator *c)
+static lsn_code how_complete(const coordinator *c, lsn_error *err)
 {
     lsn_code code = LSN_OK;
+    if (c->finished && c->ending == LSN_NO_WORKERS)
+        lsn_fail(err, LSN_FAILED,
+                 "all worker ranks are lost; what is done is in %s. Run the same command again to "
+                 "continue",
+                 c->options->database);
+    else if (c->finished && c->ending == LSN_TOO_MANY_FAILED)
+        lsn_fail(err, LSN_FAILED,
+                 "ended because jobs failed (%d ablations): 'lesion status %s' names them. Run the same "
+                 "command again to go on with the others",
+                 (int)lsn_sched_see(c->sched).failed, c->options->database);
+    if (err->code != LSN_OK)
+        return err->code;
     for (int32_t e = 0; e < c->plan->n_evaluations; e++) {
         if (lsn_store_complete(c->store, e))
             continue;
@@ -227,9 +353,9 @@ static lsn_code how_complete(const coordinator *c)
 }
 
 lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *crew, const lsn_sweep_options *options,
-                        const lsn_costs *costs, lsn_error *err)
+                        const lsn_prices *prices, bool *missing, lsn_error *err)
 {
-    coordinator c = {.plan = plan, .store = store, .crew = crew, .options = options, .costs = costs};
+    coordinator c = {.plan = plan, .store = store, .crew = crew, .options = options, .prices = prices};
     bool ok = begin(&c, err) && turn(&c, err);
     /* What is in hand is kept even after a failure, unless it is the store that failed. */
     lsn_error late = {0};
@@ -241,12 +367,8 @@ lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *
             ok = false;
         }
     }
-    lsn_code code = ok ? how_complete(&c) : err->code;
-    if (ok && !lsn_store_judge(store, err)) {
-        ok = false;
-        code = err->code;
-    }
-    lsn_store_run_note(store, !ok ? "failed" : code == LSN_STOPPED ? "stopped" : "complete", &late);
+    lsn_code code = ok ? how_complete(&c, err) : err->code;
+    *missing = anybody_missing(&c);
     finish(&c);
     return code;
 }

@@ -119,7 +119,34 @@ bool lsn_activations_measure(lsn_compute *compute, const lsn_plan *plan, lsn_act
 
 /* ---- the wire (wire.c) --------------------------------------------------------------------------------------- */
 
-enum { LSN_TAG_UNIT = 1, LSN_TAG_LEAVE, LSN_TAG_RESULT, LSN_TAG_ERROR };
+enum {
+    LSN_TAG_UNIT = 1, /* rank 0 to worker: a unit */
+    LSN_TAG_CANCEL,   /* rank 0 to worker: lsn_note, drop that unit unless it has begun */
+    LSN_TAG_LEAVE,    /* rank 0 to worker: lsn_farewell; nothing comes after it */
+    LSN_TAG_ALIVE,    /* either way: nothing but that */
+    LSN_TAG_RESULT,   /* worker to rank 0 */
+    LSN_TAG_REFUSED,  /* worker to rank 0: lsn_note, could not be computed, with the reason */
+    LSN_TAG_DROPPED,  /* worker to rank 0: lsn_note, was cancelled */
+    LSN_TAG_BYE,      /* worker to rank 0, the last word: nothing more comes, nothing is under way */
+};
+
+/* How often a rank says that it is alive, if it has nothing else to say; when a worker of which nothing was heard
+ * counts as silent, and as lost; and when a worker that hears nothing of rank 0 leaves. Seconds. All in proportion to
+ * LESION_SILENCE_S in the environment, the second of them, where it is set. */
+typedef struct lsn_patience {
+    double beat, silent, lost, orphaned;
+} lsn_patience;
+
+lsn_patience lsn_patience_get(void);
+
+/* What is said of a unit. */
+typedef struct lsn_note {
+    int32_t unit;
+    lsn_error failure; /* LSN_TAG_REFUSED */
+} lsn_note;
+
+/* How workers are to leave: with MPI_Finalize, which waits for every rank, or, where ranks are missing, without. */
+typedef enum lsn_farewell { LSN_FAREWELL, LSN_ABANDON } lsn_farewell;
 
 /* A unit: rank 0 to worker. `bytes` is owned by the caller and released with free(). */
 typedef struct lsn_message {
@@ -153,15 +180,31 @@ bool lsn_wire_get_result(const lsn_message *message, lsn_result *result, lsn_err
 
 /* ---- where units are computed (alone.c, workers.c) ----------------------------------------------------------- */
 
-/* How the coordinator reaches those who compute. */
+typedef enum lsn_news_kind { LSN_NO_NEWS, LSN_RESULT, LSN_REFUSED, LSN_DROPPED, LSN_ALIVE } lsn_news_kind;
+
+/* What a worker said. */
+typedef struct lsn_news {
+    lsn_news_kind kind;
+    int32_t worker;
+    int32_t unit;
+    lsn_result result; /* LSN_RESULT: valid until the next call */
+    lsn_error failure; /* LSN_REFUSED: why */
+} lsn_news;
+
+/* How the coordinator reaches those who compute. Nothing here waits. */
 typedef struct lsn_crew {
     int32_t workers;
     int32_t held; /* units a worker may hold */
     void *context;
-    /* Hands a unit to unit->worker; does not wait. */
+    /* Hands a unit to unit->worker. */
     bool (*give)(void *context, const lsn_unit *unit, lsn_error *err);
-    /* A result, if there is one: *got says so. The result is valid until the next call. May compute (alone). */
-    bool (*take)(void *context, lsn_result *result, bool *got, lsn_error *err);
+    /* Asks a worker to drop a unit; NULL: cannot be asked. */
+    bool (*cancel)(void *context, int32_t worker, int32_t unit, lsn_error *err);
+    /* What came, if anything did. May compute (alone). */
+    bool (*take)(void *context, lsn_news *news, lsn_error *err);
+    /* To be called now and then: tells the workers that rank 0 is alive. NULL: they know. */
+    bool (*tend)(void *context, lsn_error *err);
+    const char *(*name)(void *context, int32_t worker, char *text, size_t size); /* "rank 3" */
 } lsn_crew;
 
 /* This process computes. */
@@ -173,18 +216,27 @@ lsn_crew lsn_alone_crew(lsn_alone *alone);
 /* Ranks 1 .. size-1 compute. */
 typedef struct lsn_workers lsn_workers;
 lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err);
-/* Tells all to leave, at once, and releases what is here. */
+/* Tells all to leave at once and waits for their last words. `missing`: some are not there any more. Where that is so,
+ * or one does not answer in time, MPI cannot be finalized: false. */
+bool lsn_workers_dismiss(lsn_workers *workers, bool missing);
 void lsn_workers_destroy(lsn_workers *workers);
 lsn_crew lsn_workers_crew(lsn_workers *workers);
 
-/* What a worker rank does until it is told to leave. */
-bool lsn_worker_loop(lsn_compute *compute, lsn_error *err);
+/* What a worker rank does until it is told to leave, or hears nothing of rank 0 any more (LSN_FAILED). *abandon: MPI
+ * must not be finalized. */
+bool lsn_worker_loop(lsn_compute *compute, bool *abandon, lsn_error *err);
 
 /* ---- the coordinator (coordinator.c) ------------------------------------------------------------------------- */
 
-/* Rank 0's loop: events to the scheduler, its actions to the crew, results to the store. `costs`: of evaluations, in
- * any unit. */
+/* What evaluations cost: in multiply-adds, or, measured, in seconds. */
+typedef struct lsn_prices {
+    lsn_costs costs;
+    bool measured;
+} lsn_prices;
+
+/* Rank 0's loop: events to the scheduler, its actions to the crew, results to the store, which has all of them
+ * committed afterwards. *missing: workers are lost, or silent. */
 lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *crew, const lsn_sweep_options *options,
-                        const lsn_costs *costs, lsn_error *err);
+                        const lsn_prices *prices, bool *missing, lsn_error *err);
 
 #endif

@@ -61,7 +61,7 @@ bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err)
 
 void lsn_ranks_end(lsn_ranks *ranks)
 {
-    if (ranks->launched)
+    if (ranks->launched && !ranks->abandoned)
         MPI_Finalize();
     ranks->launched = false;
 }

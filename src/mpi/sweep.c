@@ -156,48 +156,65 @@ static bool resamples(const lsn_plan *plan)
 
 /* What evaluations cost: predicted; or, where the study is long enough to pay for a measurement, measured by the first
  * rank that computes, the others taking over its figures. Collective. */
-static bool find_costs(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_method method,
-                       lsn_costs *costs, lsn_error *err)
+static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_method method,
+                        lsn_prices *prices, lsn_error *err)
 {
+    lsn_costs *costs = &prices->costs;
     const int measures = ranks->size == 1 ? 0 : 1, workers = ranks->size == 1 ? 1 : ranks->size - 1;
     double work = 0;
+    prices->measured = false;
     *costs = lsn_costs_predict(plan->model, method);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         work += plan->images.count * lsn_costs_of(costs, plan->model, &plan->evaluations[e].ablation);
     if (work / workers < LEAST_MEASURED)
         return true;
     lsn_error unmeasured; /* the prediction will do */
-    if (ranks->rank == measures && !lsn_compute_measure(compute, MEASURE_S, costs, &unmeasured))
+    if (ranks->rank == measures)
+        prices->measured = lsn_compute_measure(compute, MEASURE_S, costs, &unmeasured);
+    if (ranks->rank == measures && !prices->measured)
         *costs = lsn_costs_predict(plan->model, method);
     if (ranks->launched)
-        LSN_MPI(MPI_Bcast(costs, sizeof *costs, MPI_BYTE, measures, MPI_COMM_WORLD));
+        LSN_MPI(MPI_Bcast(prices, sizeof *prices, MPI_BYTE, measures, MPI_COMM_WORLD));
     return true;
 }
 
-static lsn_code coordinate(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
-                           const lsn_sweep_options *options, const lsn_costs *costs, lsn_error *err)
+static lsn_code coordinate(const lsn_plan *plan, lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
+                           const lsn_sweep_options *options, const lsn_prices *prices, lsn_error *err)
 {
     lsn_code code = LSN_FAILED;
+    bool missing = false;
     if (ranks->size == 1) {
         lsn_alone *alone = lsn_alone_create(compute, err);
         if (alone != NULL) {
             lsn_crew crew = lsn_alone_crew(alone);
-            code = lsn_coordinate(plan, store, &crew, options, costs, err);
+            code = lsn_coordinate(plan, store, &crew, options, prices, &missing, err);
         }
         lsn_alone_destroy(alone);
-    } else {
-        lsn_workers *workers = lsn_workers_create(ranks, err);
-        if (workers != NULL) {
-            lsn_crew crew = lsn_workers_crew(workers);
-            code = lsn_coordinate(plan, store, &crew, options, costs, err);
-        }
-        lsn_workers_destroy(workers);
+        return code;
     }
+    lsn_workers *workers = lsn_workers_create(ranks, err);
+    if (workers != NULL) {
+        lsn_crew crew = lsn_workers_crew(workers);
+        code = lsn_coordinate(plan, store, &crew, options, prices, &missing, err);
+        ranks->abandoned = !lsn_workers_dismiss(workers, missing);
+    }
+    lsn_workers_destroy(workers);
     return code;
 }
 
+/* Records how the run ended, then judges what rests on more than one result, unless there is no time for that. */
+static lsn_code conclude(lsn_store *store, lsn_code code, lsn_error *err)
+{
+    lsn_error late = {0};
+    const bool ended = code == LSN_OK || code == LSN_JOBS_FAILED || code == LSN_STOPPED;
+    lsn_store_run_note(store, !ended ? "failed" : code == LSN_STOPPED ? "stopped" : "complete", &late);
+    if (!ended || lsn_signals_asked() == LSN_LEAVE || lsn_store_judge(store, err))
+        return code;
+    return err->code;
+}
+
 /* Everything after the database is open and there is something to do. Collective. */
-static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, const lsn_ranks *ranks,
+static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, lsn_ranks *ranks,
                       const lsn_sweep_options *options, lsn_store *store, int32_t block_images, lsn_error *err)
 {
     const bool computes = ranks->size == 1 || ranks->rank > 0, first = ranks->rank == 0;
@@ -213,21 +230,21 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, 
     ok = ok && list_hosts(ranks, &hosts, err);
     ok = lsn_ranks_agree(ranks, ok && (!first || record_begin(store, ranks, options, hosts.data, err)));
     ok = ok && lsn_ranks_agree(ranks, prepare_activations(plan, activations, ranks, compute, store, err));
-    lsn_costs costs;
-    ok = ok && lsn_ranks_agree(ranks, find_costs(plan, ranks, compute, options->method, &costs, err));
+    lsn_prices prices;
+    ok = ok && lsn_ranks_agree(ranks, find_prices(plan, ranks, compute, options->method, &prices, err));
     lsn_code code = err->code;
-    if (ok)
-        code = first                           ? coordinate(plan, ranks, compute, store, options, &costs, err)
-               : lsn_worker_loop(compute, err) ? LSN_OK
-                                               : err->code;
-    else if (first && store != NULL)
-        lsn_store_run_note(store, err->code == LSN_STOPPED ? "stopped" : "failed", &(lsn_error){0});
+    if (ok && first)
+        code = coordinate(plan, ranks, compute, store, options, &prices, err);
+    else if (ok)
+        code = lsn_worker_loop(compute, &ranks->abandoned, err) ? LSN_OK : err->code;
+    if (first)
+        code = conclude(store, code, err);
     lsn_text_finish(&hosts);
     lsn_compute_destroy(compute);
     return code;
 }
 
-lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations, const lsn_ranks *ranks,
+lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations, lsn_ranks *ranks,
                        const lsn_sweep_options *options, lsn_error *err)
 {
     lsn_store *store = NULL;

@@ -1,136 +1,245 @@
-/* A worker: waits for a unit, computes it, sends the result, until it is told to leave. The unit it holds in reserve is
- * received while the one before is computed, so that its images can be decoded in the meantime. */
+/* A worker: waits for a unit, computes it, sends the result, until it is told to leave. What rank 0 says is taken
+ * between pieces of a unit, so that the images of a unit in reserve can be decoded in the meantime. A worker that hears
+ * nothing of rank 0 for long leaves by itself. */
 #include "mpi/checked.h"
 #include "mpi/mpi_internal.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { QUEUE = 4, NOTES = 16 };
+
+typedef struct sent_note {
+    lsn_note note;
+    MPI_Request sending;
+} sent_note;
 
 typedef struct worker {
     lsn_compute *compute;
-    lsn_message unit;
-    lsn_message reserve; /* the unit after it */
-    bool has_reserve;
+    lsn_patience patience;
+    lsn_message queue[QUEUE]; /* units in reserve, the next first */
+    int queued;
+    lsn_message unit; /* in hand */
     lsn_message result;
     MPI_Request sending; /* of `result` */
+    sent_note notes[NOTES];
+    double heard_s, told_s;
+    bool leave, abandon, orphaned;
+    lsn_error trouble; /* of what is done while a unit is computed */
 } worker;
 
-/* Receives the unit in reserve, if it has come, and lets its images be decoded. */
-static bool take_reserve(worker *w, lsn_error *err)
+/* ---- saying -------------------------------------------------------------------------------------------------- */
+
+/* A note to rank 0; its first `size` bytes. Where all places are under way it is left unsaid: rank 0 is not there. */
+static bool say(worker *w, int tag, const lsn_note *note, size_t size, lsn_error *err)
 {
-    int found = 0, size = 0;
-    MPI_Status status;
+    for (int i = 0; i < NOTES; i++) {
+        int done = 0;
+        LSN_MPI(MPI_Test(&w->notes[i].sending, &done, MPI_STATUS_IGNORE));
+        if (!done)
+            continue;
+        w->notes[i].note = *note;
+        LSN_MPI(MPI_Isend(&w->notes[i].note, (int)size, MPI_BYTE, 0, tag, MPI_COMM_WORLD, &w->notes[i].sending));
+        w->told_s = lsn_now_s();
+        break;
+    }
+    return true;
+}
+
+/* ---- hearing ------------------------------------------------------------------------------------------------- */
+
+static bool take_unit(worker *w, int size, lsn_error *err)
+{
     lsn_unit_message unit;
-    if (w->has_reserve)
-        return true;
-    LSN_MPI(MPI_Iprobe(0, LSN_TAG_UNIT, MPI_COMM_WORLD, &found, &status));
-    if (!found)
-        return true;
-    LSN_MPI(MPI_Get_count(&status, MPI_BYTE, &size));
-    if (!lsn_message_reserve(&w->reserve, (size_t)size, err))
+    if (w->queued == QUEUE)
+        return lsn_fail(err, LSN_FAILED, "rank 0 sent more units than a worker may hold");
+    lsn_message *place = &w->queue[w->queued];
+    if (!lsn_message_reserve(place, (size_t)size, err))
         return false;
-    LSN_MPI(MPI_Recv(w->reserve.bytes, size, MPI_BYTE, 0, LSN_TAG_UNIT, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
-    w->has_reserve = true;
-    if (lsn_wire_get_unit(&w->reserve, &unit, err))
+    LSN_MPI(MPI_Recv(place->bytes, size, MPI_BYTE, 0, LSN_TAG_UNIT, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    w->queued++;
+    lsn_error later; /* what is wrong with it is said when its turn comes */
+    if (w->queued == 1 && lsn_wire_get_unit(place, &unit, &later))
         lsn_compute_expect(w->compute, unit.block);
-    return true; /* what is wrong with it is said when its turn comes */
+    return true;
 }
 
-/* Asked between pieces of a unit: whether rank 0 wants this rank to leave now. */
-static bool told_to_leave(void *context)
+/* Takes the first unit out of the queue; its memory becomes the place of another. */
+static void remove_queued(worker *w, int i)
 {
-    int found = 0;
-    lsn_error ignored;
-    take_reserve(context, &ignored);
-    MPI_Iprobe(0, LSN_TAG_LEAVE, MPI_COMM_WORLD, &found, MPI_STATUS_IGNORE);
-    return found;
+    const lsn_message gone = w->queue[i];
+    w->queued--;
+    memmove(&w->queue[i], &w->queue[i + 1], (size_t)(w->queued - i) * sizeof gone);
+    w->queue[w->queued] = gone;
 }
 
-/* Waits until `result` may be filled again. */
-static bool wait_sent(worker *w, lsn_error *err)
+static bool take_cancel(worker *w, lsn_error *err)
+{
+    lsn_note note = {0};
+    LSN_MPI(MPI_Recv(&note.unit, sizeof note.unit, MPI_BYTE, 0, LSN_TAG_CANCEL, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    for (int i = 0; i < w->queued; i++) {
+        lsn_unit_message unit;
+        lsn_error later;
+        if (!lsn_wire_get_unit(&w->queue[i], &unit, &later) || unit.unit != note.unit)
+            continue;
+        remove_queued(w, i);
+        return say(w, LSN_TAG_DROPPED, &note, sizeof note.unit, err);
+    }
+    return true;
+}
+
+static bool take_leave(worker *w, lsn_error *err)
+{
+    int32_t how = LSN_FAREWELL;
+    LSN_MPI(MPI_Recv(&how, sizeof how, MPI_BYTE, 0, LSN_TAG_LEAVE, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    w->leave = true;
+    w->abandon = how == LSN_ABANDON;
+    return true;
+}
+
+/* Takes all that rank 0 has said. */
+static bool listen(worker *w, lsn_error *err)
+{
+    while (!w->leave) {
+        int found = 0, size = 0;
+        MPI_Status status;
+        LSN_MPI(MPI_Iprobe(0, MPI_ANY_TAG, MPI_COMM_WORLD, &found, &status));
+        if (!found)
+            return true;
+        w->heard_s = lsn_now_s();
+        LSN_MPI(MPI_Get_count(&status, MPI_BYTE, &size));
+        bool ok = true;
+        if (status.MPI_TAG == LSN_TAG_UNIT)
+            ok = take_unit(w, size, err);
+        else if (status.MPI_TAG == LSN_TAG_CANCEL)
+            ok = take_cancel(w, err);
+        else if (status.MPI_TAG == LSN_TAG_LEAVE)
+            ok = take_leave(w, err);
+        else
+            LSN_MPI(MPI_Recv(NULL, 0, MPI_BYTE, 0, status.MPI_TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* Hears, says that it is alive, and notices when rank 0 is not. Whether to go on. */
+static bool attend(worker *w)
+{
+    if (w->trouble.code == LSN_OK && !listen(w, &w->trouble))
+        return false;
+    const double now = lsn_now_s();
+    const lsn_note alive = {0};
+    if (now - w->told_s >= w->patience.beat && !say(w, LSN_TAG_ALIVE, &alive, 0, &w->trouble))
+        return false;
+    if (!w->leave && now - w->heard_s >= w->patience.orphaned) {
+        w->orphaned = w->leave = w->abandon = true;
+        lsn_fail(&w->trouble, LSN_FAILED, "nothing was heard of rank 0 for %.0f s: it seems to be dead",
+                 now - w->heard_s);
+    }
+    return !w->leave && w->trouble.code == LSN_OK;
+}
+
+/* Asked between pieces of a unit. */
+static bool shall_stop(void *context)
+{
+    return !attend(context);
+}
+
+/* Waits until a message was sent. False where it is no use any more. */
+static bool wait_sent(worker *w, MPI_Request *sending, lsn_error *err)
 {
     lsn_wait wait = {0};
     for (int done = 0;; lsn_wait_step(&wait)) {
-        LSN_MPI(MPI_Test(&w->sending, &done, MPI_STATUS_IGNORE));
+        LSN_MPI(MPI_Test(sending, &done, MPI_STATUS_IGNORE));
         if (done)
             return true;
+        attend(w);
+        if (w->abandon)
+            return lsn_fail(err, LSN_STOPPED, "rank 0 is not there");
     }
 }
+
+/* ---- units --------------------------------------------------------------------------------------------------- */
 
 static bool compute(worker *w, const lsn_unit_message *unit, lsn_error *err)
 {
     lsn_result result;
     double began = lsn_now_s();
-    if (!lsn_compute_load(w->compute, unit->block, err) || !wait_sent(w, err) ||
+    if (!lsn_compute_load(w->compute, unit->block, err) || !wait_sent(w, &w->sending, err) ||
         !lsn_wire_begin_result(&w->result, unit->unit, unit->count, lsn_compute_extent(w->compute), &result, err) ||
-        !lsn_compute_evaluations(w->compute, unit->block, unit->evaluations, unit->count, &result.outcome,
-                                 told_to_leave, w, err))
+        !lsn_compute_evaluations(w->compute, unit->block, unit->evaluations, unit->count, &result.outcome, shall_stop,
+                                 w, err))
         return false;
     result.seconds = lsn_now_s() - began;
     lsn_wire_seal_result(&w->result, &result);
     LSN_MPI(MPI_Isend(w->result.bytes, (int)w->result.size, MPI_BYTE, 0, LSN_TAG_RESULT, MPI_COMM_WORLD, &w->sending));
+    w->told_s = lsn_now_s();
     return true;
 }
 
-/* Tells rank 0 what went wrong; it will tell everyone to leave. */
-static bool report(worker *w, lsn_error *failure, lsn_error *err)
+/* Computes the next unit. What goes wrong with it is told to rank 0, which gives it to others. */
+static bool begin_next(worker *w, lsn_error *err)
 {
-    LSN_MPI(MPI_Isend(failure, sizeof *failure, MPI_BYTE, 0, LSN_TAG_ERROR, MPI_COMM_WORLD, &w->sending));
-    return wait_sent(w, err);
-}
-
-/* Computes the unit in reserve. What goes wrong with it is told to rank 0. */
-static bool begin_reserve(worker *w, lsn_error *err)
-{
-    lsn_error failure = {0};
+    lsn_note note = {0};
     lsn_unit_message unit;
-    const lsn_message next = w->reserve;
-    w->reserve = w->unit;
+    const lsn_message next = w->queue[0];
+    w->queue[0] = w->unit;
     w->unit = next;
-    w->has_reserve = false;
-    bool ok = lsn_wire_get_unit(&w->unit, &unit, &failure) && compute(w, &unit, &failure);
-    return ok || failure.code == LSN_STOPPED || (wait_sent(w, err) && report(w, &failure, err));
+    remove_queued(w, 0);
+    if (!lsn_wire_get_unit(&w->unit, &unit, err))
+        return false;
+    if (compute(w, &unit, &note.failure) || note.failure.code == LSN_STOPPED)
+        return true;
+    note.unit = unit.unit;
+    return say(w, LSN_TAG_REFUSED, &note, sizeof note, err);
 }
 
 static bool loop(worker *w, lsn_error *err)
 {
     lsn_wait wait = {0};
-    while (!told_to_leave(w)) {
-        if (!take_reserve(w, err))
-            return false;
-        if (!w->has_reserve) {
+    while (attend(w)) {
+        if (w->queued == 0) {
             lsn_wait_step(&wait);
             continue;
         }
         lsn_wait_reset(&wait);
-        if (!begin_reserve(w, err))
+        if (!begin_next(w, err))
             return false;
     }
-    LSN_MPI(MPI_Recv(NULL, 0, MPI_BYTE, 0, LSN_TAG_LEAVE, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
-    return wait_sent(w, err);
+    if (w->trouble.code != LSN_OK)
+        *err = w->trouble;
+    return w->trouble.code == LSN_OK;
 }
 
-/* Units that were sent but never begun: taken, so that rank 0's sends complete. */
-static bool drain_units(worker *w, lsn_error *err)
+/* The last word, after all others have been sent. */
+static bool say_goodbye(worker *w, lsn_error *err)
 {
-    for (;;) {
-        int found = 0, size = 0;
-        MPI_Status status;
-        LSN_MPI(MPI_Iprobe(0, LSN_TAG_UNIT, MPI_COMM_WORLD, &found, &status));
-        if (!found)
-            return true;
-        LSN_MPI(MPI_Get_count(&status, MPI_BYTE, &size));
-        if (!lsn_message_reserve(&w->unit, (size_t)size, err))
-            return false;
-        LSN_MPI(MPI_Recv(w->unit.bytes, size, MPI_BYTE, 0, LSN_TAG_UNIT, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
-    }
+    const lsn_note bye = {0};
+    bool ok = wait_sent(w, &w->sending, err);
+    for (int i = 0; ok && i < NOTES; i++)
+        ok = wait_sent(w, &w->notes[i].sending, err);
+    return ok && say(w, LSN_TAG_BYE, &bye, 0, err) && wait_sent(w, &w->notes[0].sending, err);
 }
 
-bool lsn_worker_loop(lsn_compute *computing, lsn_error *err)
+bool lsn_worker_loop(lsn_compute *computing, bool *abandon, lsn_error *err)
 {
-    worker w = {.compute = computing, .sending = MPI_REQUEST_NULL};
-    bool ok = loop(&w, err) && drain_units(&w, err);
-    free(w.unit.bytes);
-    free(w.reserve.bytes);
-    free(w.result.bytes);
+    worker *w = lsn_array(1, sizeof *w, err);
+    if (w == NULL)
+        return false;
+    *w = (worker){.compute = computing, .patience = lsn_patience_get(), .sending = MPI_REQUEST_NULL};
+    for (int i = 0; i < NOTES; i++)
+        w->notes[i].sending = MPI_REQUEST_NULL;
+    w->heard_s = w->told_s = lsn_now_s();
+    bool ok = loop(w, err) && (w->abandon || say_goodbye(w, err));
+    *abandon = w->abandon;
+    if (w->abandon) /* what is under way is left to MPI, with its memory */
+        return ok;
+    for (int i = 0; i < QUEUE; i++)
+        free(w->queue[i].bytes);
+    free(w->unit.bytes);
+    free(w->result.bytes);
+    free(w);
     return ok;
 }

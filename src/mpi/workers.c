@@ -1,8 +1,13 @@
-/* The workers as rank 0 sees them: units go out by non-blocking sends, results come in as they are found. */
+/* The workers as rank 0 sees them: what it says goes out by non-blocking sends, what they say is taken as it is found.
+ * No MPI call tells that a rank is dead: sends to it seem to succeed, or never end. */
 #include "mpi/checked.h"
 #include "mpi/mpi_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+static const double GOODBYE_S = 20; /* for a worker to answer a farewell: it may be in the middle of a layer */
 
 typedef struct posted {
     lsn_message message;
@@ -11,48 +16,62 @@ typedef struct posted {
 
 struct lsn_workers {
     int size;
-    posted *sends; /* under way, or ready for reuse */
+    lsn_patience patience;
+    double *told_s; /* [size] when a rank was told anything last */
+    posted *sends;  /* under way, or ready for reuse */
     size_t n_sends, sends_room;
-    lsn_message result;
+    size_t next; /* where a free place is looked for first */
+    lsn_message received;
 };
 
 lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err)
 {
     lsn_workers *workers = lsn_array(1, sizeof *workers, err);
-    if (workers != NULL)
-        workers->size = ranks->size;
+    if (workers == NULL)
+        return NULL;
+    workers->size = ranks->size;
+    workers->patience = lsn_patience_get();
+    workers->told_s = lsn_array((size_t)ranks->size, sizeof *workers->told_s, err);
+    if (workers->told_s == NULL) {
+        free(workers);
+        return NULL;
+    }
+    for (int rank = 0; rank < ranks->size; rank++)
+        workers->told_s[rank] = lsn_now_s();
     return workers;
 }
 
+/* Sends that are still under way are left to MPI, with their memory: their receiver may be dead. */
 void lsn_workers_destroy(lsn_workers *workers)
 {
     if (workers == NULL)
         return;
-    MPI_Request *leaves = calloc((size_t)workers->size, sizeof *leaves);
-    for (int rank = 1; leaves != NULL && rank < workers->size; rank++)
-        MPI_Isend(NULL, 0, MPI_BYTE, rank, LSN_TAG_LEAVE, MPI_COMM_WORLD, &leaves[rank]);
-    for (int rank = 1; leaves != NULL && rank < workers->size; rank++)
-        MPI_Request_free(&leaves[rank]); /* nothing is in the buffer; MPI_Finalize completes the send */
-    free(leaves);
     for (size_t i = 0; i < workers->n_sends; i++) {
+        int done = 1;
         if (workers->sends[i].request != MPI_REQUEST_NULL)
-            MPI_Wait(&workers->sends[i].request, MPI_STATUS_IGNORE); /* a worker drains all units before it leaves */
-        free(workers->sends[i].message.bytes);
+            MPI_Test(&workers->sends[i].request, &done, MPI_STATUS_IGNORE);
+        if (done)
+            free(workers->sends[i].message.bytes);
     }
     free(workers->sends);
-    free(workers->result.bytes);
+    free(workers->received.bytes);
+    free(workers->told_s);
     free(workers);
 }
+
+/* ---- saying -------------------------------------------------------------------------------------------------- */
 
 /* A place whose last message has been sent. */
 static posted *free_place(lsn_workers *workers, lsn_error *err)
 {
-    for (size_t i = 0; i < workers->n_sends; i++) {
-        int done = workers->sends[i].request == MPI_REQUEST_NULL;
-        if (!done && MPI_Test(&workers->sends[i].request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
+    for (size_t looked = 0; looked < workers->n_sends; looked++) {
+        posted *place = &workers->sends[workers->next];
+        workers->next = (workers->next + 1) % workers->n_sends;
+        int done = place->request == MPI_REQUEST_NULL;
+        if (!done && MPI_Test(&place->request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             done = 0;
         if (done)
-            return &workers->sends[i];
+            return place;
     }
     if (!lsn_grow((void **)&workers->sends, workers->n_sends, &workers->sends_room, sizeof(posted), err))
         return NULL;
@@ -61,45 +80,147 @@ static posted *free_place(lsn_workers *workers, lsn_error *err)
     return place;
 }
 
-static bool give(void *context, const lsn_unit *unit, lsn_error *err)
+static bool post(lsn_workers *workers, posted *place, int rank, int tag, lsn_error *err)
 {
-    posted *place = free_place(context, err);
-    if (place == NULL || !lsn_wire_put_unit(&place->message, unit, err))
-        return false;
-    LSN_MPI(MPI_Isend(place->message.bytes, (int)place->message.size, MPI_BYTE, unit->worker + 1, LSN_TAG_UNIT,
-                      MPI_COMM_WORLD, &place->request));
+    LSN_MPI(MPI_Isend(place->message.bytes, (int)place->message.size, MPI_BYTE, rank, tag, MPI_COMM_WORLD,
+                      &place->request));
+    workers->told_s[rank] = lsn_now_s();
     return true;
 }
 
-static bool take(void *context, lsn_result *result, bool *got, lsn_error *err)
+static bool say(lsn_workers *workers, int rank, int tag, const void *bytes, size_t size, lsn_error *err)
+{
+    posted *place = free_place(workers, err);
+    if (place == NULL || !lsn_message_reserve(&place->message, size, err))
+        return false;
+    if (size > 0)
+        memcpy(place->message.bytes, bytes, size);
+    return post(workers, place, rank, tag, err);
+}
+
+static bool give(void *context, const lsn_unit *unit, lsn_error *err)
 {
     lsn_workers *workers = context;
-    int found = 0, size = 0;
+    posted *place = free_place(workers, err);
+    return place != NULL && lsn_wire_put_unit(&place->message, unit, err) &&
+           post(workers, place, unit->worker + 1, LSN_TAG_UNIT, err);
+}
+
+static bool cancel(void *context, int32_t worker, int32_t unit, lsn_error *err)
+{
+    return say(context, worker + 1, LSN_TAG_CANCEL, &unit, sizeof unit, err);
+}
+
+static bool tend(void *context, lsn_error *err)
+{
+    lsn_workers *workers = context;
+    const double now = lsn_now_s();
+    for (int rank = 1; rank < workers->size; rank++)
+        if (now - workers->told_s[rank] >= workers->patience.beat && !say(workers, rank, LSN_TAG_ALIVE, NULL, 0, err))
+            return false;
+    return true;
+}
+
+/* ---- hearing ------------------------------------------------------------------------------------------------- */
+
+/* The next message, if there is one: workers->received. */
+static bool receive(lsn_workers *workers, int *found, MPI_Status *status, lsn_error *err)
+{
+    int size = 0;
+    LSN_MPI(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, found, status));
+    if (!*found)
+        return true;
+    LSN_MPI(MPI_Get_count(status, MPI_BYTE, &size));
+    if (!lsn_message_reserve(&workers->received, (size_t)size, err))
+        return false;
+    LSN_MPI(MPI_Recv(workers->received.bytes, size, MPI_BYTE, status->MPI_SOURCE, status->MPI_TAG, MPI_COMM_WORLD,
+                     MPI_STATUS_IGNORE));
+    return true;
+}
+
+static bool read_note(const lsn_workers *workers, int rank, lsn_news *news, lsn_error *err)
+{
+    lsn_note note = {0};
+    const lsn_message *got = &workers->received;
+    if (got->size < sizeof note.unit || got->size > sizeof note)
+        return lsn_fail(err, LSN_FAILED, "rank %d: a note of %zu bytes is no note", rank, got->size);
+    memcpy(&note, got->bytes, got->size);
+    note.failure.text[sizeof note.failure.text - 1] = '\0';
+    news->unit = note.unit;
+    news->failure = note.failure;
+    return true;
+}
+
+static bool take(void *context, lsn_news *news, lsn_error *err)
+{
+    lsn_workers *workers = context;
+    int found = 0;
     MPI_Status status;
-    *got = false;
-    LSN_MPI(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &found, &status));
+    news->kind = LSN_NO_NEWS;
+    if (!receive(workers, &found, &status, err))
+        return false;
     if (!found)
         return true;
-    LSN_MPI(MPI_Get_count(&status, MPI_BYTE, &size));
-    if (!lsn_message_reserve(&workers->result, (size_t)size, err))
-        return false;
-    LSN_MPI(MPI_Recv(workers->result.bytes, size, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG, MPI_COMM_WORLD,
-                     MPI_STATUS_IGNORE));
-    if (status.MPI_TAG == LSN_TAG_ERROR) {
-        const lsn_error *failure = workers->result.bytes;
-        if ((size_t)size == sizeof *failure)
-            return lsn_fail(err, failure->code, "rank %d: %.*s", status.MPI_SOURCE, LSN_ERROR_BYTES - 32,
-                            failure->text);
-        return lsn_fail(err, LSN_FAILED, "rank %d failed without a word", status.MPI_SOURCE);
+    news->worker = status.MPI_SOURCE - 1;
+    switch (status.MPI_TAG) {
+    case LSN_TAG_RESULT:
+        news->kind = LSN_RESULT;
+        if (!lsn_wire_get_result(&workers->received, &news->result, err))
+            return lsn_fail_in(err, "rank %d", status.MPI_SOURCE);
+        news->unit = news->result.unit;
+        return true;
+    case LSN_TAG_REFUSED:
+        news->kind = LSN_REFUSED;
+        return read_note(workers, status.MPI_SOURCE, news, err);
+    case LSN_TAG_DROPPED:
+        news->kind = LSN_DROPPED;
+        return read_note(workers, status.MPI_SOURCE, news, err);
+    default:
+        news->kind = LSN_ALIVE;
+        return true;
     }
-    if (!lsn_wire_get_result(&workers->result, result, err))
-        return lsn_fail_in(err, "rank %d", status.MPI_SOURCE);
-    result->worker = status.MPI_SOURCE - 1;
-    *got = true;
-    return true;
+}
+
+static const char *name(void *context, int32_t worker, char *text, size_t size)
+{
+    (void)context;
+    snprintf(text, size, "rank %d", (int)worker + 1);
+    return text;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------- */
+
+bool lsn_workers_dismiss(lsn_workers *workers, bool missing)
+{
+    lsn_error ignored;
+    const int32_t how = missing ? LSN_ABANDON : LSN_FAREWELL;
+    bool ok = true;
+    for (int rank = 1; rank < workers->size; rank++)
+        ok = say(workers, rank, LSN_TAG_LEAVE, &how, sizeof how, &ignored) && ok;
+    const double began = lsn_now_s();
+    lsn_wait wait = {0};
+    int here = workers->size - 1;
+    while (ok && !missing && here > 0 && lsn_now_s() - began < GOODBYE_S) {
+        int found = 0;
+        MPI_Status status;
+        ok = receive(workers, &found, &status, &ignored);
+        here -= found && status.MPI_TAG == LSN_TAG_BYE;
+        if (found)
+            lsn_wait_reset(&wait);
+        else
+            lsn_wait_step(&wait);
+    }
+    return ok && here == 0;
 }
 
 lsn_crew lsn_workers_crew(lsn_workers *workers)
 {
-    return (lsn_crew){.workers = workers->size - 1, .held = 2, .context = workers, .give = give, .take = take};
+    return (lsn_crew){.workers = workers->size - 1,
+                      .held = 2,
+                      .context = workers,
+                      .give = give,
+                      .cancel = cancel,
+                      .take = take,
+                      .tend = tend,
+                      .name = name};
 }

@@ -45,7 +45,8 @@ int interrupt_run(const char *launch, const char *options, const char *db, const
     return code;
 }
 
-void assert_continues(const char *launch, const char *options, const char *db)
+/* What an undisturbed run with as much work gives. */
+static void assert_same_as_straight(const char *db)
 {
     static int dumped = -1;
     if (dumped != level) {
@@ -53,7 +54,29 @@ void assert_continues(const char *launch, const char *options, const char *db)
         dump_tables("straight.db", "straight.txt");
         dumped = level;
     }
-    assert_int_equal(shell("%s " RUN, launch, work[level], options, db), 0);
     dump_tables(db, "continued.txt");
     assert_int_equal(shell("cmp continued.txt straight.txt"), 0);
+}
+
+void assert_continues(const char *launch, const char *options, const char *db)
+{
+    assert_int_equal(shell("%s " RUN, launch, work[level], options, db), 0);
+    assert_same_as_straight(db);
+}
+
+void assert_survives(const char *launch, const char *db, const char *interrupt, const char *expected)
+{
+    bool said = false;
+    for (level = 0; !said; level++) {
+        if (level == sizeof work / sizeof *work)
+            fail_msg("'%s' was not answered by '%s'; the run printed:\n%s", interrupt, expected, shell_output);
+        shell("rm -f %s*", db);
+        shell("db=%s; %s " RUN " & pid=$!; " UNTIL_SOME_ARE_DONE "; %s; wait $pid", db, launch, work[level], "", db,
+              interrupt);
+        said = strstr(shell_output, expected) != NULL;
+    }
+    level--;
+    assert_string_equal(ask(db, "SELECT sum(status <> 'done') FROM job_result"), "0");
+    assert_string_equal(ask(db, "SELECT count(*), how FROM run"), "1|complete");
+    assert_same_as_straight(db);
 }

@@ -15,6 +15,10 @@ void dump_tables(const char *database, const char *file);
 int interrupt_run(const char *launch, const char *options, const char *db, const char *interrupt, char *said,
                   size_t size);
 
+/* The same for a run that is to survive the interruption, without a second run: fails the test unless it then holds
+ * what an undisturbed one gives, and has printed `expected`. Its exit code does not count. */
+void assert_survives(const char *launch, const char *db, const char *interrupt, const char *expected);
+
 /* Runs it again to its end, and fails the test unless it then holds what a run that was not interrupted gives. */
 void assert_continues(const char *launch, const char *options, const char *db);
 

@@ -136,6 +136,35 @@ static void a_killed_worker_costs_only_units_in_flight(void **state)
     assert_continues(MPIRUN "-n 3", "--quiet", "killed.db");
 }
 
+#define RECOVERING "LESION_SILENCE_S=1 mpirun --oversubscribe --bind-to none --enable-recovery "
+
+/* Where mpirun lets the others live, they take over a dead one's units. */
+static void survivors_finish_the_study(void **state)
+{
+    (void)state;
+    assert_survives(RECOVERING "-n 4", "alive.db", "kill -9 " LAST_RANK, "rank 3 has not been heard of");
+}
+
+/* A rank that only slept is welcome again. */
+static void a_rank_that_slept_comes_back(void **state)
+{
+    (void)state;
+    assert_survives(RECOVERING "-n 3", "slept.db", "rank=" LAST_RANK "; kill -STOP $rank; sleep 2; kill -CONT $rank",
+                    "rank 2 is there again");
+}
+
+/* Workers whose coordinator is dead leave by themselves, and what it stored is continued. */
+static void workers_do_not_outlive_rank_0(void **state)
+{
+    (void)state;
+    char said[4096];
+    interrupt_run(RECOVERING "-n 3", "--quiet", "orphans.db",
+                  "kill -9 $(pgrep -P $pid | head -n 1); sleep 6; pgrep -P $pid > left.txt; kill -9 $pid; exit 1", said,
+                  sizeof said);
+    assert_int_equal(shell("test -s left.txt"), 1);
+    assert_continues(MPIRUN "-n 2", "--quiet", "orphans.db");
+}
+
 static void mistakes_are_told_once(void **state)
 {
     (void)state;
@@ -166,6 +195,9 @@ int main(void)
         cmocka_unit_test(a_stopped_run_continues_with_other_ranks),
         cmocka_unit_test(a_terminated_run_stores_what_it_has),
         cmocka_unit_test(a_killed_worker_costs_only_units_in_flight),
+        cmocka_unit_test(survivors_finish_the_study),
+        cmocka_unit_test(a_rank_that_slept_comes_back),
+        cmocka_unit_test(workers_do_not_outlive_rank_0),
         cmocka_unit_test(mistakes_are_told_once),
         cmocka_unit_test(singletons_are_refused),
     };
