@@ -47,7 +47,7 @@ typedef struct lsn_sched_work {
     double unit_cost;     /* >= 0: work that every unit needs besides, in the same unit (the intact network's pass) */
     double unit_s;        /* duration wanted of a unit, seconds */
     double speed;         /* of a worker, cost a second, as far as is known beforehand (1 where costs are measured in
-                           * seconds); 0: not known, the first units are small */
+                           * seconds); 0: not known, the first units are small (16 passes) */
     int32_t held;         /* units a worker holds at a time, >= 1: 2 keeps one in reserve while the other is computed */
     bool by_block;        /* all evaluations go through one block before the next: for evaluations that may end early */
     bool fail_fast;       /* the first failed evaluation ends the sweep ... */

@@ -230,6 +230,8 @@ void sched_group_faulted(lsn_sched *sched, sched_group *group)
 
 void sched_group_succeeded(lsn_sched *sched, sched_group *group)
 {
+    if (group->ahead && !group->proven && group->listed)
+        unlist(sched, group); /* it is no canary any more: its turn comes after those before it */
     group->proven = true;
     if (group->window <= INT32_MAX)
         group->window *= 2;
