@@ -56,7 +56,7 @@ static sched_unit *cut_block(lsn_sched *sched, sched_group *group, int32_t block
     if (ok) {
         unit->seen.block = block;
         take_parts(sched, unit);
-        sched_group_take(group, block);
+        sched_group_take(group, block, unit->seen.count);
         if (unit->seen.count > 0)
             return unit;
     } else if (unit != NULL)
@@ -160,6 +160,7 @@ static bool refresh(lsn_sched *sched, sched_unit *unit, lsn_error *err)
     }
     unit->seen.evaluations = unit->own;
     unit->seen.count = kept;
+    sched_group_settled(sched, unit->group, unit->seen.block, count - kept);
     change(sched, unit);
     return true;
 }

@@ -79,6 +79,7 @@ static bool give_up(lsn_sched *sched, sched_unit *unit, lsn_action *action)
     *action = (lsn_action){.kind = LSN_FAIL, .evaluation = evaluation, .faults = unit->all_faults};
     sched_end_doubt(sched, unit);
     sched_forgo(sched, evaluation);
+    sched_group_settled(sched, unit->group, unit->seen.block, 1);
     sched_unit_end(sched, unit);
     if (!wanted)
         return false;

@@ -1,8 +1,9 @@
 /* Groups of evaluations that go through all blocks together. So that what kills every worker that computes it does not
- * kill many, a group is tried before it is given to all: some groups ahead are open, of which CANARIES units each are
- * given. The window is the most units of a group that may be in flight: these canaries; or an eighth of what the
- * workers can hold, where nothing else is left to give; twice as many after each result; one after a fault. While parts
- * of a split unit are tried, nothing else of the group is given. */
+ * kill many, a group is tried before it is given to all: some groups ahead are open, of which SCHED_CANARIES units each
+ * are given. The window is the most units of a group that may be in flight: these canaries, or an eighth of what the
+ * workers can hold, where nothing else is left to give; any number once all evaluations of the group came back on one
+ * block; one after a fault, and twice as many after each result that follows. While parts of a split unit are tried,
+ * nothing else of the group is given. */
 #include "sched/sched_internal.h"
 
 #include <assert.h>
@@ -11,9 +12,9 @@
 
 enum {
     WORD_BITS = 64,
-    CANARIES = 2,
     FEW_BLOCKS = 8, /* too few for canaries: the group would be given out before they are back */
     WIDE_SHARE = 8,
+    ORDERED = 16, /* of the groups that have something to give, so many are in order */
 };
 
 static size_t words(const lsn_sched *sched)
@@ -26,17 +27,35 @@ static size_t words(const lsn_sched *sched)
 static void unlist(lsn_sched *sched, sched_group *group)
 {
     *(group->previous == NULL ? &sched->first_group : &group->previous->next) = group->next;
-    *(group->next == NULL ? &sched->last_group : &group->next->previous) = group->previous;
+    if (group->next != NULL)
+        group->next->previous = group->previous;
     group->previous = group->next = NULL;
     group->listed = false;
 }
 
-static void list(lsn_sched *sched, sched_group *group, bool front)
+static bool is_canary(const sched_group *group)
 {
-    group->previous = front ? NULL : sched->last_group;
-    group->next = front ? sched->first_group : NULL;
-    *(group->previous == NULL ? &sched->first_group : &group->previous->next) = group;
-    *(group->next == NULL ? &sched->last_group : &group->next->previous) = group;
+    return group->ahead && !group->proven;
+}
+
+/* Canaries go first, then older groups. */
+static bool goes_before(const sched_group *a, const sched_group *b)
+{
+    return is_canary(a) != is_canary(b) ? is_canary(a) : a->first < b->first;
+}
+
+static void list(lsn_sched *sched, sched_group *group)
+{
+    sched_group *before = NULL, *after = sched->first_group;
+    for (int steps = 0; after != NULL && steps < ORDERED && goes_before(after, group); steps++) {
+        before = after;
+        after = after->next;
+    }
+    group->previous = before;
+    group->next = after;
+    *(before == NULL ? &sched->first_group : &before->next) = group;
+    if (after != NULL)
+        after->previous = group;
     group->listed = true;
 }
 
@@ -66,7 +85,7 @@ void sched_group_settle(lsn_sched *sched, sched_group *group)
 {
     const bool something = has_something(sched, group);
     if (something && !group->listed)
-        list(sched, group, !group->ahead || !group->proven); /* older ones and canaries go first */
+        list(sched, group);
     else if (!something && group->listed)
         unlist(sched, group);
     if (group->units > 0 || group->untaken > 0 || group == &sched->flat)
@@ -165,7 +184,7 @@ sched_group *sched_group_more(lsn_sched *sched, lsn_error *err)
     const int64_t share = places(sched) / WIDE_SHARE, wide = share > sched->work.held ? share : sched->work.held;
     for (int32_t i = 0; i < sched->n_ahead; i++) {
         sched_group *group = sched->ahead[i];
-        if (group->window != CANARIES || group->proven)
+        if (group->window != SCHED_CANARIES || group->proven || group->careful)
             continue; /* it comes back by itself */
         begin_for_all(sched, group);
         group->window = wide;
@@ -180,13 +199,13 @@ sched_group *sched_group_more(lsn_sched *sched, lsn_error *err)
 bool sched_group_look_ahead(lsn_sched *sched, sched_group *group, lsn_error *err)
 {
     const int64_t all = places(sched), wanted = 1 + all / sched->work.n_blocks;
-    if (all <= CANARIES * WIDE_SHARE || sched->work.n_blocks < FEW_BLOCKS)
+    if (all <= SCHED_CANARIES * WIDE_SHARE || sched->work.n_blocks < FEW_BLOCKS)
         return true;
     if (group->proven)
         begin_for_all(sched, group);
     err->code = LSN_OK;
     while (!group->ahead && sched->n_ahead < SCHED_AHEAD && sched->n_ahead < wanted)
-        if (open_group(sched, true, CANARIES, err) == NULL)
+        if (open_group(sched, true, SCHED_CANARIES, err) == NULL)
             break;
     return err->code == LSN_OK;
 }
@@ -212,8 +231,10 @@ int32_t sched_group_block(sched_group *group, int32_t preferred)
     return block;
 }
 
-void sched_group_take(sched_group *group, int32_t block)
+void sched_group_take(sched_group *group, int32_t block, int32_t count)
 {
+    if (count > 0 && group->n_canaries < SCHED_CANARIES)
+        group->canaries[group->n_canaries++] = (sched_canary){block, count};
     group->taken[block / WORD_BITS] |= UINT64_C(1) << block % WORD_BITS;
     group->untaken--;
 }
@@ -225,15 +246,27 @@ void sched_group_faulted(lsn_sched *sched, sched_group *group)
     if (group == &sched->flat)
         return;
     group->window = 1;
+    group->careful = true;
     sched_group_settle(sched, group);
 }
 
-void sched_group_succeeded(lsn_sched *sched, sched_group *group)
+static void prove(lsn_sched *sched, sched_group *group)
 {
-    if (group->ahead && !group->proven && group->listed)
-        unlist(sched, group); /* it is no canary any more: its turn comes after those before it */
+    if (is_canary(group) && group->listed)
+        unlist(sched, group); /* its turn comes after those before it */
     group->proven = true;
-    if (group->window <= INT32_MAX)
+    if (!group->careful)
+        group->window = INT64_MAX;
+}
+
+void sched_group_settled(lsn_sched *sched, sched_group *group, int32_t block, int32_t count)
+{
+    for (int32_t i = 0; i < group->n_canaries && !group->proven; i++) {
+        sched_canary *canary = &group->canaries[i];
+        if (canary->block == block && (canary->missing -= count) <= 0)
+            prove(sched, group);
+    }
+    if (group->careful && group->window <= INT32_MAX)
         group->window *= 2;
     sched_group_settle(sched, group);
 }

@@ -107,7 +107,7 @@ static void count_done(lsn_sched *sched, sched_unit *unit, int32_t worker)
         sched_end_doubt(sched, unit);
     else
         sched_doubt(sched, worker, -1);
-    sched_group_succeeded(sched, unit->group);
+    sched_group_settled(sched, unit->group, unit->seen.block, unit->seen.count);
 }
 
 bool lsn_sched_done(lsn_sched *sched, int32_t worker, int32_t id, double seconds)

@@ -174,7 +174,15 @@ bool sched_next_cancel(lsn_sched *sched, lsn_action *action);
 
 /* ---- groups (groups.c) --------------------------------------------------------------------------------------- */
 
-enum { SCHED_AHEAD = 4 };
+enum {
+    SCHED_AHEAD = 4,    /* groups that are tried at a time, at most */
+    SCHED_CANARIES = 2, /* units by which a group is tried */
+};
+
+/* A block by which a group is tried. */
+typedef struct sched_canary {
+    int32_t block, missing; /* evaluations of which nothing came back on it */
+} sched_canary;
 
 struct sched_group {
     int32_t first, end;           /* positions */
@@ -188,8 +196,11 @@ struct sched_group {
     sched_queue returned, tried;  /* tried: waiting trials */
     sched_group *previous, *next; /* in the list of those that have something to give */
     bool listed;
-    bool proven; /* something of it came back */
-    bool ahead;  /* it is tried */
+    sched_canary canaries[SCHED_CANARIES];
+    int32_t n_canaries;
+    bool proven;  /* all of it came back on one block */
+    bool ahead;   /* it is tried, or was and waits for its turn */
+    bool careful; /* after a fault */
     sched_group *next_free, *next_made;
 };
 
@@ -202,10 +213,11 @@ void sched_groups_free(lsn_sched *sched);
 void sched_group_settle(lsn_sched *sched, sched_group *group);
 /* A block that nobody has taken, of which there must be one: the one preferred, if it can be. */
 int32_t sched_group_block(sched_group *group, int32_t preferred);
-/* It is taken from now on. */
-void sched_group_take(sched_group *group, int32_t block);
+/* It is taken from now on, for so many evaluations. */
+void sched_group_take(sched_group *group, int32_t block, int32_t count);
 void sched_group_faulted(lsn_sched *sched, sched_group *group);
-void sched_group_succeeded(lsn_sched *sched, sched_group *group);
+/* So many evaluations came back on the block, or need not be computed on it any more. */
+void sched_group_settled(lsn_sched *sched, sched_group *group, int32_t block, int32_t count);
 
 /* ---- cutting (cut.c) ----------------------------------------------------------------------------------------- */
 
@@ -275,7 +287,7 @@ struct lsn_sched {
     sched_sheet sheet;     /* by_block */
     int32_t next_position; /* the first that no group has */
     sched_group flat;      /* by_block: of all units */
-    sched_group *first_group, *last_group, *free_groups, *made_groups;
+    sched_group *first_group, *free_groups, *made_groups;
     sched_group *ahead[SCHED_AHEAD]; /* groups that are tried, in order */
     int32_t n_ahead;
     int32_t open_groups;
