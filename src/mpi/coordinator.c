@@ -45,6 +45,12 @@ static int32_t stored_parts(void *context, int32_t evaluation)
     return lsn_store_parts(context, evaluation);
 }
 
+/* What an ablation costs on a block. */
+static double block_cost(const coordinator *c, const lsn_ablation *ablation)
+{
+    return lsn_store_block_images(c->store) * lsn_costs_of(&c->prices->costs, c->plan->model, ablation);
+}
+
 /* Counts what the study holds and what the database has of it. */
 static void take_stock(coordinator *c)
 {
@@ -53,7 +59,7 @@ static void take_stock(coordinator *c)
     for (int32_t j = 0; j < plan->n_jobs; j++)
         c->jobs_of[plan->jobs[j].evaluation]++;
     for (int32_t e = 0; e < plan->n_evaluations; e++) {
-        c->cost[e] = lsn_costs_of(&c->prices->costs, plan->model, &plan->evaluations[e].ablation);
+        c->cost[e] = block_cost(c, &plan->evaluations[e].ablation);
         c->cost_whole += blocks * c->cost[e];
         if (lsn_store_complete(c->store, e))
             c->progress.jobs_done += c->jobs_of[e];
@@ -77,7 +83,7 @@ static bool begin(coordinator *c, lsn_error *err)
         .n_blocks = lsn_store_blocks(c->store),
         .n_workers = c->crew->workers,
         .cost = c->cost,
-        .unit_cost = lsn_costs_of(&c->prices->costs, c->plan->model, &nothing),
+        .unit_cost = block_cost(c, &nothing),
         .unit_s = UNIT_S,
         .speed = c->prices->measured ? 1 : 0,
         .held = c->crew->held,
