@@ -127,8 +127,10 @@ static bool record(coordinator *c, const lsn_news *news, lsn_error *err)
 {
     const lsn_result *result = &news->result;
     const lsn_unit *unit = lsn_sched_owed(c->sched, news->worker, news->unit);
-    if (unit != NULL && (unit->count != result->count || !is_whole(c, unit, &result->outcome.extent)))
+    if (unit != NULL && (unit->count != result->count || !is_whole(c, unit, &result->outcome.extent))) {
+        lsn_sched_refused(c->sched, news->worker, news->unit);
         return true;
+    }
     for (int32_t i = 0; unit != NULL && i < unit->count; i++) {
         const int32_t e = unit->evaluations[i];
         const lsn_part part = lsn_outcome_part(&result->outcome, i);
@@ -159,8 +161,7 @@ static bool commit(coordinator *c, lsn_error *err)
 static void heed_wishes(coordinator *c)
 {
     double left_s = c->options->deadline_s - (lsn_now_s() - c->began_s);
-    if (lsn_signals_asked() != LSN_GO_ON ||
-        (c->options->deadline_s > 0 && left_s < c->crew->held * lsn_sched_unit_s(c->sched)))
+    if (lsn_signals_asked() != LSN_GO_ON || (c->options->deadline_s > 0 && left_s < lsn_sched_unit_s(c->sched)))
         lsn_sched_drain(c->sched);
 }
 
