@@ -375,6 +375,9 @@ lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *
         }
     }
     lsn_code code = ok ? how_complete(&c, err) : err->code;
+    /* Before anything that takes time: mpirun kills a second after TERM. */
+    const bool ended = code == LSN_OK || code == LSN_JOBS_FAILED;
+    lsn_store_run_note(store, code == LSN_STOPPED ? "stopped" : ended ? "complete" : "failed", &late);
     *missing = anybody_missing(&c);
     finish(&c);
     return code;

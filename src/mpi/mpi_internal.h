@@ -234,8 +234,8 @@ typedef struct lsn_prices {
     bool measured;
 } lsn_prices;
 
-/* Rank 0's loop: events to the scheduler, its actions to the crew, results to the store, which has all of them
- * committed afterwards. *missing: workers are lost, or silent. */
+/* Rank 0's loop: events to the scheduler, its actions to the crew, results to the store, which has all of them, and how
+ * the run ended, committed afterwards. *missing: workers are lost, or silent. */
 lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *crew, const lsn_sweep_options *options,
                         const lsn_prices *prices, bool *missing, lsn_error *err);
 

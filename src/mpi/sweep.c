@@ -202,17 +202,6 @@ static lsn_code coordinate(const lsn_plan *plan, lsn_ranks *ranks, lsn_compute *
     return code;
 }
 
-/* Records how the run ended, then judges what rests on more than one result, unless there is no time for that. */
-static lsn_code conclude(lsn_store *store, lsn_code code, lsn_error *err)
-{
-    lsn_error late = {0};
-    const bool ended = code == LSN_OK || code == LSN_JOBS_FAILED || code == LSN_STOPPED;
-    lsn_store_run_note(store, !ended ? "failed" : code == LSN_STOPPED ? "stopped" : "complete", &late);
-    if (!ended || lsn_signals_asked() == LSN_LEAVE || lsn_store_judge(store, err))
-        return code;
-    return err->code;
-}
-
 /* Everything after the database is open and there is something to do. Collective. */
 static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, lsn_ranks *ranks,
                       const lsn_sweep_options *options, lsn_store *store, int32_t block_images, lsn_error *err)
@@ -237,8 +226,12 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, 
         code = coordinate(plan, ranks, compute, store, options, &prices, err);
     else if (ok)
         code = lsn_worker_loop(compute, &ranks->abandoned, err) ? LSN_OK : err->code;
-    if (first)
-        code = conclude(store, code, err);
+    else if (first && store != NULL)
+        lsn_store_run_note(store, code == LSN_STOPPED ? "stopped" : "failed", &(lsn_error){0});
+    /* What rests on more than one result, unless there is no time for that. */
+    const bool ended = code == LSN_OK || code == LSN_JOBS_FAILED || code == LSN_STOPPED;
+    if (ok && first && ended && lsn_signals_asked() != LSN_LEAVE && !lsn_store_judge(store, err))
+        code = err->code;
     lsn_text_finish(&hosts);
     lsn_compute_destroy(compute);
     return code;
