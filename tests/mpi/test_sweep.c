@@ -136,7 +136,7 @@ static void a_killed_worker_costs_only_units_in_flight(void **state)
     assert_continues(MPIRUN "-n 3", "--quiet", "killed.db");
 }
 
-#define RECOVERING "LESION_SILENCE_S=1 mpirun --oversubscribe --bind-to none --enable-recovery "
+#define RECOVERING "LESION_SILENCE_S=2 mpirun --oversubscribe --bind-to none --enable-recovery "
 
 /* Where mpirun lets the others live, they take over a dead one's units. */
 static void survivors_finish_the_study(void **state)
@@ -149,7 +149,7 @@ static void survivors_finish_the_study(void **state)
 static void a_rank_that_slept_comes_back(void **state)
 {
     (void)state;
-    assert_survives(RECOVERING "-n 3", "slept.db", "rank=" LAST_RANK "; kill -STOP $rank; sleep 2; kill -CONT $rank",
+    assert_survives(RECOVERING "-n 3", "slept.db", "rank=" LAST_RANK "; kill -STOP $rank; sleep 4; kill -CONT $rank",
                     "rank 2 is there again");
 }
 
@@ -159,8 +159,9 @@ static void workers_do_not_outlive_rank_0(void **state)
     (void)state;
     char said[4096];
     interrupt_run(RECOVERING "-n 3", "--quiet", "orphans.db",
-                  "kill -9 $(pgrep -P $pid | head -n 1); sleep 6; pgrep -P $pid > left.txt; kill -9 $pid; exit 1", said,
-                  sizeof said);
+                  "kill -9 $(pgrep -P $pid | head -n 1); for i in $(seq 600); do pgrep -P $pid > left.txt || break; "
+                  "sleep 0.1; done; kill -9 $pid; exit 1",
+                  said, sizeof said);
     assert_int_equal(shell("test -s left.txt"), 1);
     assert_continues(MPIRUN "-n 2", "--quiet", "orphans.db");
 }
