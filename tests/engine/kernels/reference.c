@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const isa_names[N_ISAS] = {"portable", "avx2", "avx512"};
+
 static const double unit = 0x1p-24;
 
 static uint64_t next(uint64_t *state)

@@ -13,6 +13,16 @@
 
 #include <stdint.h>
 
+/* Instruction sets, and from which on they are compared with a first run of the portable kernels: under the address
+ * sanitizer not with further runs of those, whose fused multiply-adds are calls and take most of the time. */
+enum { N_ISAS = 3 };
+extern const char *const isa_names[N_ISAS];
+#ifdef __SANITIZE_ADDRESS__
+enum { FIRST_ISA = 1, SANITIZED = 1 };
+#else
+enum { FIRST_ISA = 0, SANITIZED = 0 };
+#endif
+
 /* A random number in [-1, 1) and one in 0 .. n - 1, from a fixed sequence. */
 float random_float(uint64_t *state);
 int random_int(uint64_t *state, int n);

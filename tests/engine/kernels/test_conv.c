@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const isa_names[] = {"portable", "avx2", "avx512"};
 static const char *const method_names[] = {"direct", "F4", "F6", "F7"};
 static double worst[LSN_N_CONV_METHODS]; /* error as a share of its bound */
 
@@ -200,7 +199,7 @@ static void check_trial(const trial *t, uint64_t *seed)
     run(t, portable, 0, t->n, t->out[0], t->pre, seed);
     check_values(t);
     check_finish(t);
-    for (size_t i = 0; i < sizeof isa_names / sizeof *isa_names; i++) {
+    for (int i = FIRST_ISA; i < N_ISAS; i++) {
         const lsn_isa *isa = lsn_isa_find(isa_names[i]);
         if (isa == NULL)
             continue;
