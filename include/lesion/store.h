@@ -20,7 +20,7 @@
 #include "lesion/stats.h"
 #include "lesion/study.h"
 
-#define LSN_SCHEMA_VERSION 4 /* PRAGMA user_version */
+#define LSN_SCHEMA_VERSION 5 /* PRAGMA user_version */
 
 typedef struct lsn_store lsn_store;
 
@@ -28,11 +28,11 @@ typedef struct lsn_store lsn_store;
  * images to a block; an existing one keeps its own block size and its own results. New experiments are added to those
  * it has. LSN_INVALID, with the difference, where the file is no Lesion database, is of another schema version, belongs
  * to another study name, other weights or other images, lacks what the study now measures (classes, images, drift),
- * or holds jobs that the study no longer asks for; LSN_FAILED where it cannot be read or written. `fresh`: an existing
- * file is first renamed to "<path>.old" (replacing an older one of that name). One store at a time: while another
- * process writes, LSN_FAILED ("<path>.lock" is locked). A file system that is a network's gets a rollback journal in
- * place of the write-ahead log (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says). The plan
- * must outlive the store. */
+ * holds jobs that the study no longer asks for, or another share of the study than the plan; LSN_FAILED where it cannot
+ * be read or written. `fresh`: an existing file is first renamed to "<path>.old" (replacing an older one of that name).
+ * One store at a time: while another process writes, LSN_FAILED ("<path>.lock" is locked). A file system that is a
+ * network's gets a rollback journal in place of the write-ahead log (LESION_JOURNAL=wal or truncate in the environment
+ * overrules what statfs says). The plan must outlive the store. */
 LSN_API lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh,
                                   lsn_error *err);
 /* Commits nothing: what was not committed is rolled back. NULL is accepted. */

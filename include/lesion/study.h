@@ -54,6 +54,7 @@ typedef struct lsn_evaluation {
                               * weights, images in their order, preprocessing, mask and mode; its seed where it has
                               * one; the calibration images where the mode needs them; `stop` where there is one, but
                               * of the baseline */
+    int32_t shard;           /* which share of the study it belongs to, from 1; 0: all of them (lsn_sweep_deal) */
 } lsn_evaluation;
 
 /* What an experiment asked for. */
@@ -146,6 +147,7 @@ typedef struct lsn_plan {
     lsn_metrics metrics;
     lsn_stopping stop;
     lsn_activation_needs needs;  /* of the calibration images, for the study's modes and scores */
+    int32_t shard, shards;       /* the share of the study that is to be computed; 0, 0: all of it */
     bool expanded;               /* what follows is there, but for `scores` and `groupings`, which always are */
     lsn_experiment *experiments; /* [0] is "baseline" */
     int32_t n_experiments;
@@ -199,6 +201,13 @@ LSN_API bool lsn_plan_settle(lsn_plan *plan, const lsn_image_checks *found, lsn_
  * further score), so that jobs can be counted, but are not the study's. LSN_FAILED where memory is short: the plan
  * must then be destroyed. */
 LSN_API bool lsn_plan_expand(lsn_plan *plan, const lsn_activations *activations, lsn_error *err);
+
+/* Whether an evaluation belongs to the share of the study that is to be computed. */
+static inline bool lsn_plan_wants(const lsn_plan *plan, int32_t evaluation)
+{
+    const int32_t shard = plan->evaluations[evaluation].shard;
+    return shard == 0 || shard == plan->shard;
+}
 
 /* A mask as JSON, {"conv3_1":[0,5]}, and its layers' names, "conv3_1,conv4_1"; appended to `text`. */
 LSN_API void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text);

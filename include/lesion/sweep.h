@@ -51,10 +51,10 @@ LSN_API bool lsn_images_settle(lsn_plan *plan, const lsn_ranks *ranks, int threa
 LSN_API void lsn_sweep_catch_signals(void);
 
 typedef struct lsn_sweep_progress {
-    int64_t jobs_done, jobs;  /* of the whole study */
+    int64_t jobs_done, jobs;  /* of the study, or of its share */
     int64_t job_images;       /* images evaluated for some job, since this run began */
     double elapsed_s, left_s; /* left_s < 0: not known yet */
-    double share;             /* of the whole study's work, 0 .. 1 */
+    double share;             /* of the work of all these, 0 .. 1 */
     int workers;
 } lsn_sweep_progress;
 
@@ -98,6 +98,11 @@ typedef struct lsn_trial {
 LSN_API bool lsn_trial_run(const lsn_plan *plan, const lsn_ablation *ablation, const lsn_engine_options *options,
                            lsn_trial *trial, lsn_error *err);
 LSN_API void lsn_trial_finish(lsn_trial *trial);
+
+/* Deals the evaluations of an expanded plan to `shards` shares of about equal predicted cost and makes the share
+ * `shard`, 1 .. shards, what is to be computed. Each evaluation falls to one share, the baseline to all of them. The
+ * same plan, method and number give the same shares everywhere. */
+LSN_API bool lsn_sweep_deal(lsn_plan *plan, lsn_method method, int32_t shard, int32_t shards, lsn_error *err);
 
 /* Images to a block for this plan's network: enough work to a block to be worth a message, few enough that a unit is
  * short. */

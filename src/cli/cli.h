@@ -40,6 +40,8 @@ bool lsn_parse_counts(const char *text, int **numbers, int *count, lsn_error *er
 
 /* "1", "20". */
 bool lsn_parse_count(const char *text, int32_t *number, lsn_error *err);
+/* "2/4": 1 <= *shard <= *shards. */
+bool lsn_parse_shard(const char *text, int32_t *shard, int32_t *shards, lsn_error *err);
 /* "1" .. "1024". */
 bool lsn_parse_threads(const char *text, int *threads, lsn_error *err);
 /* "winograd", "blas", "reference". */

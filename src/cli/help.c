@@ -15,6 +15,8 @@ static const struct {
             "rank 0 coordinates and the other ranks compute, so RANKS is the number of cores plus\n"
             "one; alone, one process does both.\n\n"
             "  --db FILE         the database; default: results/<study>.db\n" SET_HELP
+            "  --shard I/N       compute share I of N only, 1 to N; default database:\n"
+            "                    results/<study>.I-of-N.db. 'lesion merge' combines them\n"
             "  --deadline T      begin nothing that would not end within T (90s, 5m, 1h30m)\n"
             "  --max-failures N  end when more than N ablations cannot be computed\n"
             "  --fail-fast       end when one cannot\n"

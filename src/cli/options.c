@@ -139,6 +139,20 @@ bool lsn_parse_count(const char *text, int32_t *number, lsn_error *err)
     return true;
 }
 
+bool lsn_parse_shard(const char *text, int32_t *shard, int32_t *shards, lsn_error *err)
+{
+    char number[16];
+    const char *slash = strchr(text, '/');
+    const size_t length = slash == NULL ? 0 : (size_t)(slash - text);
+    if (length > 0 && length < sizeof number) {
+        memcpy(number, text, length);
+        number[length] = '\0';
+        if (lsn_parse_count(number, shard, NULL) && lsn_parse_count(slash + 1, shards, NULL) && *shard <= *shards)
+            return true;
+    }
+    return lsn_fail(err, LSN_USAGE, "--shard %s: should be I/N, share I of N, as in 1/4 .. 4/4", text);
+}
+
 bool lsn_parse_method(const char *text, lsn_method *method, lsn_error *err)
 {
     *method = lsn_method_find(text);

@@ -13,12 +13,14 @@ typedef struct run_options {
     const char *study, *database;
     lsn_overrides overrides;
     lsn_sweep_options sweep;
+    int32_t shard, shards; /* 0, 0: the whole study */
     bool quiet;
     double began_s;
 } run_options;
 
 enum {
     OPT_DB = 256,
+    OPT_SHARD,
     OPT_SET,
     OPT_DEADLINE,
     OPT_MEMORY,
@@ -32,6 +34,7 @@ enum {
 
 static const struct option run_option_table[] = {
     {"db", required_argument, NULL, OPT_DB},
+    {"shard", required_argument, NULL, OPT_SHARD},
     {"set", required_argument, NULL, OPT_SET},
     {"deadline", required_argument, NULL, OPT_DEADLINE},
     {"memory", required_argument, NULL, OPT_MEMORY},
@@ -52,6 +55,8 @@ static bool take_option(void *context, int option, lsn_error *err)
     case OPT_DB:
         options->database = optarg;
         return true;
+    case OPT_SHARD:
+        return lsn_parse_shard(optarg, &options->shard, &options->shards, err);
     case OPT_SET:
         return lsn_override_add(&options->overrides, optarg, err);
     case OPT_DEADLINE:
@@ -132,23 +137,45 @@ static void announce(const lsn_plan *plan, const lsn_ranks *ranks, const char *d
     lsn_error unsaid;
     char jobs[LSN_NUMBER_BYTES], evaluations[LSN_NUMBER_BYTES], images[LSN_NUMBER_BYTES];
     int workers = ranks->size > 1 ? ranks->size - 1 : 1;
+    int32_t mine = 0;
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        mine += lsn_plan_wants(plan, e);
     lsn_log("%s: %s jobs (%s different ablations) on %s images, %d worker%s -> %s", plan->name,
             lsn_count_text(plan->n_jobs, jobs), lsn_count_text(plan->n_evaluations, evaluations),
             lsn_count_text(plan->images.count, images), workers, workers == 1 ? "" : "s", database);
+    if (plan->shards > 0)
+        lsn_log("shard %d of %d: %s of these ablations are computed here", (int)plan->shard, (int)plan->shards,
+                lsn_count_text(mine, evaluations));
     lsn_warn_few_images(plan, log_line, &unsaid);
 }
 
-/* Rank 0's last words: the findings, and what to do next. */
-static void conclude(const lsn_sweep_options *sweep, bool quiet, lsn_code code, double seconds, const lsn_error *err)
+/* A share of a study is done: all of them together are the study. */
+static void conclude_shard(const lsn_plan *plan, const run_options *options, const char *took)
 {
+    const int shard = plan->shard, shards = plan->shards;
+    lsn_log("shard %d of %d is complete after %s: %s", shard, shards, took, options->sweep.database);
+    if (options->database == NULL)
+        lsn_log("next, when all %d are: lesion merge results/%s.*-of-%d.db -o results/%s.db", shards, plan->name,
+                shards, plan->name);
+    else
+        lsn_log("next, when all %d are: lesion merge, with the database of each", shards);
+}
+
+/* Rank 0's last words: the findings, and what to do next. */
+static void conclude(const lsn_plan *plan, const run_options *options, lsn_code code, double seconds,
+                     const lsn_error *err)
+{
+    const lsn_sweep_options *sweep = &options->sweep;
     char took[LSN_NUMBER_BYTES];
     lsn_error failure = {0};
-    if (!quiet && (code == LSN_OK || code == LSN_STOPPED || code == LSN_JOBS_FAILED) &&
+    if (!options->quiet && (code == LSN_OK || code == LSN_STOPPED || code == LSN_JOBS_FAILED) &&
         !lsn_report_findings(sweep->database, stdout, &failure))
         lsn_log("%s", failure.text);
     fflush(stdout);
     lsn_duration_text(seconds, took);
-    if (code == LSN_OK)
+    if (code == LSN_OK && plan->shards > 0)
+        conclude_shard(plan, options, took);
+    else if (code == LSN_OK)
         lsn_log("complete after %s: %s", took, sweep->database);
     else if (code == LSN_STOPPED)
         lsn_log("stopped early after %s; what is done is in %s. Run the same command again to continue", took,
@@ -173,12 +200,30 @@ static bool expand(lsn_plan *plan, const lsn_ranks *ranks, const run_options *op
     return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not expand the study"));
 }
 
+/* Takes the share of the plan that was asked for. Collective. */
+static bool take_share(lsn_plan *plan, const lsn_ranks *ranks, const run_options *options, lsn_error *err)
+{
+    if (options->shards == 0)
+        return true;
+    const bool ok = lsn_sweep_deal(plan, options->sweep.method, options->shard, options->shards, err);
+    return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not deal the study"));
+}
+
+/* "results/<study>.db", "results/<study>.2-of-4.db". */
+static void name_database(const lsn_plan *plan, const run_options *options, lsn_text *path)
+{
+    lsn_text_add(path, "results/%s", plan->name);
+    if (options->shards > 0)
+        lsn_text_add(path, ".%d-of-%d", (int)options->shard, (int)options->shards);
+    lsn_text_add(path, ".db");
+}
+
 static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
 {
     lsn_error err = {0};
     lsn_text database = {0};
     lsn_progress progress;
-    lsn_text_add(&database, "results/%s.db", plan->name);
+    name_database(plan, options, &database);
     options->sweep.database = options->database != NULL ? options->database : database.data;
     lsn_progress_init(&progress);
     if (!options->quiet) {
@@ -189,7 +234,7 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
     if (options->sweep.deadline_s > 0) /* the time that reading the images took is part of it */
         options->sweep.deadline_s = fmax(options->sweep.deadline_s - (began - options->began_s), 1e-3);
     lsn_activations found = {0};
-    const bool expanded = expand(plan, ranks, options, &found, &err);
+    const bool expanded = expand(plan, ranks, options, &found, &err) && take_share(plan, ranks, options, &err);
     lsn_code code = err.code;
     if (expanded) {
         announce(plan, ranks, options->sweep.database);
@@ -198,7 +243,7 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
     lsn_activations_finish(&found);
     lsn_progress_end(&progress);
     if (ranks->rank == 0 && expanded)
-        conclude(&options->sweep, options->quiet, code, lsn_now_s() - began, &err);
+        conclude(plan, options, code, lsn_now_s() - began, &err);
     else if (ranks->rank == 0)
         lsn_log("%s", err.text);
     else if (code != LSN_OK && code != LSN_STOPPED && err.text[0] != '\0') {

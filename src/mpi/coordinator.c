@@ -35,14 +35,17 @@ typedef struct coordinator {
     double cost_whole; /* of all parts, those that the database had when this run began included */
 } coordinator;
 
+/* What another shard computes need not be done here. */
 static bool has_part(void *context, int32_t evaluation, int32_t block)
 {
-    return lsn_store_has(context, evaluation, block);
+    const coordinator *c = context;
+    return !lsn_plan_wants(c->plan, evaluation) || lsn_store_has(c->store, evaluation, block);
 }
 
 static int32_t stored_parts(void *context, int32_t evaluation)
 {
-    return lsn_store_parts(context, evaluation);
+    const coordinator *c = context;
+    return lsn_plan_wants(c->plan, evaluation) ? lsn_store_parts(c->store, evaluation) : lsn_store_blocks(c->store);
 }
 
 /* What an ablation costs on a block. */
@@ -57,14 +60,18 @@ static void take_stock(coordinator *c)
     const lsn_plan *plan = c->plan;
     const int32_t blocks = lsn_store_blocks(c->store);
     for (int32_t j = 0; j < plan->n_jobs; j++)
-        c->jobs_of[plan->jobs[j].evaluation]++;
+        if (lsn_plan_wants(plan, plan->jobs[j].evaluation)) {
+            c->jobs_of[plan->jobs[j].evaluation]++;
+            c->progress.jobs++;
+        }
     for (int32_t e = 0; e < plan->n_evaluations; e++) {
         c->cost[e] = block_cost(c, &plan->evaluations[e].ablation);
+        if (!lsn_plan_wants(plan, e))
+            continue;
         c->cost_whole += blocks * c->cost[e];
         if (lsn_store_complete(c->store, e))
             c->progress.jobs_done += c->jobs_of[e];
     }
-    c->progress.jobs = plan->n_jobs;
     c->progress.workers = c->crew->workers;
 }
 
@@ -92,7 +99,7 @@ static bool begin(coordinator *c, lsn_error *err)
         .max_failures = c->options->max_failures,
         .has = has_part,
         .stored = stored_parts,
-        .context = c->store,
+        .context = c,
     };
     c->sched = lsn_sched_create(&work, err);
     c->patience = lsn_patience_get();
@@ -350,7 +357,7 @@ static lsn_code how_complete(const coordinator *c, lsn_error *err)
     if (err->code != LSN_OK)
         return err->code;
     for (int32_t e = 0; e < c->plan->n_evaluations; e++) {
-        if (lsn_store_complete(c->store, e))
+        if (lsn_store_complete(c->store, e) || !lsn_plan_wants(c->plan, e))
             continue;
         if (!lsn_store_failed(c->store, e))
             return LSN_STOPPED;

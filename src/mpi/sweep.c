@@ -96,7 +96,7 @@ typedef struct opening {
 static bool anything_to_do(const lsn_plan *plan, const lsn_store *store)
 {
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        if (!lsn_store_complete(store, e))
+        if (lsn_plan_wants(plan, e) && !lsn_store_complete(store, e))
             return true;
     return false;
 }
@@ -165,7 +165,8 @@ static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_comput
     prices->measured = false;
     *costs = lsn_costs_predict(plan->model, method);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        work += plan->images.count * lsn_costs_of(costs, plan->model, &plan->evaluations[e].ablation);
+        if (lsn_plan_wants(plan, e))
+            work += plan->images.count * lsn_costs_of(costs, plan->model, &plan->evaluations[e].ablation);
     if (work / workers < LEAST_MEASURED)
         return true;
     lsn_error unmeasured; /* the prediction will do */

@@ -7,7 +7,10 @@ static const char study_sql[] = "SELECT s.name, s.weights_path, substr(s.weights
                                 "(SELECT count(*) FROM job), (SELECT count(*) FROM evaluation), "
                                 "(SELECT count(*) FROM evaluation WHERE status = 'done'), "
                                 "(SELECT count(*) FROM evaluation WHERE status = 'failed'), "
-                                "(SELECT count(*) FROM skipped_image) FROM study s";
+                                "(SELECT count(*) FROM skipped_image), s.shard, s.shards, (SELECT count(*) FROM job j "
+                                "JOIN evaluation e ON e.evaluation = j.evaluation WHERE e.shard IN (0, s.shard)), "
+                                "(SELECT count(*) FROM job j JOIN evaluation e ON e.evaluation = j.evaluation WHERE "
+                                "e.shard IN (0, s.shard) AND e.status = 'done') FROM study s";
 
 static const char run_sql[] =
     "SELECT run, started, coalesce(ended, '') AS ended, ranks, hosts, method, "
@@ -20,6 +23,7 @@ static const char experiment_sql[] =
     "sum(e.status = 'running') AS running, sum(e.status = 'failed') AS failed, "
     "printf('%.1f %%', 100.0 * sum(e.status = 'done') / count(*)) AS share "
     "FROM job j JOIN experiment x ON x.experiment = j.experiment JOIN evaluation e ON e.evaluation = j.evaluation "
+    "WHERE e.shard IS NULL OR e.shard IN (0, (SELECT shard FROM study)) "
     "GROUP BY x.experiment ORDER BY x.position";
 
 static bool print_query(lsn_reader *reader, const char *title, const char *sql, const char *align, FILE *out,
@@ -50,6 +54,9 @@ static bool print_study(lsn_reader *reader, FILE *out, lsn_error *err)
         fprintf(out, "jobs      %s; of %s different ablations %s are done, %s failed\n",
                 lsn_count_text(row[5].integer, jobs), lsn_count_text(row[6].integer, all),
                 lsn_count_text(row[7].integer, done), row[8].text);
+        if (row[11].kind != LSN_CELL_NULL)
+            fprintf(out, "shard     %s of %s: %s of %s jobs are to be computed here, %s are done\n", row[10].text,
+                    row[11].text, lsn_count_text(row[12].integer, images), jobs, lsn_count_text(row[13].integer, done));
     }
     lsn_table_finish(&table);
     return ok;

@@ -1,6 +1,7 @@
 #include "store/store_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -36,6 +37,11 @@ static double confidence(const lsn_plan *plan)
     return plan->stop.half_width > 0 ? plan->stop.confidence : (double)NAN;
 }
 
+static value share(int32_t number)
+{
+    return number == 0 ? text(NULL) : integer(number);
+}
+
 /* ---- writing ------------------------------------------------------------------------------------------------- */
 
 static bool write_study(const lsn_store *store, lsn_error *err)
@@ -44,23 +50,24 @@ static bool write_study(const lsn_store *store, lsn_error *err)
         "INSERT INTO study (id, name, path, text, overrides, weights_path, weights_sha256, weights_dtype, "
         "images_sha256, calibration_sha256, preprocess, images, calibration_images, classes, input_channels, "
         "input_height, input_width, block_images, per_class, per_image, drift, stop_half_width, stop_confidence, "
-        "bootstrap_seed, bootstrap_draws, created) "
-        "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        "shard, shards, bootstrap_seed, bootstrap_draws, created) "
+        "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     const lsn_plan *plan = store->plan;
     const lsn_model *model = plan->model;
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES], now[TIME_BYTES];
     lsn_digest_hex(&model->digest, weights);
     lsn_digest_hex(&plan->images_digest, images);
     sqlite3_stmt *insert = database_prepare(&store->db, sql, err);
-    bool ok = insert != NULL &&
-              DATABASE_STEP(&store->db, insert, err, text(plan->name), text(plan->path), text(plan->text),
-                            text(plan->overrides), text(model->path), text(weights), text(model->dtype), text(images),
-                            text(calibration_hex(plan, calibration)), text(plan->preprocess),
-                            integer(plan->images.count), integer(plan->calibration.count), integer(model->classes),
-                            integer(model->input_channels), integer(model->input_h), integer(model->input_w),
-                            integer(store->block_images), integer(plan->metrics.per_class),
-                            integer(plan->metrics.images), integer(plan->metrics.drift), real(half_width(plan)),
-                            real(confidence(plan)), integer(BOOTSTRAP_SEED), integer(LSN_DRAWS), text(time_text(now)));
+    bool ok =
+        insert != NULL &&
+        DATABASE_STEP(&store->db, insert, err, text(plan->name), text(plan->path), text(plan->text),
+                      text(plan->overrides), text(model->path), text(weights), text(model->dtype), text(images),
+                      text(calibration_hex(plan, calibration)), text(plan->preprocess), integer(plan->images.count),
+                      integer(plan->calibration.count), integer(model->classes), integer(model->input_channels),
+                      integer(model->input_h), integer(model->input_w), integer(store->block_images),
+                      integer(plan->metrics.per_class), integer(plan->metrics.images), integer(plan->metrics.drift),
+                      real(half_width(plan)), real(confidence(plan)), share(plan->shard), share(plan->shards),
+                      integer(BOOTSTRAP_SEED), integer(LSN_DRAWS), text(time_text(now)));
     sqlite3_finalize(insert);
     return ok;
 }
@@ -169,7 +176,8 @@ bool identity_update(const lsn_store *store, lsn_error *err)
 typedef struct identity {
     char *name, *weights, *weights_path, *images, *calibration;
     int64_t images_count, classes, block_images;
-    int64_t measured[3]; /* by `measures` */
+    int64_t measured[3];   /* by `measures` */
+    int64_t shard, shards; /* 0: no share */
 } identity;
 
 static char *copy_column(sqlite3_stmt *query, int column)
@@ -180,7 +188,7 @@ static char *copy_column(sqlite3_stmt *query, int column)
 static bool read_identity(const database *db, identity *stored, lsn_error *err)
 {
     static const char sql[] = "SELECT name, weights_sha256, weights_path, images_sha256, calibration_sha256, images, "
-                              "classes, block_images, per_class, per_image, drift FROM study";
+                              "classes, block_images, per_class, per_image, drift, shard, shards FROM study";
     sqlite3_stmt *query = database_prepare(db, sql, err);
     bool row = false, ok = query != NULL && database_row(db, query, &row, err);
     if (ok && !row)
@@ -196,6 +204,8 @@ static bool read_identity(const database *db, identity *stored, lsn_error *err)
         stored->block_images = sqlite3_column_int64(query, 7);
         for (int m = 0; m < 3; m++)
             stored->measured[m] = sqlite3_column_int64(query, 8 + m);
+        stored->shard = sqlite3_column_int64(query, 11);
+        stored->shards = sqlite3_column_int64(query, 12);
         if (stored->name == NULL || stored->weights == NULL || stored->weights_path == NULL || stored->images == NULL ||
             stored->calibration == NULL)
             ok = lsn_fail(err, LSN_FAILED, "out of memory: the study's row could not be copied");
@@ -297,6 +307,29 @@ static bool check_measures(const lsn_store *store, const identity *stored, lsn_e
            check_measure(store, stored, 2, metrics->drift, err);
 }
 
+/* "shard 2 of 4" or "the whole study". */
+static const char *share_words(int64_t shard, int64_t shards, char *words, size_t size)
+{
+    if (shards == 0)
+        return "the whole study";
+    snprintf(words, size, "shard %lld of %lld", (long long)shard, (long long)shards);
+    return words;
+}
+
+/* Results are of the same study, but what is to be computed here is another share of it. */
+static bool check_share(const lsn_store *store, const identity *stored, lsn_error *err)
+{
+    char held[64], wanted[64];
+    const lsn_plan *plan = store->plan;
+    if (stored->shard == plan->shard && stored->shards == plan->shards)
+        return true;
+    return lsn_fail(err, LSN_INVALID,
+                    "%s: holds %s, not %s; give that (--shard I/N; none for the whole study), or another file with "
+                    "--db. 'lesion merge' combines shards",
+                    store->db.path, share_words(stored->shard, stored->shards, held, sizeof held),
+                    share_words(plan->shard, plan->shards, wanted, sizeof wanted));
+}
+
 bool identity_check(lsn_store *store, lsn_error *err)
 {
     const lsn_plan *plan = store->plan;
@@ -314,7 +347,7 @@ bool identity_check(lsn_store *store, lsn_error *err)
     else if (ok && (stored.images_count != plan->images.count || stored.classes != plan->model->classes ||
                     stored.block_images < 1 || stored.block_images > INT32_MAX))
         ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: its study's row contradicts itself", store->db.path);
-    ok = ok && check_measures(store, &stored, err);
+    ok = ok && check_share(store, &stored, err) && check_measures(store, &stored, err);
     if (ok)
         store->block_images = (int32_t)stored.block_images;
     lsn_text_finish(&words);

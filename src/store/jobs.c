@@ -88,6 +88,12 @@ static store_status status_of(const char *name)
     return strcmp(name, "done") == 0 ? STORE_DONE : strcmp(name, "failed") == 0 ? STORE_FAILED : STORE_PENDING;
 }
 
+/* The share of the study that an evaluation belongs to; -1 where this is none. */
+static int32_t share_of(const lsn_plan *plan, int32_t evaluation)
+{
+    return plan->shards == 0 ? -1 : plan->evaluations[evaluation].shard;
+}
+
 static bool load_evaluations(reconciling *r, lsn_error *err)
 {
     const database *db = &r->store->db;
@@ -141,6 +147,23 @@ static void empty(lsn_text *words)
         words->data[0] = '\0';
 }
 
+/* A study that was added to is dealt anew. */
+static bool deal_again(const reconciling *r, lsn_error *err)
+{
+    const lsn_plan *plan = plan_of(r);
+    const database *db = &r->store->db;
+    if (plan->shards == 0)
+        return true;
+    sqlite3_stmt *update =
+        database_prepare(db, "UPDATE evaluation SET shard = ?2 WHERE evaluation = ?1 AND shard IS NOT ?2", err);
+    bool ok = update != NULL;
+    for (int32_t e = 0; ok && e < plan->n_evaluations; e++)
+        if (r->store->ids[e] >= 0)
+            ok = DATABASE_STEP(db, update, err, integer(r->store->ids[e]), integer(share_of(plan, e)));
+    sqlite3_finalize(update);
+    return ok;
+}
+
 static bool add_evaluations(reconciling *r, lsn_error *err)
 {
     const lsn_plan *plan = plan_of(r);
@@ -148,7 +171,7 @@ static bool add_evaluations(reconciling *r, lsn_error *err)
     sqlite3_stmt *insert =
         database_prepare(db,
                          "INSERT INTO evaluation (evaluation, key, mode, mode_seed, layers, n_filters, filters, layer, "
-                         "filter, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+                         "filter, shard, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
                          err);
     lsn_text layers = {0}, filters = {0};
     bool ok = insert != NULL;
@@ -168,7 +191,7 @@ static bool add_evaluations(reconciling *r, lsn_error *err)
                                  text(lsn_mode_name(ablation->mode)), mode_seed(ablation),
                                  text(layers.data == NULL ? "" : layers.data), integer(lsn_mask_filters(mask)),
                                  text(filters.data == NULL ? "{}" : filters.data), integer_or_null(only_layer(mask)),
-                                 integer_or_null(only_filter(mask)));
+                                 integer_or_null(only_filter(mask)), integer_or_null(share_of(plan, e)));
     }
     lsn_text_finish(&layers);
     lsn_text_finish(&filters);
@@ -479,7 +502,7 @@ bool jobs_reconcile(lsn_store *store, lsn_error *err)
         store->ids[e] = -1;
     bool ok = selection_reconcile(store, &r.groupings, err) && sort_keys(&r, err) && load_evaluations(&r, err) &&
               load_experiments(&r, err) && list_wanted(&r, err) && list_stored(&r, err) && match_jobs(&r, err) &&
-              add_experiments(&r, err) && add_evaluations(&r, err) && add_jobs(&r, err);
+              add_experiments(&r, err) && deal_again(&r, err) && add_evaluations(&r, err) && add_jobs(&r, err);
     free(r.keys);
     free(r.evaluation_of);
     free(r.experiment_of);

@@ -32,6 +32,8 @@ static const char study_table[] =
     "    stop_confidence REAL,             -- ... this surely; NULL: it sees all images. As of the last run\n"
     "    bootstrap_seed INTEGER NOT NULL,  -- of the bootstrap's draws: the same for all intervals\n"
     "    bootstrap_draws INTEGER NOT NULL,\n"
+    "    shard INTEGER CHECK (shard BETWEEN 1 AND shards), -- the share of the study that is computed here, ...\n"
+    "    shards INTEGER,                   -- ... of so many (evaluation.shard); NULL: all of it\n"
     "    created TEXT NOT NULL             -- UTC\n"
     ") STRICT";
 
@@ -116,6 +118,8 @@ static const char evaluation_table[] =
     "    filters TEXT NOT NULL,            -- which ones: {\"conv3_1\":[0,5]}\n"
     "    layer INTEGER REFERENCES layer,   -- the only layer; NULL where there are several, or none\n"
     "    filter INTEGER,                   -- the only filter; NULL where there are several, or none\n"
+    "    shard INTEGER,                    -- where this is a share of a study: the one that computes it; 0: all do;\n"
+    "                                      -- NULL where it is no share\n"
     "    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'done', 'failed')),\n"
     "    -- From here on NULL until it is done.\n"
     "    images INTEGER,                   -- that it has seen\n"
