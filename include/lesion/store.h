@@ -102,6 +102,31 @@ typedef struct lsn_run_record {
 LSN_API bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err);
 LSN_API bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err);
 
+/* ---- combining ----------------------------------------------------------------------------------------------- */
+
+/* What a merged database holds. */
+typedef struct lsn_merged {
+    int64_t jobs, done, failed;
+} lsn_merged;
+
+/* Combines the databases of one study (shards, other machines' runs, copies that were continued) in a new one at
+ * `output`, which then is what an undisturbed run of the whole study would have written, but for runs and seconds.
+ *
+ * The inputs must agree in study name, digests of weights, images and calibration images, block size, metrics, stopping
+ * and method. The jobs are those of the input that has most of them (of equal ones the first); the others may hold
+ * fewer, but none that it lacks. What is done in several inputs must have the same bits in every column of a result;
+ * parts of an evaluation that none has done are united, and it is completed where they are enough; it is failed where
+ * some input says so and none has done it. Runs of all inputs are listed, each once; one that was alive counts as died.
+ *
+ * Inputs are only read, one at a time, and are locked against runs meanwhile (in a folder that cannot be written, a
+ * heartbeat of the last minute counts as a lock). LSN_USAGE where two inputs are one file, or the output is an input;
+ * LSN_INVALID with the difference where they do not fit together, or contradict each other; LSN_FAILED where one is
+ * damaged, in use, or cannot be read or written, and where the output is there already (`force`: it is renamed to
+ * "<output>.old"). It is built in "<output>.merging" and renamed at the end: a merge that dies leaves no output. Memory
+ * does not grow with the databases, but for some 30 bytes a job. */
+LSN_API bool lsn_store_merge(const char *const *inputs, int n_inputs, const char *output, bool force,
+                             lsn_merged *merged, lsn_error *err);
+
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
 typedef enum lsn_cell_kind { LSN_CELL_NULL, LSN_CELL_INTEGER, LSN_CELL_REAL, LSN_CELL_TEXT } lsn_cell_kind;

@@ -16,6 +16,7 @@ int lsn_command_simulate(int argc, char **argv);
 int lsn_command_eval(int argc, char **argv);
 int lsn_command_inspect(int argc, char **argv);
 int lsn_command_status(int argc, char **argv);
+int lsn_command_merge(int argc, char **argv);
 
 /* Prints what the command does and its options to stdout. */
 void lsn_help(const char *command);
@@ -54,6 +55,10 @@ typedef bool lsn_take_option(void *options, int option, lsn_error *err);
  * LSN_HELPED after -h printed the help; or the exit code after a message. */
 int lsn_read_options(int argc, char **argv, const struct option *table, const char *command, const char *what,
                      lsn_take_option *take, void *options);
+/* The same for a command with `least` to `most` arguments, from argv[optind] on. Of the table's values those that are
+ * letters are options of one letter too. */
+int lsn_read_arguments(int argc, char **argv, const struct option *table, const char *command, const char *what,
+                       int least, int most, lsn_take_option *take, void *options);
 enum { LSN_HELPED = -1 };
 
 /* Says what went wrong on stderr and returns the exit code. */

@@ -72,6 +72,17 @@ static const struct {
     {"status", "usage: lesion status DB\n\n"
                "Prints how far the study in a database is, by experiment, and what it has found so\n"
                "far. May be used while the study runs.\n\n" HELP_HELP},
+    {"merge", "usage: lesion merge DB... -o DB [OPTION]...\n\n"
+              "Combines databases of one study in a new one: shards (run --shard), runs on several\n"
+              "machines, copies that were continued. They must be of the same weights, images, metrics and\n"
+              "method; one may have more jobs than the others. What is in several of them must be the same\n"
+              "to the bit: a contradiction is refused, with the job and both values. The result is that of\n"
+              "an undisturbed run, and can be continued by 'lesion run STUDY --db DB'.\n\n"
+              "  -o, --output DB   the new database; it appears when all is done\n"
+              "  --force           where it is there already, keep that one as DB.old\n"
+              "  --quiet           no tables, only messages\n" HELP_HELP "\n"
+              "Exit codes: 0 all jobs are done; 4 all are done but those that failed; 75 merged, but jobs are\n"
+              "left to compute; 1 failed; 2 usage; 3 the databases do not fit together.\n"},
     {"inspect", "usage: lesion inspect WEIGHTS|STUDY [OPTION]...\n\n"
                 "Prints the layer table of a network, or (for a file that ends in .yaml or .yml) the\n"
                 "network and the images of a study: classes, formats, sizes, and which cannot be read.\n"

@@ -13,6 +13,7 @@ static const struct {
     {"simulate", "play a study with many virtual ranks, and faults", lsn_command_simulate},
     {"eval", "evaluate one ablation on a study's images", lsn_command_eval},
     {"status", "see how far a study is, and what it found", lsn_command_status},
+    {"merge", "combine databases of one study", lsn_command_merge},
     {"inspect", "look at a network's layers or a study's images", lsn_command_inspect},
 };
 

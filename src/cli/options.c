@@ -173,12 +173,24 @@ static const char *nearest_option(const char *word, const struct option *options
     return lsn_nearest(name, names);
 }
 
+/* ":ho:": those of the long ones that stand for a letter. */
+static const char *short_options(const struct option *options, char *letters, size_t size)
+{
+    size_t length = (size_t)snprintf(letters, size, ":h");
+    for (; options->name != NULL && length + 2 < size; options++)
+        if (options->val != 'h' && isalpha(options->val))
+            length += (size_t)snprintf(letters + length, size - length, "%c%s", options->val,
+                                       options->has_arg == required_argument ? ":" : "");
+    return letters;
+}
+
 /* The next option as getopt_long gives it: -1 at the end; '?' after a message. -h prints the help and gives 'h'. */
 static int next_option(int argc, char **argv, const struct option *options, const char *command)
 {
     opterr = 0;
     int at = optind;
-    int option = getopt_long(argc, argv, ":h", options, NULL);
+    char letters[64];
+    int option = getopt_long(argc, argv, short_options(options, letters, sizeof letters), options, NULL);
     if (option == 'h') {
         lsn_help(command);
         return 'h';
@@ -199,6 +211,12 @@ static int next_option(int argc, char **argv, const struct option *options, cons
 int lsn_read_options(int argc, char **argv, const struct option *table, const char *command, const char *what,
                      lsn_take_option *take, void *options)
 {
+    return lsn_read_arguments(argc, argv, table, command, what, 1, 1, take, options);
+}
+
+int lsn_read_arguments(int argc, char **argv, const struct option *table, const char *command, const char *what,
+                       int least, int most, lsn_take_option *take, void *options)
+{
     for (int option; (option = next_option(argc, argv, table, command)) != -1;) {
         lsn_error err = {0};
         if (option == 'h')
@@ -208,7 +226,7 @@ int lsn_read_options(int argc, char **argv, const struct option *table, const ch
         if (!take(options, option, &err))
             return lsn_exit_with(&err);
     }
-    if (argc - optind == 1)
+    if (argc - optind >= least && argc - optind <= most)
         return LSN_OK;
     lsn_log("'lesion %s' takes %s: see 'lesion %s --help'", command, what, command);
     return LSN_USAGE;

@@ -46,14 +46,14 @@ static bool add_stored_classes(const lsn_store *store, sqlite3_stmt *row, int co
     const void *packed = sqlite3_column_blob(row, column);
     if (sqlite3_column_type(row, column) == SQLITE_NULL)
         *all = false;
-    else if (!class_counts_add(packed, sqlite3_column_bytes(row, column), sums, store->plan->model->classes))
+    else if (!class_counts_add(packed, sqlite3_column_bytes(row, column), sums, store->facts.classes))
         return damaged(store, "the classes", err);
     return true;
 }
 
 static bool add_stored_drift(const lsn_store *store, sqlite3_stmt *row, int column, bool *all, lsn_error *err)
 {
-    const int layers = store->plan->model->n_layers;
+    const int layers = store->facts.layers;
     const unsigned char *packed = sqlite3_column_blob(row, column);
     if (sqlite3_column_type(row, column) == SQLITE_NULL)
         *all = false;
@@ -90,18 +90,18 @@ static void add_last(lsn_store *store, const lsn_part *part, whole *sum)
     sum->right = sum->right && part->class_right != NULL;
     sum->predicted = sum->predicted && part->class_predicted != NULL;
     sum->drift = sum->drift && part->drift != NULL;
-    for (int32_t c = 0; sum->right && c < store->plan->model->classes; c++)
+    for (int32_t c = 0; sum->right && c < store->facts.classes; c++)
         store->class_right[c] += part->class_right[c];
-    for (int32_t c = 0; sum->predicted && c < store->plan->model->classes; c++)
+    for (int32_t c = 0; sum->predicted && c < store->facts.classes; c++)
         store->class_predicted[c] += part->class_predicted[c];
-    for (int i = 0; sum->drift && i < store->plan->model->n_layers; i++)
+    for (int i = 0; sum->drift && i < store->facts.layers; i++)
         store->drift[i] += part->drift[i];
 }
 
 /* No class may have more right images than images. */
 static bool check_classes(const lsn_store *store, const whole *sum, lsn_error *err)
 {
-    for (int32_t c = 0; sum->right && c < store->plan->model->classes; c++)
+    for (int32_t c = 0; sum->right && c < store->facts.classes; c++)
         if (store->class_right[c] > store->class_images[c] ||
             (sum->predicted && store->class_predicted[c] < store->class_right[c]))
             return damaged(store, "the classes", err);
@@ -115,9 +115,9 @@ static double balanced_accuracy(const lsn_store *store, const whole *sum)
 {
     if (!sum->right)
         return NAN;
-    for (int32_t c = 0; c < store->plan->model->classes; c++)
+    for (int32_t c = 0; c < store->facts.classes; c++)
         store->counts[c] = (int32_t)store->class_right[c];
-    return lsn_macro_accuracy(store->counts, store->class_images, (size_t)store->plan->model->classes);
+    return lsn_macro_accuracy(store->counts, store->class_images, (size_t)store->facts.classes);
 }
 
 static bool write_result(lsn_store *store, int64_t id, const whole *sum, lsn_error *err)
@@ -136,7 +136,7 @@ static bool write_result(lsn_store *store, int64_t id, const whole *sum, lsn_err
 static bool write_classes(lsn_store *store, int64_t id, const whole *sum, lsn_error *err)
 {
     bool ok = true;
-    for (int32_t c = 0; ok && c < store->plan->model->classes; c++)
+    for (int32_t c = 0; ok && c < store->facts.classes; c++)
         if (store->class_images[c] > 0)
             ok = DATABASE_STEP(&store->db, store->statements[STORE_ADD_CLASS], err, integer(id), integer(c),
                                integer(store->class_right[c]),
@@ -147,7 +147,7 @@ static bool write_classes(lsn_store *store, int64_t id, const whole *sum, lsn_er
 static bool write_drift(lsn_store *store, int64_t id, const whole *sum, lsn_error *err)
 {
     bool ok = true;
-    for (int i = 0; ok && i < store->plan->model->n_layers; i++)
+    for (int i = 0; ok && i < store->facts.layers; i++)
         ok = DATABASE_STEP(&store->db, store->statements[STORE_ADD_DRIFT], err, integer(id), integer(i),
                            real((double)store->drift[i] / LSN_FIXED / (double)sum->tally.images));
     return ok;
@@ -162,12 +162,11 @@ static bool drop_beyond(lsn_store *store, int64_t id, int32_t end, lsn_error *er
 
 bool store_complete_with(lsn_store *store, int32_t evaluation, int32_t end, const lsn_part *last, lsn_error *err)
 {
-    const lsn_model *model = store->plan->model;
     const int64_t id = store->ids[evaluation];
     whole sum = {.right = true, .predicted = true, .drift = true};
-    memset(store->class_right, 0, (size_t)model->classes * sizeof *store->class_right);
-    memset(store->class_predicted, 0, (size_t)model->classes * sizeof *store->class_predicted);
-    memset(store->drift, 0, (size_t)model->n_layers * sizeof *store->drift);
+    memset(store->class_right, 0, (size_t)store->facts.classes * sizeof *store->class_right);
+    memset(store->class_predicted, 0, (size_t)store->facts.classes * sizeof *store->class_predicted);
+    memset(store->drift, 0, (size_t)store->facts.layers * sizeof *store->drift);
     if (store->blocks > 1 || last == NULL)
         if (!add_stored(store, id, end, &sum, err) ||
             !DATABASE_STEP(&store->db, store->statements[STORE_DROP_PARTS], err, integer(id)))

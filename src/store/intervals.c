@@ -20,6 +20,7 @@ typedef struct batch {
     lsn_bootstrap how;
     sqlite3_stmt *images;           /* of an evaluation, in order */
     sqlite3_stmt *write;            /* an interval (or two) */
+    int32_t *labels;                /* [all images] */
     double *base_loss, *base_right; /* [all images] */
     damage both, one, other;        /* [all images] */
     double *values;                 /* [room][all images] */
@@ -45,11 +46,26 @@ static bool read_images(batch *b, int64_t evaluation, int64_t n, double *loss, d
         /* As in the sums: what is not a number counts as the limit. */
         const bool number = sqlite3_column_type(b->images, 2) != SQLITE_NULL;
         loss[next] = (double)lsn_fixed(number ? sqlite3_column_double(b->images, 2) : (double)NAN) / LSN_FIXED;
-        right[next] = sqlite3_column_int64(b->images, 1) == store_label(b->store, (int32_t)next);
+        right[next] = sqlite3_column_int64(b->images, 1) == b->labels[next];
         next++;
     }
     sqlite3_reset(b->images);
     *whole = next == n;
+    return ok;
+}
+
+/* The images' classes; *whole: all are there. */
+static bool read_labels(batch *b, bool *whole, lsn_error *err)
+{
+    const database *db = &b->store->db;
+    int32_t next = 0;
+    sqlite3_stmt *query = database_prepare(db, "SELECT image, class FROM image ORDER BY image", err);
+    bool row = true, ok = query != NULL;
+    while (ok && next < b->store->facts.images && (ok = database_row(db, query, &row, err)) && row &&
+           sqlite3_column_int64(query, 0) == next)
+        b->labels[next++] = sqlite3_column_int(query, 1);
+    sqlite3_finalize(query);
+    *whole = next == b->store->facts.images;
     return ok;
 }
 
@@ -91,7 +107,7 @@ static bool make_room(batch *b, int64_t n, int arms, lsn_error *err)
 
 static double *next_row(batch *b, int64_t id)
 {
-    double *row = b->values + (size_t)b->arms * (size_t)b->store->plan->images.count;
+    double *row = b->values + (size_t)b->arms * (size_t)b->store->facts.images;
     b->rows[b->arms] = row;
     b->ids[b->arms++] = id;
     return row;
@@ -141,7 +157,7 @@ static bool finish_work(batch *b, worklist *list, bool ok, lsn_error *err)
 
 static bool possible_count(const batch *b, int64_t n)
 {
-    return n > 0 && n <= b->store->plan->images.count;
+    return n > 0 && n <= b->store->facts.images;
 }
 
 /* The change of loss of each evaluation. */
@@ -222,11 +238,11 @@ static bool read_draws(batch *b, lsn_error *err)
 
 static bool allocate(batch *b, lsn_error *err)
 {
-    const size_t n = (size_t)b->store->plan->images.count, arms = BATCH_BYTES / sizeof(double) / n;
+    const size_t n = (size_t)b->store->facts.images, arms = BATCH_BYTES / sizeof(double) / n;
     b->room = arms > MOST_ARMS ? MOST_ARMS : arms < 2 ? 2 : (int32_t)arms;
     double **const arrays[] = {&b->base_loss, &b->base_right, &b->both.loss,  &b->both.top1,
                                &b->one.loss,  &b->one.top1,   &b->other.loss, &b->other.top1};
-    bool ok = true;
+    bool ok = (b->labels = lsn_array(n, sizeof *b->labels, err)) != NULL;
     for (size_t i = 0; ok && i < sizeof arrays / sizeof *arrays; i++)
         ok = (*arrays[i] = lsn_array(n, sizeof(double), err)) != NULL;
     return ok && (b->values = lsn_array((size_t)b->room, n * sizeof(double), err)) != NULL;
@@ -235,6 +251,7 @@ static bool allocate(batch *b, lsn_error *err)
 static void finish(batch *b)
 {
     sqlite3_finalize(b->images);
+    free(b->labels);
     free(b->base_loss);
     free(b->base_right);
     free(b->both.loss);
@@ -254,12 +271,12 @@ bool intervals_write(lsn_store *store, lsn_error *err)
     if (any == 0)
         return true;
     batch b = {.store = store};
-    bool whole = false;
+    bool whole = false, known = false;
     b.images = database_prepare(
         &store->db, "SELECT image, prediction, loss FROM image_result WHERE evaluation = ? ORDER BY image", err);
-    bool ok = b.images != NULL && read_draws(&b, err) && allocate(&b, err) &&
-              read_images(&b, 0, store->plan->images.count, b.base_loss, b.base_right, &whole, err);
-    if (ok && whole)
+    bool ok = b.images != NULL && read_draws(&b, err) && allocate(&b, err) && read_labels(&b, &known, err) &&
+              read_images(&b, 0, store->facts.images, b.base_loss, b.base_right, &whole, err);
+    if (ok && whole && known)
         ok = write_losses(&b, err) && write_pairs(&b, err);
     finish(&b);
     return ok;

@@ -76,8 +76,7 @@ static bool judge_curve(lsn_store *store, const group *of, sqlite3_stmt *update,
     sqlite3_finalize(query);
     for (size_t i = 0; i < of->count; i++)
         of->columns[1][i] += top1;
-    const lsn_curve curve =
-        lsn_curve_of(of->columns[0], of->columns[1], of->count, top1, 1.0 / store->plan->model->classes);
+    const lsn_curve curve = lsn_curve_of(of->columns[0], of->columns[1], of->count, top1, 1.0 / store->facts.classes);
     return ok && DATABASE_STEP(&store->db, update, err, integer(of->id), real(curve.area), real(curve.half));
 }
 

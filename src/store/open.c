@@ -29,7 +29,7 @@ static const char *const statement_sql[STORE_N_STATEMENTS] = {
 
 /* ---- a new file ---------------------------------------------------------------------------------------------- */
 
-static bool create_schema(const database *db, lsn_error *err)
+bool store_create_schema(const database *db, lsn_error *err)
 {
     bool ok = true;
     for (int i = 0; ok && store_tables[i] != NULL; i++)
@@ -61,41 +61,40 @@ static bool count_classes(lsn_store *store, lsn_error *err)
     return true;
 }
 
-static bool allocate(lsn_store *store, lsn_error *err)
-{
-    size_t evaluations = (size_t)store->plan->n_evaluations;
-    store->ids = lsn_array(evaluations, sizeof *store->ids, err);
-    store->status = lsn_array(evaluations, sizeof *store->status, err);
-    store->missing = lsn_array(evaluations, sizeof *store->missing, err);
-    if (store->plan->stop.half_width > 0)
-        store->prefixes = lsn_array(evaluations, sizeof *store->prefixes, err);
-    return store->ids != NULL && store->status != NULL && store->missing != NULL &&
-           (store->prefixes != NULL || !(store->plan->stop.half_width > 0));
-}
-
 static bool allocate_scratch(lsn_store *store, lsn_error *err)
 {
-    const lsn_model *model = store->plan->model;
-    const size_t classes = (size_t)model->classes, layers = (size_t)model->n_layers;
+    const size_t classes = (size_t)store->facts.classes, layers = (size_t)store->facts.layers;
     store->class_right = lsn_array(classes, sizeof *store->class_right, err);
     store->class_predicted = lsn_array(classes, sizeof *store->class_predicted, err);
     store->counts = lsn_array(classes, sizeof *store->counts, err);
     store->drift = lsn_array(layers, sizeof *store->drift, err);
-    store->packed = lsn_array(2 * class_counts_room(model->classes) + DRIFT_BYTES * layers, 1, err);
+    store->packed = lsn_array(2 * class_counts_room(store->facts.classes) + DRIFT_BYTES * layers, 1, err);
     return store->class_right != NULL && store->class_predicted != NULL && store->counts != NULL &&
            store->drift != NULL && store->packed != NULL;
+}
+
+bool store_allocate(lsn_store *store, lsn_error *err)
+{
+    size_t evaluations = (size_t)store->facts.evaluations;
+    store->ids = lsn_array(evaluations, sizeof *store->ids, err);
+    store->status = lsn_array(evaluations, sizeof *store->status, err);
+    store->missing = lsn_array(evaluations, sizeof *store->missing, err);
+    if (store->facts.stop.half_width > 0)
+        store->prefixes = lsn_array(evaluations, sizeof *store->prefixes, err);
+    return store->ids != NULL && store->status != NULL && store->missing != NULL &&
+           (store->prefixes != NULL || !(store->facts.stop.half_width > 0)) && allocate_scratch(store, err);
 }
 
 /* Which of the plan's evaluations each stored one is; rows are numbered 0 .. plan->n_evaluations - 1 by now. */
 static int32_t *evaluations_by_id(const lsn_store *store, lsn_error *err)
 {
-    int32_t *by_id = lsn_array((size_t)store->plan->n_evaluations, sizeof *by_id, err);
+    int32_t *by_id = lsn_array((size_t)store->facts.evaluations, sizeof *by_id, err);
     if (by_id == NULL)
         return NULL;
-    for (int32_t id = 0; id < store->plan->n_evaluations; id++)
+    for (int32_t id = 0; id < store->facts.evaluations; id++)
         by_id[id] = -1;
-    for (int32_t e = 0; e < store->plan->n_evaluations; e++)
-        if (store->ids[e] < store->plan->n_evaluations)
+    for (int32_t e = 0; e < store->facts.evaluations; e++)
+        if (store->ids[e] < store->facts.evaluations)
             by_id[store->ids[e]] = e;
     return by_id;
 }
@@ -111,8 +110,8 @@ static bool load_part(lsn_store *store, int32_t evaluation, int32_t block, sqlit
 
 static bool load_parts(lsn_store *store, lsn_error *err)
 {
-    const int32_t evaluations = store->plan->n_evaluations;
-    store->blocks = (store->plan->images.count - 1) / store->block_images + 1;
+    const int32_t evaluations = store->facts.evaluations;
+    store->blocks = (store->facts.images - 1) / store->block_images + 1;
     store->parts = lsn_array(((size_t)evaluations * (size_t)store->blocks + 63) / 64, sizeof *store->parts, err);
     if (store->parts == NULL)
         return false;
@@ -136,7 +135,7 @@ static bool load_parts(lsn_store *store, lsn_error *err)
     return ok;
 }
 
-static bool prepare(lsn_store *store, lsn_error *err)
+bool store_prepare(lsn_store *store, lsn_error *err)
 {
     for (int i = 0; i < STORE_N_STATEMENTS; i++) {
         store->statements[i] = database_prepare(&store->db, statement_sql[i], err);
@@ -165,7 +164,7 @@ static bool bring_up_to_date(lsn_store *store, int32_t block_images, lsn_error *
         return false;
     store->block_images = block_images;
     bool ok = kind == DATABASE_EMPTY
-                  ? create_schema(&store->db, err) && identity_write(store, err)
+                  ? store_create_schema(&store->db, err) && identity_write(store, err)
                   : identity_check(store, err) && identity_update(store, err) && bury_the_dead(store, err);
     return ok && jobs_reconcile(store, err) && lsn_store_commit(store, err);
 }
@@ -193,11 +192,16 @@ lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_
     if (store == NULL)
         return NULL;
     store->plan = plan;
+    store->facts = (store_facts){.images = plan->images.count,
+                                 .evaluations = plan->n_evaluations,
+                                 .classes = plan->model->classes,
+                                 .layers = plan->model->n_layers,
+                                 .stop = plan->stop};
     store->lock.file = -1;
     if (place_make_folder(path, err) && place_take_lock(&store->lock, path, err) &&
         (!fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
-        allocate(store, err) && allocate_scratch(store, err) && bring_up_to_date(store, block_images, err) &&
-        load_parts(store, err) && prepare(store, err))
+        store_allocate(store, err) && bring_up_to_date(store, block_images, err) && load_parts(store, err) &&
+        store_prepare(store, err))
         return store;
     lsn_store_close(store);
     return NULL;

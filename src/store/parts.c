@@ -18,19 +18,19 @@ bool store_has_part(const lsn_store *store, int32_t evaluation, int32_t block)
 
 bool lsn_store_has(const lsn_store *store, int32_t evaluation, int32_t block)
 {
-    assert(evaluation >= 0 && evaluation < store->plan->n_evaluations && block >= 0 && block < store->blocks);
+    assert(evaluation >= 0 && evaluation < store->facts.evaluations && block >= 0 && block < store->blocks);
     return store->missing[evaluation] == 0 || store_has_part(store, evaluation, block);
 }
 
 bool lsn_store_complete(const lsn_store *store, int32_t evaluation)
 {
-    assert(evaluation >= 0 && evaluation < store->plan->n_evaluations);
+    assert(evaluation >= 0 && evaluation < store->facts.evaluations);
     return store->missing[evaluation] == 0;
 }
 
 bool lsn_store_failed(const lsn_store *store, int32_t evaluation)
 {
-    assert(evaluation >= 0 && evaluation < store->plan->n_evaluations);
+    assert(evaluation >= 0 && evaluation < store->facts.evaluations);
     return store->status[evaluation] == STORE_FAILED;
 }
 
@@ -46,7 +46,7 @@ int32_t lsn_store_blocks(const lsn_store *store)
 
 int32_t lsn_store_parts(const lsn_store *store, int32_t evaluation)
 {
-    assert(evaluation >= 0 && evaluation < store->plan->n_evaluations);
+    assert(evaluation >= 0 && evaluation < store->facts.evaluations);
     return store->blocks - store->missing[evaluation];
 }
 
@@ -59,7 +59,7 @@ void store_mark(lsn_store *store, int32_t evaluation, int32_t block)
 
 int32_t store_block_size(const lsn_store *store, int32_t block)
 {
-    int64_t left = store->plan->images.count - (int64_t)block * store->block_images;
+    int64_t left = store->facts.images - (int64_t)block * store->block_images;
     return left < store->block_images ? (int32_t)left : store->block_images;
 }
 
@@ -77,7 +77,7 @@ bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *t)
 static bool possible_classes(const lsn_store *store, const lsn_part *part)
 {
     int64_t right = 0, predicted = 0;
-    for (int32_t c = 0; c < store->plan->model->classes; c++) {
+    for (int32_t c = 0; c < store->facts.classes; c++) {
         const int32_t in_class = part->class_right[c];
         if (in_class < 0 || in_class > store->class_images[c] ||
             (part->class_predicted != NULL && part->class_predicted[c] < in_class))
@@ -90,7 +90,7 @@ static bool possible_classes(const lsn_store *store, const lsn_part *part)
 
 static bool possible_verdicts(const lsn_store *store, int32_t block, const lsn_part *part)
 {
-    const int32_t classes = store->plan->model->classes, first = block * store->block_images;
+    const int32_t classes = store->facts.classes, first = block * store->block_images;
     int64_t right = 0;
     for (int32_t i = 0; i < part->tally->images; i++) {
         const lsn_verdict *v = &part->verdicts[i];
@@ -103,7 +103,7 @@ static bool possible_verdicts(const lsn_store *store, int32_t block, const lsn_p
 
 static bool possible_drift(const lsn_store *store, const lsn_part *part)
 {
-    for (int i = 0; i < store->plan->model->n_layers; i++)
+    for (int i = 0; i < store->facts.layers; i++)
         if (part->drift[i] < 0)
             return false;
     return true;
@@ -152,23 +152,23 @@ static value packed_counts(const lsn_store *store, const int32_t *counts, unsign
 {
     if (counts == NULL)
         return blob(NULL, 0);
-    return blob(packed, class_counts_pack(counts, store->plan->model->classes, packed));
+    return blob(packed, class_counts_pack(counts, store->facts.classes, packed));
 }
 
 static bool write_part(lsn_store *store, int64_t id, int32_t block, const lsn_part *part, lsn_error *err)
 {
     const lsn_tally *t = part->tally;
-    const size_t room = class_counts_room(store->plan->model->classes);
+    const size_t room = class_counts_room(store->facts.classes);
     unsigned char *drift = store->packed + 2 * room;
     if (part->drift != NULL)
-        drift_pack(part->drift, store->plan->model->n_layers, drift);
+        drift_pack(part->drift, store->facts.layers, drift);
     return DATABASE_STEP(&store->db, store->statements[STORE_ADD_PART], err, integer(id), integer(block),
                          integer(t->images), integer(t->top1), integer(t->top5), integer(t->lost), integer(t->gained),
                          integer(t->agree), integer(t->loss), integer(t->kl), integer(t->margin), integer(t->base_top5),
                          integer(t->base_loss), integer(t->d_loss_squared), real(t->seconds),
                          packed_counts(store, part->class_right, store->packed),
                          packed_counts(store, part->class_predicted, store->packed + room),
-                         blob(part->drift == NULL ? NULL : drift, DRIFT_BYTES * store->plan->model->n_layers));
+                         blob(part->drift == NULL ? NULL : drift, DRIFT_BYTES * store->facts.layers));
 }
 
 static bool write_images(lsn_store *store, int64_t id, int32_t block, const lsn_part *part, lsn_error *err)
@@ -236,7 +236,7 @@ bool lsn_store_running(lsn_store *store, const int32_t *evaluations, int32_t cou
 {
     for (int32_t i = 0; i < count; i++) {
         int32_t e = evaluations[i];
-        assert(e >= 0 && e < store->plan->n_evaluations);
+        assert(e >= 0 && e < store->facts.evaluations);
         if (store->status[e] == STORE_DONE || store->status[e] == STORE_RUNNING_NOW)
             continue;
         if (!store_may_add(store, err))

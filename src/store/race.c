@@ -41,7 +41,7 @@ static bool count_stored(lsn_store *store, int32_t evaluation, int32_t block, ls
 bool race_advance(lsn_store *store, int32_t evaluation, int32_t block, const lsn_tally *tally, int32_t *end,
                   lsn_error *err)
 {
-    const lsn_stopping *stop = &store->plan->stop;
+    const lsn_stopping *stop = &store->facts.stop;
     race_prefix *prefix = &store->prefixes[evaluation];
     *end = 0;
     if (block != prefix->blocks)

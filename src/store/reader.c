@@ -6,19 +6,20 @@
 
 struct lsn_reader {
     database db;
+    bool immutable;
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
 
 /* "file:...?immutable=1": SQLite then writes nothing beside the file and takes no locks. */
-static char *immutable_uri(const char *path, lsn_error *err)
+static char *make_uri(const char *path, const char *how, lsn_error *err)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
     lsn_text uri = {0};
     lsn_text_add(&uri, "file:%s", path[0] == '/' ? "" : "./");
     for (const char *c = path; *c != '\0'; c++)
         lsn_text_add(&uri, strchr(plain, *c) != NULL ? "%c" : "%%%02X", (unsigned char)*c);
-    lsn_text_add(&uri, "?immutable=1");
+    lsn_text_add(&uri, "?%s", how);
     if (!uri.failed)
         return uri.data;
     lsn_text_finish(&uri);
@@ -58,7 +59,7 @@ static bool folder_in_the_way(const database *db)
     return code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
 }
 
-static bool open_somehow(database *db, const char *path, lsn_error *err)
+static bool open_somehow(database *db, const char *path, bool *immutable, lsn_error *err)
 {
     if (open_and_look(db, path, SQLITE_OPEN_READWRITE, err))
         return true;
@@ -71,8 +72,9 @@ static bool open_somehow(database *db, const char *path, lsn_error *err)
                         "%s: its latest results are in %s-wal, which can only be read where the folder is writable; "
                         "copy both files to such a folder",
                         path, path);
-    char *uri = immutable_uri(path, err);
+    char *uri = make_uri(path, "immutable=1", err);
     bool ok = uri != NULL && open_and_look(db, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
+    *immutable = true;
     free(uri);
     return ok;
 }
@@ -88,13 +90,25 @@ lsn_reader *lsn_reader_open(const char *path, lsn_error *err)
     if (reader == NULL)
         return NULL;
     database_kind kind;
-    bool ok = open_somehow(&reader->db, path, err) && database_examine(&reader->db, &kind, err);
+    bool ok = open_somehow(&reader->db, path, &reader->immutable, err) && database_examine(&reader->db, &kind, err);
     if (ok && kind == DATABASE_EMPTY)
         ok = lsn_fail(err, LSN_INVALID, "%s: is no Lesion database: it is empty", path);
     if (ok)
         return reader;
     lsn_reader_close(reader);
     return NULL;
+}
+
+const database *reader_database(const lsn_reader *reader)
+{
+    return &reader->db;
+}
+
+char *reader_uri(const lsn_reader *reader, lsn_error *err)
+{
+    if (reader->immutable)
+        return lsn_strdup(reader->db.path, err);
+    return make_uri(reader->db.path, "mode=ro", err);
 }
 
 void lsn_reader_close(lsn_reader *reader)

@@ -90,7 +90,7 @@ static bool update_run(lsn_store *store, const char *how, lsn_error *err)
 /* When a run ends, nothing is being computed any more. */
 static bool stop_running(lsn_store *store, lsn_error *err)
 {
-    for (int32_t e = 0; e < store->plan->n_evaluations; e++)
+    for (int32_t e = 0; e < store->facts.evaluations; e++)
         if (store->status[e] == STORE_RUNNING_NOW)
             store->status[e] = STORE_PENDING;
     return database_run(&store->db, "UPDATE evaluation SET status = 'pending' WHERE status = 'running'", err);

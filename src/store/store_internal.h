@@ -12,6 +12,8 @@
  *   judge, intervals   what rests on more than one evaluation, or on many draws
  *   runs       invocations
  *   reader, table   queries
+ *   sound   whether rows fit together
+ *   merge*, settle   several databases in one: merge.h
  */
 #ifndef LESION_STORE_INTERNAL_H
 #define LESION_STORE_INTERNAL_H
@@ -143,10 +145,17 @@ typedef struct race_prefix {
     int32_t blocks;
 } race_prefix;
 
+/* What a result must fit: of the plan, or of the database where there is no plan (merge). */
+typedef struct store_facts {
+    int32_t images, evaluations, classes, layers;
+    lsn_stopping stop;
+} store_facts;
+
 struct lsn_store {
     database db;
     place_lock lock;
-    const lsn_plan *plan;
+    const lsn_plan *plan; /* NULL: nothing can be added, only completed and judged */
+    store_facts facts;
     int32_t block_images, blocks;
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
     int64_t run; /* 0: none has begun */
@@ -168,6 +177,12 @@ struct lsn_store {
     int64_t *drift;                         /* [n_layers] */
     unsigned char *packed;                  /* a part's right images by class, predicted ones by class, drift */
 };
+
+/* Tables, views and what tells a Lesion database, in an empty file. */
+bool store_create_schema(const database *db, lsn_error *err);
+/* Arrays in memory, by store->facts; statements. lsn_store_close releases them. */
+bool store_allocate(lsn_store *store, lsn_error *err);
+bool store_prepare(lsn_store *store, lsn_error *err);
 
 /* Begins a transaction unless one is open. */
 bool store_begin(lsn_store *store, lsn_error *err);
@@ -240,6 +255,15 @@ bool drift_add(const unsigned char *packed, int64_t *sums, int layers);
 
 /* Bootstrap intervals that are not there yet: of the change of loss, and of the interaction of pairs. */
 bool intervals_write(lsn_store *store, lsn_error *err);
+
+/* Whether a database's rows fit together: references, counts, sums, parts. Each line of *words, which is empty where
+ * they do, is one thing that does not. */
+bool sound_check(const database *db, lsn_text *words, lsn_error *err);
+
+/* A reader's connection. */
+const database *reader_database(const lsn_reader *reader);
+/* A URI by which another connection may attach the file that a reader has open, only for reading; to be freed. */
+char *reader_uri(const lsn_reader *reader, lsn_error *err);
 
 /* A table's columns from a query, then its rows one by one. */
 bool table_begin(lsn_table *table, sqlite3_stmt *query, lsn_error *err);

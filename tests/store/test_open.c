@@ -193,7 +193,8 @@ static void refuses_another_schema_version(void **state)
     for (size_t i = 0; i < sizeof older / sizeof *older; i++) {
         char act[64], words[64];
         snprintf(act, sizeof act, "PRAGMA user_version = %s", older[i]);
-        snprintf(words, sizeof words, "schema version %s, this program knows version 4", older[i]);
+        snprintf(words, sizeof words, "schema version %s, this program knows version %d", older[i],
+                 LSN_SCHEMA_VERSION);
         fixture_tamper(f->path, act);
         fixture_refused(f, false, LSN_INVALID, WORDS(words, "--db"));
         lsn_error err = {0};
