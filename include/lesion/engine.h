@@ -29,6 +29,8 @@ typedef struct lsn_engine_options {
     lsn_method method;
     size_t memory_bytes;  /* of all that the engine takes: packed weights, workspace, activations; 0: no limit */
     size_t besides_bytes; /* of these, what the caller takes itself */
+    const void *weights;  /* packed by lsn_engine_pack for this model and method, all parts of them; must outlive the
+                           * engine, and the limit does not count them. NULL: the engine packs its own */
     int threads;          /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
     bool resample;        /* LSN_RESAMPLE may be asked for: there is room for the donors' activations then, which is
                            * not taken otherwise */
@@ -36,11 +38,22 @@ typedef struct lsn_engine_options {
                            * which is not taken otherwise */
 } lsn_engine_options;
 
+/* Bytes of a model's weights as a method's kernels want them, its input being set; 0 where they are used as they are.
+ * They depend on the model, its input's size and the method alone, not on the processor, and hold no pointers: they may
+ * lie in memory that processes share. */
+LSN_API size_t lsn_engine_weights_bytes(const lsn_model *model, lsn_method method);
+/* Writes part 0 .. parts-1 of them, parts of about equal size, to their place in `to`, aligned to 64 bytes. Threads and
+ * processes may each write a part at the same time. */
+LSN_API void lsn_engine_pack(const lsn_model *model, lsn_method method, void *to, int part, int parts);
+
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
  * memory_bytes are too few for one image (the message has the minimum), LSN_INVALID where the input is not set,
  * LSN_FAILED where memory is short. LSN_METHOD_BLAS sets OpenBLAS to one thread, for the whole process. */
 LSN_API lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err);
 LSN_API void lsn_engine_destroy(lsn_engine *engine);
+/* Bytes that an engine of these options takes, its own weights and besides_bytes included. Nothing of it is taken.
+ * Errors as lsn_engine_create. */
+LSN_API bool lsn_engine_count(const lsn_model *model, const lsn_engine_options *options, size_t *bytes, lsn_error *err);
 
 /* The channels' means for LSN_MEAN and LSN_NOISE, [lsn_model_filters(model)], all layers one after another; copied.
  * LSN_INVALID where one is not finite: those set before then stay. */

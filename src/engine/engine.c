@@ -50,34 +50,9 @@ static bool describe_layers(lsn_engine *engine, lsn_error *err)
         else
             describe_fc(to, layer);
         to->flatten = l == model->n_conv;
-        to->weights = layer->weights;
         to->bias = layer->bias;
         to->filter_offset = offset;
         offset += layer->filters;
-    }
-    return true;
-}
-
-/* Of the convolutions; fully connected layers are used as they are in the file. */
-static size_t packed_floats(const lsn_engine *engine)
-{
-    size_t floats = 0;
-    for (int l = 0; l < engine->model->n_conv; l++)
-        floats += 9 * (size_t)engine->layers[l].conv.channels * engine->layers[l].conv.filters;
-    return floats;
-}
-
-static bool pack_weights(lsn_engine *engine, lsn_error *err)
-{
-    engine->packed = lsn_array(packed_floats(engine), sizeof(float), err);
-    if (engine->packed == NULL)
-        return false;
-    float *to = engine->packed;
-    for (int l = 0; l < engine->model->n_conv; l++) {
-        engine_layer *layer = &engine->layers[l];
-        engine_pack_conv(layer->weights, layer->conv.filters, layer->conv.channels, to);
-        layer->weights = to;
-        to += 9 * (size_t)layer->conv.channels * layer->conv.filters;
     }
     return true;
 }
@@ -121,25 +96,43 @@ static void plan_buffers(lsn_engine *engine)
 static bool plan_memory(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err)
 {
     plan_buffers(engine);
-    size_t image_bytes =
-        sizeof(float) * engine->image_floats + (engine->drift ? sizeof(double) * engine->model->n_layers : 0);
-    size_t workspace = workspace_floats(engine),
-           workspace_bytes = sizeof(float) * (workspace + packed_floats(engine)) + options->besides_bytes;
+    const lsn_model *model = engine->model;
+    const size_t image_bytes =
+        sizeof(float) * engine->image_floats + (engine->drift ? sizeof(double) * model->n_layers : 0);
+    const size_t fixed_bytes = sizeof(float) * workspace_floats(engine) + options->besides_bytes +
+                               (options->weights == NULL ? lsn_engine_weights_bytes(model, engine->method) : 0);
     const size_t memory_bytes = options->memory_bytes;
     size_t fit = larger(CACHE_BYTES / image_bytes, FULL_GROUP);
     if (memory_bytes > 0) {
-        if (memory_bytes < workspace_bytes + image_bytes)
+        if (memory_bytes < fixed_bytes + image_bytes)
             return lsn_fail(
                 err, LSN_USAGE,
                 "%zu bytes of memory are too few for %s at %dx%d: give %zu (weights and workspace %zu, one image %zu)",
-                memory_bytes, engine->model->path == NULL ? "the network" : engine->model->path, engine->model->input_h,
-                engine->model->input_w, workspace_bytes + image_bytes, workspace_bytes, image_bytes);
-        size_t most = (memory_bytes - workspace_bytes) / image_bytes;
+                memory_bytes, model->path == NULL ? "the network" : model->path, model->input_h, model->input_w,
+                fixed_bytes + image_bytes, fixed_bytes, image_bytes);
+        size_t most = (memory_bytes - fixed_bytes) / image_bytes;
         fit = most < fit ? most : fit;
     }
     engine->sub_block = (int)(fit < FULL_GROUP ? fit : fit / FULL_GROUP * FULL_GROUP);
-    engine->workspace = lsn_array(workspace, sizeof(float), err);
-    return engine->workspace != NULL;
+    engine->bytes = fixed_bytes + (size_t)engine->sub_block * image_bytes;
+    return true;
+}
+
+/* Takes what was planned but the activations, which are taken when the number of images is known. */
+static bool take_memory(lsn_engine *engine, const void *weights, lsn_error *err)
+{
+    const lsn_model *model = engine->model;
+    engine->workspace = lsn_array(workspace_floats(engine), sizeof(float), err);
+    if (engine->workspace == NULL)
+        return false;
+    if (weights == NULL) {
+        engine->packed = lsn_array(lsn_engine_weights_bytes(model, engine->method), 1, err);
+        if (engine->packed == NULL)
+            return false;
+        lsn_engine_pack(model, engine->method, engine->packed, 0, 1);
+    }
+    engine_use_weights(engine, weights == NULL ? engine->packed : weights);
+    return true;
 }
 
 bool engine_reserve(lsn_engine *engine, int images, lsn_error *err)
@@ -178,24 +171,24 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err)
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-static bool prepare(lsn_engine *engine, const lsn_engine_options *given, lsn_error *err)
+/* Describes the layers and shares the memory out; takes none of it. */
+static bool plan_engine(lsn_engine *engine, const lsn_engine_options *given, lsn_error *err)
 {
-    const lsn_model *model = engine->model;
-    lsn_engine_options counted = *given, *options = &counted;
-    counted.besides_bytes += 2 * sizeof(float) * lsn_model_filters(model); /* means and deviations */
-    engine->sums = engine_sums_create(model, err);
-    if (engine->sums == NULL || !describe_layers(engine, err))
+    lsn_engine_options options = *given;
+    options.besides_bytes += 2 * sizeof(float) * lsn_model_filters(engine->model); /* means and deviations */
+    if (!describe_layers(engine, err))
         return false;
-    if (options->method == LSN_METHOD_WINOGRAD) {
-        engine->sweep = sweep_create(engine, options, err);
+    if (engine->method == LSN_METHOD_WINOGRAD) {
+        engine->sweep = sweep_create(engine, &options, err);
         return engine->sweep != NULL;
     }
-    engine->kernels = engine_kernels_of(options->method);
+    engine->kernels = engine_kernels_of(engine->method);
     engine->kernels->prepare();
-    return pack_weights(engine, err) && plan_memory(engine, options, err);
+    return plan_memory(engine, &options, err);
 }
 
-lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err)
+/* An engine without its memory. */
+static lsn_engine *create_planned(const lsn_model *model, const lsn_engine_options *options, lsn_error *err)
 {
     if ((unsigned)options->method >= LSN_N_METHODS) {
         lsn_fail(err, LSN_USAGE, "method %d is not known", (int)options->method);
@@ -213,11 +206,31 @@ lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *
     engine->method = options->method;
     engine->resample = options->resample;
     engine->drift = options->drift;
-    if (!prepare(engine, options, err)) {
-        lsn_engine_destroy(engine);
+    if (plan_engine(engine, options, err))
+        return engine;
+    lsn_engine_destroy(engine);
+    return NULL;
+}
+
+lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err)
+{
+    lsn_engine *engine = create_planned(model, options, err);
+    if (engine == NULL)
         return NULL;
-    }
-    return engine;
+    engine->sums = engine_sums_create(model, err);
+    if (engine->sums != NULL && (engine->sweep != NULL ? sweep_take(engine->sweep, options->weights, err)
+                                                       : take_memory(engine, options->weights, err)))
+        return engine;
+    lsn_engine_destroy(engine);
+    return NULL;
+}
+
+bool lsn_engine_count(const lsn_model *model, const lsn_engine_options *options, size_t *bytes, lsn_error *err)
+{
+    lsn_engine *engine = create_planned(model, options, err);
+    *bytes = engine == NULL ? 0 : engine->bytes;
+    lsn_engine_destroy(engine);
+    return *bytes > 0;
 }
 
 void lsn_engine_destroy(lsn_engine *engine)

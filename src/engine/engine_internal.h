@@ -60,6 +60,12 @@ void engine_average_pool(const float *x, int n, int h, int w, int channels, int 
 /* packed[3][3][C][F] from weights[F][C][3][3]. */
 void engine_pack_conv(const float *weights, int filters, int channels, float *packed);
 
+/* ---- weights ------------------------------------------------------------------------------------------------- */
+
+/* Sets the layers' weights: those of convolutions lie in `packed` as lsn_engine_pack made them, those of fully
+ * connected layers in the model. For `kernels`. */
+void engine_use_weights(lsn_engine *engine, const void *packed);
+
 /* ---- noise --------------------------------------------------------------------------------------------------- */
 
 enum { ENGINE_LANES = 64 };
@@ -106,7 +112,8 @@ struct lsn_engine {
     struct engine_sweep *sweep;
     engine_layer *layers; /* [n_layers] */
     bool drift;           /* there is room for what it needs */
-    float *packed;        /* the convolutions' weights, layer after layer */
+    size_t bytes;         /* of all that it takes, and its caller's; its sums' few are not counted */
+    void *packed;         /* the weights as `kernels` want them, made here; NULL where the caller gave them */
     float *means;         /* NULL until set */
     float *deviations;    /* the same */
     bool resample;        /* there is room for donors */

@@ -185,11 +185,17 @@ static bool take_all(engine_sweep *sweep, const needs *need, ledger *taken, lsn_
     return take(taken, &sweep->map, (size_t)sweep->map_images, one * last->out_floats, err);
 }
 
+/* What does not depend on how much is computed at a time. */
+static size_t fixed_bytes(const engine_sweep *sweep, const lsn_engine_options *options)
+{
+    return options->besides_bytes + (options->weights == NULL ? sweep_weights_bytes(sweep->engine->model) : 0);
+}
+
 /* All that is taken with stacks of at most `most`, and as many images rolled. */
 static size_t count_bytes(engine_sweep *sweep, const lsn_engine_options *options, const needs *need, int most,
                           int rolled)
 {
-    ledger taken = {.count_only = true, .bytes = options->besides_bytes + sweep_weights_bytes(sweep)};
+    ledger taken = {.count_only = true, .bytes = fixed_bytes(sweep, options)};
     plan_queues(sweep, most);
     sweep->sub_block = rolled;
     take_all(sweep, need, &taken, NULL);
@@ -208,18 +214,19 @@ static bool plan_memory(engine_sweep *sweep, const lsn_engine_options *options, 
         bytes = count_bytes(sweep, options, need, most, rolled);
         while (options->memory_bytes > 0 && bytes > options->memory_bytes && options->drift && rolled > 1)
             bytes = count_bytes(sweep, options, need, most, rolled /= 2);
+        sweep->engine->bytes = bytes;
         if (options->memory_bytes == 0 || bytes <= options->memory_bytes)
             return true;
     }
     return lsn_fail(err, LSN_USAGE,
-                    "%zu bytes of memory are too few for %s at %dx%d: give %zu (%zu of them for weights)",
+                    "%zu bytes of memory are too few for %s at %dx%d: give %zu (%zu of them for weights and images)",
                     options->memory_bytes, model->path == NULL ? "the network" : model->path, model->input_h,
-                    model->input_w, bytes, sweep_weights_bytes(sweep));
+                    model->input_w, bytes, fixed_bytes(sweep, options));
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-static bool prepare(engine_sweep *sweep, const lsn_engine_options *options, lsn_error *err)
+static bool plan(engine_sweep *sweep, const lsn_engine_options *options, lsn_error *err)
 {
     const lsn_model *model = sweep->engine->model;
     const lsn_layer *last = model->n_conv > 0 ? &model->layers[model->n_conv - 1] : NULL;
@@ -227,8 +234,7 @@ static bool prepare(engine_sweep *sweep, const lsn_engine_options *options, lsn_
     sweep_describe_layers(sweep);
     sweep->workspace_bytes = find_workspace(sweep);
     const needs need = find_needs(sweep);
-    return plan_memory(sweep, options, &need, err) && take_all(sweep, &need, &(ledger){0}, err) &&
-           sweep_pack_weights(sweep, err);
+    return plan_memory(sweep, options, &need, err);
 }
 
 engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err)
@@ -245,11 +251,26 @@ engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options
     if (sweep->isa == NULL)
         lsn_fail(err, LSN_USAGE, "LESION_ISA=%s: should be avx512, avx2 or portable, as far as this processor has them",
                  getenv("LESION_ISA"));
-    if (sweep->isa == NULL || sweep->layers == NULL || !prepare(sweep, options, err)) {
+    if (sweep->isa == NULL || sweep->layers == NULL || !plan(sweep, options, err)) {
         sweep_destroy(sweep);
         return NULL;
     }
     return sweep;
+}
+
+bool sweep_take(engine_sweep *sweep, const void *weights, lsn_error *err)
+{
+    const lsn_model *model = sweep->engine->model;
+    const needs need = find_needs(sweep);
+    if (!take_all(sweep, &need, &(ledger){0}, err))
+        return false;
+    if (weights == NULL) {
+        if (!sweep_allocate(&sweep->weights, sweep_weights_bytes(model), err))
+            return false;
+        sweep_pack_weights(model, sweep->weights, 0, 1);
+    }
+    sweep_use_weights(sweep, weights == NULL ? sweep->weights : weights);
+    return true;
 }
 
 void sweep_destroy(engine_sweep *sweep)
@@ -257,14 +278,13 @@ void sweep_destroy(engine_sweep *sweep)
     if (sweep == NULL)
         return;
     for (int l = 0; sweep->layers != NULL && l < sweep->n_layers; l++) {
-        free(sweep->layers[l].weights);
-        free(sweep->layers[l].step_weights);
         free(sweep->layers[l].queue.in);
         free(sweep->layers[l].queue.pairs);
         free(sweep->layers[l].kept);
         free(sweep->layers[l].norms);
     }
     free(sweep->layers);
+    free(sweep->weights);
     for (int i = 0; i < 2; i++)
         free(sweep->intact[i]);
     for (int i = 0; i < 3; i++)

@@ -39,10 +39,9 @@ typedef struct sweep_queue {
 
 typedef struct sweep_layer {
     bool fc;
-    lsn_conv conv;   /* the layer in full */
-    lsn_conv step;   /* the linear step over few channels; not for layer 0 */
-    lsn_dense dense; /* where fc */
-    float *weights, *step_weights;
+    lsn_conv conv;                /* the layer in full */
+    lsn_conv step;                /* the linear step over few channels; not for layer 0 */
+    lsn_dense dense;              /* where fc */
     size_t in_floats, out_floats; /* of one image; the first fully connected layer's input is [grid][grid][C] */
     size_t z_floats;              /* pre-activation */
     int in_pixels, channels;      /* in_floats = in_pixels * channels */
@@ -61,6 +60,7 @@ typedef struct engine_sweep {
     int threads;
     sweep_layer *layers;
     int n_layers;
+    void *weights;          /* packed here; NULL where the caller gave them */
     bool average;           /* the last map must be average-pooled before the first fully connected layer */
     int sub_block;          /* images rolled at a time */
     size_t workspace_bytes; /* of one thread */
@@ -112,14 +112,19 @@ enum { SWEEP_STEP_COST = 30 };
 
 /* Fills in sweep->layers but for the weights. */
 void sweep_describe_layers(engine_sweep *sweep);
-size_t sweep_weights_bytes(const engine_sweep *sweep);
-bool sweep_pack_weights(engine_sweep *sweep, lsn_error *err);
+/* lsn_engine_weights_bytes and lsn_engine_pack. */
+size_t sweep_weights_bytes(const lsn_model *model);
+void sweep_pack_weights(const lsn_model *model, void *to, int part, int parts);
+void sweep_use_weights(engine_sweep *sweep, const void *packed);
 
 /* ---- plan.c -------------------------------------------------------------------------------------------------- */
 
 /* *(any pointer) = memory of that size: in huge pages where it is large, not zeroed; released with free(). */
 bool sweep_allocate(void *pointer, size_t bytes, lsn_error *err);
+/* Shares the memory out, and sets engine->bytes; takes none of it. */
 engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err);
+/* Takes it, and packs the weights where `weights` is NULL. */
+bool sweep_take(engine_sweep *sweep, const void *weights, lsn_error *err);
 void sweep_destroy(engine_sweep *sweep);
 
 /* ---- layers.c: one layer on many images ---------------------------------------------------------------------- */

@@ -31,6 +31,12 @@ static void describe_conv(engine_sweep *sweep, int l)
     to->out_floats = (size_t)layer->out_h * (size_t)layer->out_w * (size_t)layer->filters;
 }
 
+/* Positions of the map that a fully connected layer sees. */
+static int input_pixels(const lsn_model *model, int l)
+{
+    return l > model->n_conv ? 1 : l > 0 ? model->grid * model->grid : model->input_h * model->input_w;
+}
+
 /* Panels of a fully connected layer's block: some blocks for each thread, and products of a block that stay in a cache.
  */
 static int dense_block(int panels, int threads)
@@ -45,7 +51,7 @@ static void describe_dense(engine_sweep *sweep, int l)
     const lsn_layer *layer = &model->layers[l];
     sweep_layer *to = &sweep->layers[l];
     to->fc = true;
-    to->in_pixels = l > model->n_conv ? 1 : l > 0 ? model->grid * model->grid : model->input_h * model->input_w;
+    to->in_pixels = input_pixels(model, l);
     to->channels = layer->channels / to->in_pixels;
     to->z_floats = to->out_floats = (size_t)layer->filters;
     to->dense = (lsn_dense){
@@ -70,58 +76,80 @@ void sweep_describe_layers(engine_sweep *sweep)
 
 /* ---- weights ------------------------------------------------------------------------------------------------- */
 
+/* All packed weights are one array: layer after layer, behind each layer's own those of its linear step, if it has
+ * some. Panels are what is packed at a time. */
+typedef struct form {
+    const lsn_layer *layer;
+    bool dense;
+    lsn_conv_method method;
+    int channels, pixels; /* of a fully connected layer's input */
+    int panels;
+    size_t bytes; /* a multiple of LSN_KERNEL_ALIGN for each panel */
+} form;
+
 /* A Winograd layer's linear steps over few channels are direct: they have weights of their own. */
-static bool has_step_weights(const engine_sweep *sweep, int l)
+static bool has_step_weights(const lsn_model *model, int l)
 {
-    return l > 0 && !sweep->layers[l].fc && sweep->layers[l].conv.method != LSN_CONV_DIRECT;
+    return l > 0 && l < model->n_conv && sweep_conv_method(&model->layers[l]) != LSN_CONV_DIRECT;
 }
 
-static size_t weights_bytes(const engine_sweep *sweep, int l)
+static form form_of(const lsn_model *model, int l, bool step)
 {
-    const lsn_layer *layer = &sweep->engine->model->layers[l];
-    return sweep->layers[l].fc ? lsn_dense_weights_bytes(layer->channels, layer->filters)
-                               : lsn_conv_weights_bytes(sweep->layers[l].conv.method, layer->channels, layer->filters);
+    const lsn_layer *layer = &model->layers[l];
+    form f = {.layer = layer, .dense = l >= model->n_conv, .panels = lsn_conv_panels(layer->filters)};
+    if (f.dense) {
+        f.pixels = input_pixels(model, l);
+        f.channels = layer->channels / f.pixels;
+        f.bytes = lsn_dense_weights_bytes(layer->channels, layer->filters);
+    } else {
+        f.method = step ? LSN_CONV_DIRECT : sweep_conv_method(layer);
+        f.bytes = lsn_conv_weights_bytes(f.method, layer->channels, layer->filters);
+    }
+    return f;
 }
 
-static size_t step_weights_bytes(const lsn_layer *layer)
+static void pack_panel(const form *f, float *to, int panel)
 {
-    return lsn_conv_weights_bytes(LSN_CONV_DIRECT, layer->channels, layer->filters);
+    const lsn_layer *layer = f->layer;
+    if (f->dense)
+        lsn_dense_pack(to, layer->weights, f->channels, f->pixels, layer->filters, panel, panel + 1);
+    else
+        lsn_conv_pack(f->method, to, layer->weights, layer->channels, layer->filters, panel, panel + 1);
 }
 
-size_t sweep_weights_bytes(const engine_sweep *sweep)
+size_t sweep_weights_bytes(const lsn_model *model)
 {
     size_t bytes = 0;
-    for (int l = 0; l < sweep->n_layers; l++)
-        bytes += weights_bytes(sweep, l) +
-                 (has_step_weights(sweep, l) ? step_weights_bytes(&sweep->engine->model->layers[l]) : 0);
+    for (int l = 0; l < model->n_layers; l++)
+        for (int step = 0; step <= has_step_weights(model, l); step++)
+            bytes += form_of(model, l, step).bytes;
     return bytes;
 }
 
-static bool pack_layer(engine_sweep *sweep, int l, lsn_error *err)
+void sweep_pack_weights(const lsn_model *model, void *to, int part, int parts)
 {
-    const lsn_layer *layer = &sweep->engine->model->layers[l];
-    sweep_layer *to = &sweep->layers[l];
-    const int panels = lsn_conv_panels(layer->filters);
-    if (!sweep_allocate(&to->weights, weights_bytes(sweep, l), err))
-        return false;
-    if (to->fc)
-        lsn_dense_pack(to->weights, layer->weights, to->channels, to->in_pixels, layer->filters, 0, panels);
-    else
-        lsn_conv_pack(to->conv.method, to->weights, layer->weights, layer->channels, layer->filters, 0, panels);
-    to->conv.weights = to->step.weights = to->dense.weights = to->weights;
-    if (!has_step_weights(sweep, l))
-        return true;
-    if (!sweep_allocate(&to->step_weights, step_weights_bytes(layer), err))
-        return false;
-    lsn_conv_pack(LSN_CONV_DIRECT, to->step_weights, layer->weights, layer->channels, layer->filters, 0, panels);
-    to->step.weights = to->step_weights;
-    return true;
+    const size_t all = sweep_weights_bytes(model);
+    size_t at = 0;
+    for (int l = 0; l < model->n_layers; l++)
+        for (int step = 0; step <= has_step_weights(model, l); step++) {
+            const form f = form_of(model, l, step);
+            for (int panel = 0; panel < f.panels; panel++)
+                if ((at + f.bytes / (size_t)f.panels * (size_t)panel) * (size_t)parts / all == (size_t)part)
+                    pack_panel(&f, (float *)(void *)((char *)to + at), panel);
+            at += f.bytes;
+        }
 }
 
-bool sweep_pack_weights(engine_sweep *sweep, lsn_error *err)
+void sweep_use_weights(engine_sweep *sweep, const void *packed)
 {
+    const lsn_model *model = sweep->engine->model;
+    size_t at = 0;
     for (int l = 0; l < sweep->n_layers; l++)
-        if (!pack_layer(sweep, l, err))
-            return false;
-    return true;
+        for (int step = 0; step <= has_step_weights(model, l); step++) {
+            sweep_layer *layer = &sweep->layers[l];
+            layer->step.weights = (const float *)(const void *)((const char *)packed + at);
+            if (!step)
+                layer->conv.weights = layer->dense.weights = layer->step.weights;
+            at += form_of(model, l, step).bytes;
+        }
 }
