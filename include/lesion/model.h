@@ -82,6 +82,24 @@ typedef struct lsn_model {
 LSN_API lsn_model *lsn_model_load(const char *path, lsn_error *err);
 LSN_API void lsn_model_destroy(lsn_model *model);
 
+/* ---- one copy of the weights for several processes ----------------------------------------------------------- */
+
+/* Floats that all weights and biases take where lsn_model_move_weights puts them, and that. The model reads them there
+ * from then on; what it read them from is released. `to` is aligned to 64 bytes, and must outlive the model. */
+LSN_API size_t lsn_model_floats(const lsn_model *model);
+LSN_API void lsn_model_move_weights(lsn_model *model, float *to);
+/* Has the model read its weights where those of the same network were moved to. */
+LSN_API void lsn_model_use_weights(lsn_model *model, const float *from);
+
+/* All of a network but its weights, as plain bytes for a process of the same program; and a model of these and of
+ * weights that were moved, which must outlive it. `path` stands for the file's in messages. NULL where memory is short.
+ * The caller owns the model. */
+LSN_API size_t lsn_model_table_bytes(void);
+LSN_API void lsn_model_write_table(const lsn_model *model, void *table);
+LSN_API lsn_model *lsn_model_read_table(const void *table, const char *path, const float *weights, lsn_error *err);
+
+/* ---- shapes -------------------------------------------------------------------------------------------------- */
+
 /* Fixes the images' size and with it every layer's map. LSN_INVALID where the channels differ, where the map would
  * become empty on the way, or where it would be larger than a fixed one; of a chain: where h x w x channels is not what
  * its first layer takes. May be called again with another size. */

@@ -176,6 +176,14 @@ typedef struct lsn_image_checks {
  * with problems->count == 0. The caller owns the plan. */
 LSN_API lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides,
                                   lsn_problems *problems, lsn_error *err);
+/* The same with the model from `load`, which is asked for it at most once, and not where the study's file is not read
+ * as far as the model; NULL and *err as lsn_model_load. The plan owns the model. */
+typedef struct lsn_model_source {
+    lsn_model *(*load)(void *context, const char *path, lsn_error *err);
+    void *context;
+} lsn_model_source;
+LSN_API lsn_plan *lsn_plan_create_from(const char *path, const char *const *overrides, int n_overrides,
+                                       const lsn_model_source *source, lsn_problems *problems, lsn_error *err);
 LSN_API void lsn_plan_destroy(lsn_plan *plan);
 
 /* The digest of all that is known before images are read: weights, preprocessing, which images, evaluations, or, where

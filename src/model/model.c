@@ -13,7 +13,7 @@ struct lsn_model_storage {
     float *converted; /* NULL where everything is */
 };
 
-enum { ALIGNMENT = 16 }; /* floats between the beginnings of converted arrays: a cache line */
+enum { ALIGNMENT = 16 }; /* floats between the beginnings of converted or moved arrays: a cache line */
 
 /* While the weights are read. */
 typedef struct reader {
@@ -24,6 +24,11 @@ typedef struct reader {
     lsn_error *err;
 } reader;
 
+static size_t aligned(size_t floats)
+{
+    return (floats + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 /* Whether an array is read where it stands: not what a normalisation is folded into, nor what is not there. */
 static bool is_in_place(const lsn_tensor *tensor, const lsn_module *norm)
 {
@@ -32,7 +37,7 @@ static bool is_in_place(const lsn_tensor *tensor, const lsn_module *norm)
 
 static size_t converted_floats(const lsn_tensor *tensor, const lsn_module *norm, size_t count)
 {
-    return is_in_place(tensor, norm) ? 0 : (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return is_in_place(tensor, norm) ? 0 : aligned(count);
 }
 
 /* The array's values: in the file where that can be, otherwise converted to new room, zeros where there is no tensor.
@@ -149,20 +154,65 @@ lsn_model *lsn_model_load(const char *path, lsn_error *err)
     return NULL;
 }
 
+/* ---- weights elsewhere --------------------------------------------------------------------------------------- */
+
+static size_t weights_of(const lsn_layer *layer)
+{
+    return (size_t)layer->filters * (size_t)layer->channels * (size_t)(layer->kernel * layer->kernel);
+}
+
+size_t lsn_model_floats(const lsn_model *model)
+{
+    size_t floats = 0;
+    for (int i = 0; i < model->n_layers; i++)
+        floats += aligned(weights_of(&model->layers[i])) + aligned((size_t)model->layers[i].filters);
+    return floats;
+}
+
+void lsn_model_use_weights(lsn_model *model, const float *from)
+{
+    for (int i = 0; i < model->n_layers; i++) {
+        lsn_layer *layer = &model->layers[i];
+        layer->weights = from;
+        layer->bias = from + aligned(weights_of(layer));
+        from = layer->bias + aligned((size_t)layer->filters);
+    }
+}
+
+static void release_storage(struct lsn_model_storage *storage)
+{
+    if (storage == NULL)
+        return;
+    lsn_file_unmap(&storage->file);
+    free(storage->converted);
+    storage->converted = NULL;
+}
+
+void lsn_model_move_weights(lsn_model *model, float *to)
+{
+    float *at = to;
+    for (int i = 0; i < model->n_layers; i++) {
+        const lsn_layer *layer = &model->layers[i];
+        memcpy(at, layer->weights, sizeof(float) * weights_of(layer));
+        at += aligned(weights_of(layer));
+        memcpy(at, layer->bias, sizeof(float) * (size_t)layer->filters);
+        at += aligned((size_t)layer->filters);
+    }
+    lsn_model_use_weights(model, to);
+    release_storage(model->storage);
+}
+
 void lsn_model_destroy(lsn_model *model)
 {
     if (model == NULL)
         return;
-    for (int i = 0; i < model->n_layers; i++) {
+    for (int i = 0; model->layers != NULL && i < model->n_layers; i++) {
         free(model->layers[i].weights_tensor);
         free(model->layers[i].bias_tensor);
         free(model->layers[i].norm);
     }
     free(model->layers);
-    if (model->storage != NULL) {
-        lsn_file_unmap(&model->storage->file);
-        free(model->storage->converted);
-    }
+    release_storage(model->storage);
     free(model->storage);
     free(model->path);
     free(model->dtype);

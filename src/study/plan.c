@@ -18,6 +18,7 @@ typedef struct composition {
     lsn_study_spec *spec;
     lsn_mistakes mistakes;
     const lsn_node *root;
+    const lsn_model_source *source;
 } composition;
 
 static bool failed(const composition *c)
@@ -89,7 +90,7 @@ static void open_model(composition *c)
     lsn_error err = {0};
     if (c->spec->weights.path == NULL || failed(c))
         return;
-    c->plan->model = lsn_model_load(c->spec->weights.path, &err);
+    c->plan->model = c->source->load(c->source->context, c->spec->weights.path, &err);
     if (c->plan->model == NULL)
         lsn_mistake_from(&c->mistakes, c->spec->weights.at, &err);
 }
@@ -382,10 +383,10 @@ static bool report(composition *c, lsn_problems *problems, lsn_error *err)
     return false;
 }
 
-lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides, lsn_problems *problems,
-                          lsn_error *err)
+lsn_plan *lsn_plan_create_from(const char *path, const char *const *overrides, int n_overrides,
+                               const lsn_model_source *source, lsn_problems *problems, lsn_error *err)
 {
-    composition c = {.plan = lsn_array(1, sizeof *c.plan, err)};
+    composition c = {.plan = lsn_array(1, sizeof *c.plan, err), .source = source};
     bool ok = c.plan != NULL && prepare(&c, path, err);
     if (ok) {
         compose(&c, overrides, n_overrides);
@@ -396,6 +397,19 @@ lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_
         return c.plan;
     lsn_plan_destroy(c.plan);
     return NULL;
+}
+
+static lsn_model *load_file(void *context, const char *path, lsn_error *err)
+{
+    (void)context;
+    return lsn_model_load(path, err);
+}
+
+lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides, lsn_problems *problems,
+                          lsn_error *err)
+{
+    const lsn_model_source file = {.load = load_file};
+    return lsn_plan_create_from(path, overrides, n_overrides, &file, problems, err);
 }
 
 void lsn_plan_destroy(lsn_plan *plan)
