@@ -12,24 +12,32 @@
 #include "lesion/stats.h"
 #include "lesion/study.h"
 
+typedef struct lsn_node lsn_node;
+
 /* The processes that work together. */
 typedef struct lsn_ranks {
     int rank, size;
     int on_node;    /* ranks on this rank's node */
     bool launched;  /* by an MPI launcher; otherwise MPI is never touched */
     bool abandoned; /* some rank is dead, so that MPI can never be finalized: the process must leave by _exit */
+    lsn_node *node; /* what the ranks of this node have in common; NULL where there is one rank alone */
 } lsn_ranks;
 
 /* Starts MPI where a launcher started this process. Collective over all ranks. LSN_FAILED where a launcher and this
  * MPI library do not know each other (many processes, each of which would believe that it is alone). */
 LSN_API bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err);
-/* Collective; nothing where ranks->abandoned. */
+/* Collective; nothing where ranks->abandoned. Plans that lsn_ranks_read_plan made must be destroyed before. */
 LSN_API void lsn_ranks_end(lsn_ranks *ranks);
 /* Whether `ok` holds on every rank. Collective. */
 LSN_API bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok);
 /* Whether every rank's plan is rank 0's, as far as it is known before images are read: LSN_INVALID, with this rank's
  * host, on those where it is not. Collective. */
 LSN_API bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error *err);
+/* lsn_plan_create on every rank, but only rank 0 reads the file of weights: the others need not have it. Each node has
+ * one copy of the weights, in memory that its ranks share. NULL on every rank where rank 0 cannot read them, and on any
+ * rank that cannot read the rest. Collective. */
+LSN_API lsn_plan *lsn_ranks_read_plan(const lsn_ranks *ranks, const char *path, const char *const *overrides,
+                                      int n_overrides, lsn_problems *problems, lsn_error *err);
 /* "MPI 3.1, Open MPI v4.1.4"; "none" where MPI is not in use. */
 LSN_API const char *lsn_ranks_library(const lsn_ranks *ranks);
 

@@ -66,8 +66,8 @@ int lsn_exit_with(const lsn_error *err);
 /* Says all that is wrong with a study (or *err if it is not the study's fault) and returns the exit code. */
 int lsn_exit_with_problems(const char *study, const lsn_problems *problems, const lsn_error *err);
 
-/* The plan, or NULL after messages, with the exit code in *code. */
-lsn_plan *lsn_read_plan(const char *study, const lsn_overrides *overrides, int *code);
+/* The plan, or NULL after messages, with the exit code in *code. Collective; one process alone: `ranks` is NULL. */
+lsn_plan *lsn_read_plan(const char *study, const lsn_overrides *overrides, const lsn_ranks *ranks, int *code);
 /* Reads all images of the plan once and completes it: LSN_OK, or the exit code after messages. Collective. */
 int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads);
 /* Names a few of the images that are left out, if there are any. */

@@ -167,7 +167,7 @@ static int inspect_plan(lsn_plan *plan, const lsn_inspect_options *options)
 int lsn_inspect_study(const char *path, const lsn_overrides *overrides, const lsn_inspect_options *options)
 {
     int code = LSN_OK;
-    lsn_plan *plan = lsn_read_plan(path, overrides, &code);
+    lsn_plan *plan = lsn_read_plan(path, overrides, NULL, &code);
     if (plan != NULL)
         code = inspect_plan(plan, options);
     lsn_plan_destroy(plan);

@@ -248,11 +248,14 @@ int lsn_exit_with_problems(const char *study, const lsn_problems *problems, cons
     return LSN_INVALID;
 }
 
-lsn_plan *lsn_read_plan(const char *study, const lsn_overrides *overrides, int *code)
+static const lsn_ranks alone = {.size = 1, .on_node = 1};
+
+lsn_plan *lsn_read_plan(const char *study, const lsn_overrides *overrides, const lsn_ranks *ranks, int *code)
 {
     lsn_problems problems = {0};
     lsn_error err = {0};
-    lsn_plan *plan = lsn_plan_create(study, overrides->text, overrides->count, &problems, &err);
+    lsn_plan *plan =
+        lsn_ranks_read_plan(ranks == NULL ? &alone : ranks, study, overrides->text, overrides->count, &problems, &err);
     if (plan == NULL)
         *code = lsn_exit_with_problems(study, &problems, &err);
     lsn_problems_finish(&problems);
@@ -287,10 +290,10 @@ int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads)
 
 lsn_plan *lsn_read_settled_plan(const char *study, const lsn_overrides *overrides, int threads, int *code)
 {
-    lsn_plan *plan = lsn_read_plan(study, overrides, code);
+    lsn_plan *plan = lsn_read_plan(study, overrides, NULL, code);
     if (plan == NULL)
         return NULL;
-    *code = lsn_settle(plan, &(lsn_ranks){.size = 1, .on_node = 1}, threads);
+    *code = lsn_settle(plan, &alone, threads);
     if (*code == LSN_OK)
         return plan;
     lsn_plan_destroy(plan);

@@ -268,7 +268,7 @@ int lsn_command_plan(int argc, char **argv)
         options.study = argv[optind];
         /* The jobs' keys cover the images, which are read for nothing else. */
         lsn_plan *plan = options.jobs ? lsn_read_settled_plan(options.study, &options.overrides, 1, &code)
-                                      : lsn_read_plan(options.study, &options.overrides, &code);
+                                      : lsn_read_plan(options.study, &options.overrides, NULL, &code);
         if (plan != NULL)
             code = options.jobs ? show_jobs(plan) : show_plan(plan, &options);
         lsn_plan_destroy(plan);

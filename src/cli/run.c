@@ -98,7 +98,7 @@ static lsn_plan *read_study(const run_options *options, const lsn_ranks *ranks, 
 {
     lsn_error err = {0};
     lsn_log_quiet(ranks->rank != 0);
-    lsn_plan *plan = lsn_read_plan(options->study, &options->overrides, code);
+    lsn_plan *plan = lsn_read_plan(options->study, &options->overrides, ranks, code);
     bool all = lsn_ranks_agree(ranks, plan != NULL);
     if (!all && plan != NULL) {
         *code = LSN_INVALID;

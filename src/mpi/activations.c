@@ -17,10 +17,7 @@ static bool add_up(const lsn_ranks *ranks, int64_t *sums, int count, lsn_error *
         return true;
     MPI_Request request;
     LSN_MPI(MPI_Iallreduce(MPI_IN_PLACE, sums, count, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD, &request));
-    lsn_wait wait = {0};
-    for (int done = 0; !done; lsn_wait_step(&wait))
-        LSN_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
-    return true;
+    return lsn_mpi_wait(&request, 1, err);
 }
 
 /* The part of 0 .. count-1 that belongs to worker `worker` of `workers`. */
@@ -49,9 +46,11 @@ bool lsn_activations_measure(lsn_compute *compute, const lsn_plan *plan, lsn_act
 bool lsn_activations_find(const lsn_plan *plan, lsn_activation_needs needs, const lsn_ranks *ranks,
                           const lsn_sweep_options *options, lsn_activations *found, lsn_error *err)
 {
-    const lsn_engine_options engine = lsn_sweep_engine(ranks, options);
+    lsn_engine_options engine;
     const bool computes = ranks->size == 1 || ranks->rank > 0;
     *found = (lsn_activations){0};
+    if (!lsn_sweep_engine(plan, ranks, options, &engine, err))
+        return false;
     lsn_compute *compute = computes ? lsn_compute_create(plan, lsn_sweep_block_images(plan), &engine, err) : NULL;
     bool mine = compute != NULL || !computes, ok = lsn_ranks_agree(ranks, mine);
     if (!ok && mine)

@@ -9,6 +9,11 @@
 
 bool lsn_mpi_failed(const char *call, int code, lsn_error *err);
 
+/* Waits until all are complete, without burning a core. */
+bool lsn_mpi_wait(MPI_Request *requests, int count, lsn_error *err);
+/* From the first rank of `comm`, over which it is collective, to its others; any number of bytes. Waits likewise. */
+bool lsn_broadcast(void *bytes, size_t size, MPI_Comm comm, lsn_error *err);
+
 #define LSN_MPI(call)                                        \
     do {                                                     \
         int lsn_mpi_code = (call);                           \

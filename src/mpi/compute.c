@@ -74,8 +74,8 @@ lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, cons
     c->room = pass_room(one);
     c->pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
     lsn_engine_options engine = *options;
-    engine.besides_bytes = (options->resample ? 2 : 1) * (size_t)block_images * c->pixels * sizeof(float) +
-                           (size_t)(c->room + 1) * one + lsn_loader_bytes(plan, block_images);
+    engine.besides_bytes += (options->resample ? 2 : 1) * (size_t)block_images * c->pixels * sizeof(float) +
+                            (size_t)(c->room + 1) * one + lsn_loader_bytes(plan, block_images);
     bool ok = allocate(c, options, err);
     c->engine = ok ? lsn_engine_create(model, &engine, err) : NULL;
     c->loader = c->engine == NULL ? NULL : lsn_loader_create(plan, block_images, err);

@@ -110,9 +110,8 @@ static bool share_checks(lsn_image_checks *found, lsn_error *err)
         MPI_Request request;
         LSN_MPI(MPI_Iallreduce(MPI_IN_PLACE, found->checks + at, n * (int)sizeof *found->checks, MPI_BYTE, MPI_BOR,
                                MPI_COMM_WORLD, &request));
-        lsn_wait wait = {0};
-        for (int done = 0; !done; lsn_wait_step(&wait))
-            LSN_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+        if (!lsn_mpi_wait(&request, 1, err))
+            return false;
     }
     return true;
 }

@@ -107,8 +107,23 @@ bool lsn_compute_set_activations(lsn_compute *compute, const lsn_activations *fo
 
 /* ---- options (sweep.c) --------------------------------------------------------------------------------------- */
 
-/* A rank's engine. */
-lsn_engine_options lsn_sweep_engine(const lsn_ranks *ranks, const lsn_sweep_options *options);
+/* A rank's engine, its weights packed where ranks share them; besides_bytes are this rank's part of what is shared.
+ * Collective. */
+bool lsn_sweep_engine(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
+                      lsn_engine_options *engine, lsn_error *err);
+
+/* ---- what the ranks of a node have in common (node.c, share.c) ----------------------------------------------- */
+
+/* For two ranks or more. Collective. */
+bool lsn_node_begin(lsn_ranks *ranks, lsn_error *err);
+void lsn_node_end(lsn_ranks *ranks);
+
+/* The model's weights as the method's kernels want them, packed by the ranks of each node together, once; they live as
+ * long as the ranks. NULL where each engine packs its own: there is one rank alone. Collective. */
+bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_model *model, lsn_method method, const void **packed,
+                    lsn_error *err);
+/* Bytes of what is shared, divided by the ranks that share it. */
+size_t lsn_ranks_share(const lsn_ranks *ranks);
 
 /* ---- activations (activations.c) ----------------------------------------------------------------------------- */
 

@@ -52,17 +52,15 @@ bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err)
     ranks->launched = true;
     LSN_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &ranks->rank));
     LSN_MPI(MPI_Comm_size(MPI_COMM_WORLD, &ranks->size));
-    MPI_Comm node;
-    LSN_MPI(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, ranks->rank, MPI_INFO_NULL, &node));
-    LSN_MPI(MPI_Comm_size(node, &ranks->on_node));
-    LSN_MPI(MPI_Comm_free(&node));
-    return refuse_singletons(ranks, err);
+    return refuse_singletons(ranks, err) && (ranks->size == 1 || lsn_node_begin(ranks, err));
 }
 
 void lsn_ranks_end(lsn_ranks *ranks)
 {
-    if (ranks->launched && !ranks->abandoned)
+    if (ranks->launched && !ranks->abandoned) {
+        lsn_node_end(ranks);
         MPI_Finalize();
+    }
     ranks->launched = false;
 }
 
@@ -71,7 +69,10 @@ bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok)
     if (!ranks->launched)
         return ok;
     int mine = ok, all = 0;
-    return MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD) == MPI_SUCCESS && all;
+    MPI_Request request;
+    lsn_error unsaid;
+    return MPI_Iallreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &request) == MPI_SUCCESS &&
+           lsn_mpi_wait(&request, 1, &unsaid) && all;
 }
 
 bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error *err)
@@ -81,7 +82,8 @@ bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error
     lsn_digest mine = {0}, first = {0};
     bool ok = lsn_plan_outline(plan, &mine, err);
     first = mine;
-    LSN_MPI(MPI_Bcast(&first, sizeof first, MPI_BYTE, 0, MPI_COMM_WORLD));
+    if (!lsn_broadcast(&first, sizeof first, MPI_COMM_WORLD, err))
+        return false;
     if (ok && memcmp(&mine, &first, sizeof mine) != 0) {
         char host[256] = "";
         gethostname(host, sizeof host - 1);

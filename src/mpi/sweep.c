@@ -24,21 +24,6 @@ int32_t lsn_sweep_block_images(const lsn_plan *plan)
     return block < plan->images.count ? block : plan->images.count;
 }
 
-size_t lsn_sweep_default_memory(int ranks_on_node)
-{
-    size_t free_kib = 0;
-    char line[256];
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "MemAvailable: %zu kB", &free_kib) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    if (free_kib == 0)
-        free_kib = (size_t)1 << 20;
-    return free_kib * 1024 / 5 * 4 / (size_t)(ranks_on_node > 0 ? ranks_on_node : 1);
-}
-
 /* ---- the record of this run ---------------------------------------------------------------------------------- */
 
 enum { HOST_BYTES = 64 };
@@ -120,15 +105,6 @@ static bool open_store(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_s
     return opened->ok;
 }
 
-lsn_engine_options lsn_sweep_engine(const lsn_ranks *ranks, const lsn_sweep_options *options)
-{
-    return (lsn_engine_options){
-        .method = options->method,
-        .memory_bytes = options->memory_bytes > 0 ? options->memory_bytes : lsn_sweep_default_memory(ranks->on_node),
-        .threads = options->threads,
-    };
-}
-
 /* What the engine has to put in place of filters; rank 0 keeps it for the record. Collective. */
 static bool prepare_activations(const lsn_plan *plan, const lsn_activations *known, const lsn_ranks *ranks,
                                 lsn_compute *compute, lsn_store *store, lsn_error *err)
@@ -208,7 +184,9 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, 
                       const lsn_sweep_options *options, lsn_store *store, int32_t block_images, lsn_error *err)
 {
     const bool computes = ranks->size == 1 || ranks->rank > 0, first = ranks->rank == 0;
-    lsn_engine_options engine = lsn_sweep_engine(ranks, options);
+    lsn_engine_options engine;
+    if (!lsn_sweep_engine(plan, ranks, options, &engine, err))
+        return err->code;
     engine.resample = resamples(plan);
     engine.drift = plan->metrics.drift;
     lsn_compute *compute = computes ? lsn_compute_create(plan, block_images, &engine, err) : NULL;
