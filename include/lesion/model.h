@@ -88,6 +88,8 @@ LSN_API void lsn_model_destroy(lsn_model *model);
  * from then on; what it read them from is released. `to` is aligned to 64 bytes, and must outlive the model. */
 LSN_API size_t lsn_model_floats(const lsn_model *model);
 LSN_API void lsn_model_move_weights(lsn_model *model, float *to);
+/* Bytes of its weights that are this process's own: 0 where they are mapped, or were moved. */
+LSN_API size_t lsn_model_private_bytes(const lsn_model *model);
 /* Has the model read its weights where those of the same network were moved to. */
 LSN_API void lsn_model_use_weights(lsn_model *model, const float *from);
 

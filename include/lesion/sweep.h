@@ -69,7 +69,8 @@ typedef struct lsn_sweep_progress {
 typedef struct lsn_sweep_options {
     const char *database;
     bool fresh;
-    size_t memory_bytes; /* for each rank; 0: an equal share of what the node has free */
+    size_t memory_bytes; /* for each rank, its equal part of what the node's ranks share included (one process alone:
+                          * the weights as read excepted); 0: an equal part of what the node has free */
     double deadline_s;   /* from now: nothing is begun that is not expected to end by then; 0: none */
     lsn_method method;
     int threads;          /* of each computing rank; 0: one */
@@ -116,7 +117,21 @@ LSN_API bool lsn_sweep_deal(lsn_plan *plan, lsn_method method, int32_t shard, in
  * short. */
 LSN_API int32_t lsn_sweep_block_images(const lsn_plan *plan);
 
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
 /* Memory that a rank may use by default, bytes: four fifths of what the node has free, divided by its ranks. */
 LSN_API size_t lsn_sweep_default_memory(int ranks_on_node);
+
+/* What a sweep takes, about. */
+typedef struct lsn_sweep_needs {
+    int sharers;          /* ranks that share the weights: those of this node; 1: each has its own */
+    size_t weights_bytes; /* weights as they are in the file, and packed: for the sharers together */
+    size_t rank_bytes;    /* of each rank that computes, besides: what it has now, the plan above all, the engine's
+                           * workspace, and images */
+} lsn_sweep_needs;
+
+/* Of an expanded plan. Of the options the method, memory_bytes and threads count. LSN_FAILED where memory is short. */
+LSN_API bool lsn_sweep_memory(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
+                              lsn_sweep_needs *needs, lsn_error *err);
 
 #endif

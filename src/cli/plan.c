@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 typedef struct plan_options {
     const char *study;
@@ -39,6 +38,9 @@ static bool take_option(void *context, int option, lsn_error *err)
     free(options->ranks);
     return lsn_parse_counts(optarg, &options->ranks, &options->n_ranks, err) || lsn_fail_in(err, "--ranks");
 }
+
+static const lsn_ranks alone = {.size = 1, .on_node = 1};
+static const lsn_sweep_options usual_options = {.method = LSN_METHOD_WINOGRAD};
 
 /* ---- scores of activations ----------------------------------------------------------------------------------- */
 
@@ -77,10 +79,8 @@ static bool expand_by_indices(lsn_plan *plan, lsn_text *note, lsn_error *err)
 /* Expands the plan into the jobs that a run would have: where scores want it, the calibration images are passed. */
 static bool expand_by_activations(lsn_plan *plan, lsn_error *err)
 {
-    const lsn_ranks alone = {.size = 1, .on_node = 1};
-    const lsn_sweep_options options = {.method = LSN_METHOD_WINOGRAD};
     lsn_activations found = {0};
-    bool ok = plan->expanded || lsn_activations_find(plan, plan->needs, &alone, &options, &found, err);
+    bool ok = plan->expanded || lsn_activations_find(plan, plan->needs, &alone, &usual_options, &found, err);
     ok = ok && lsn_plan_expand(plan, found.sums == NULL ? NULL : &found, err);
     lsn_activations_finish(&found);
     return ok;
@@ -205,23 +205,25 @@ static bool measure_time(const lsn_plan *plan, double *seconds, lsn_error *err)
     return true;
 }
 
-static void print_times(const plan_options *options, double seconds)
+static void print_times(const plan_options *options, double seconds, const lsn_sweep_needs *needs)
 {
     static int usual[] = {1, 2, 4, 8, 16, 32, 64};
     const int *ranks = options->ranks != NULL ? options->ranks : usual;
     int count = options->ranks != NULL ? options->n_ranks : (int)(sizeof usual / sizeof *usual);
-    char text[LSN_NUMBER_BYTES];
-    printf("\n%-24s  %12s\n", "worker ranks", "time");
+    char time[LSN_NUMBER_BYTES], memory[LSN_NUMBER_BYTES];
+    printf("\n%-24s  %12s  %20s\n", "worker ranks", "time", "memory, on one node");
     for (int i = 0; i < count; i++)
-        printf("%-24d  %12s\n", ranks[i], lsn_duration_text(seconds / ranks[i], text));
+        printf("%-24d  %12s  %19sB\n", ranks[i], lsn_duration_text(seconds / ranks[i], time),
+               lsn_quantity_text((double)needs->weights_bytes + (double)ranks[i] * (double)needs->rank_bytes, memory));
     puts("(at the speed of one core of this machine, measured just now, all cores alike)");
 }
 
 static int print_plan(const lsn_plan *plan, const char *note, const plan_options *options)
 {
     lsn_error err = {0};
-    char text[LSN_NUMBER_BYTES];
+    char text[LSN_NUMBER_BYTES], rank[LSN_NUMBER_BYTES];
     double seconds = 0;
+    lsn_sweep_needs needs;
     print_experiments(plan);
     if (note != NULL)
         printf("scores: %s\n", note);
@@ -232,13 +234,11 @@ static int print_plan(const lsn_plan *plan, const char *note, const plan_options
     printf("%-24s  %11.1f %% of running the whole network for every job\n", "work saved",
            w.whole > 0 ? 100 * (1 - w.needed / w.whole) : 0);
     print_stop(plan);
-    if (!measure_time(plan, &seconds, &err))
+    if (!lsn_sweep_memory(plan, &alone, &usual_options, &needs, &err) || !measure_time(plan, &seconds, &err))
         return lsn_exit_with(&err);
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("%-24s  %10sB (measured here)\n", "memory of a rank",
-           lsn_quantity_text((double)usage.ru_maxrss * 1024, text));
-    print_times(options, seconds);
+    printf("%-24s  %11sB for weights, once, and up to %sB for each worker rank\n", "memory of a node",
+           lsn_quantity_text((double)needs.weights_bytes, text), lsn_quantity_text((double)needs.rank_bytes, rank));
+    print_times(options, seconds, &needs);
     return LSN_OK;
 }
 

@@ -132,6 +132,22 @@ static void log_line(const char *line)
     lsn_log("%s", line);
 }
 
+static void announce_memory(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options)
+{
+    lsn_error unsaid;
+    lsn_sweep_needs needs;
+    char weights[LSN_NUMBER_BYTES], rank[LSN_NUMBER_BYTES];
+    if (ranks->rank > 0 || !lsn_sweep_memory(plan, ranks, options, &needs, &unsaid))
+        return;
+    lsn_quantity_text((double)needs.weights_bytes, weights);
+    lsn_quantity_text((double)needs.rank_bytes, rank);
+    if (needs.sharers > 1)
+        lsn_log("memory of a node: %sB for weights, once, and up to %sB for each of its worker ranks", weights, rank);
+    else
+        lsn_log("memory%s: %sB for weights and up to %sB to compute", ranks->size > 1 ? " of each worker rank" : "",
+                weights, rank);
+}
+
 static void announce(const lsn_plan *plan, const lsn_ranks *ranks, const char *database)
 {
     lsn_error unsaid;
@@ -238,6 +254,7 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
     lsn_code code = err.code;
     if (expanded) {
         announce(plan, ranks, options->sweep.database);
+        announce_memory(plan, ranks, &options->sweep);
         code = lsn_sweep_run(plan, found.sums == NULL ? NULL : &found, ranks, &options->sweep, &err);
     }
     lsn_activations_finish(&found);

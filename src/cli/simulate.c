@@ -290,7 +290,7 @@ int lsn_command_simulate(int argc, char **argv)
     int code = lsn_read_options(argc, argv, simulate_option_table, "simulate", "one study file", take_option, &options);
     if (code == LSN_OK) {
         options.study = argv[optind];
-        lsn_plan *plan = lsn_read_plan(options.study, &options.overrides, &code);
+        lsn_plan *plan = lsn_read_plan(options.study, &options.overrides, NULL, &code);
         if (plan != NULL)
             code = simulate(plan, &options);
         lsn_plan_destroy(plan);

@@ -11,6 +11,7 @@
 struct lsn_model_storage {
     lsn_file file;    /* empty where nothing is read in place */
     float *converted; /* NULL where everything is */
+    size_t converted_bytes;
 };
 
 enum { ALIGNMENT = 16 }; /* floats between the beginnings of converted or moved arrays: a cache line */
@@ -90,6 +91,7 @@ static bool read_weights(reader *r, const lsn_layer_tensors *tensors)
     }
     if (floats > 0 && (model->storage->converted = lsn_array(floats, sizeof(float), r->err)) == NULL)
         return false;
+    model->storage->converted_bytes = sizeof(float) * floats;
     if ((r->fold = lsn_array(4 * folded, sizeof(float), r->err)) == NULL)
         return false;
     r->room = model->storage->converted;
@@ -186,6 +188,7 @@ static void release_storage(struct lsn_model_storage *storage)
     lsn_file_unmap(&storage->file);
     free(storage->converted);
     storage->converted = NULL;
+    storage->converted_bytes = 0;
 }
 
 void lsn_model_move_weights(lsn_model *model, float *to)
@@ -200,6 +203,11 @@ void lsn_model_move_weights(lsn_model *model, float *to)
     }
     lsn_model_use_weights(model, to);
     release_storage(model->storage);
+}
+
+size_t lsn_model_private_bytes(const lsn_model *model)
+{
+    return model->storage == NULL ? 0 : model->storage->converted_bytes;
 }
 
 void lsn_model_destroy(lsn_model *model)

@@ -22,14 +22,14 @@ bool lsn_mpi_wait(MPI_Request *requests, int count, lsn_error *err)
     }
 }
 
-bool lsn_broadcast(void *bytes, size_t size, MPI_Comm comm, lsn_error *err)
+bool lsn_broadcast(void *bytes, size_t size, int from, MPI_Comm comm, lsn_error *err)
 {
     for (size_t at = 0; at < size;) {
         MPI_Request requests[PIECES_AT_ONCE];
         int n = 0;
         for (; n < PIECES_AT_ONCE && at < size; n++) {
             const size_t piece = size - at < PIECE_BYTES ? size - at : PIECE_BYTES;
-            LSN_MPI(MPI_Ibcast((char *)bytes + at, (int)piece, MPI_BYTE, 0, comm, &requests[n]));
+            LSN_MPI(MPI_Ibcast((char *)bytes + at, (int)piece, MPI_BYTE, from, comm, &requests[n]));
             at += piece;
         }
         if (!lsn_mpi_wait(requests, n, err))

@@ -11,8 +11,8 @@ bool lsn_mpi_failed(const char *call, int code, lsn_error *err);
 
 /* Waits until all are complete, without burning a core. */
 bool lsn_mpi_wait(MPI_Request *requests, int count, lsn_error *err);
-/* From the first rank of `comm`, over which it is collective, to its others; any number of bytes. Waits likewise. */
-bool lsn_broadcast(void *bytes, size_t size, MPI_Comm comm, lsn_error *err);
+/* Any number of bytes from one rank of `comm`, over which it is collective, to its others. Waits likewise. */
+bool lsn_broadcast(void *bytes, size_t size, int from, MPI_Comm comm, lsn_error *err);
 
 #define LSN_MPI(call)                                        \
     do {                                                     \

@@ -62,22 +62,41 @@ static bool allocate(lsn_compute *c, const lsn_engine_options *options, lsn_erro
     return c->seconds != NULL && (c->donors != NULL || !options->resample) && (c->drift != NULL || !options->drift);
 }
 
+static size_t image_floats(const lsn_model *model)
+{
+    return (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
+}
+
+/* The options with what is taken here besides the engine. */
+static lsn_engine_options engine_of(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options)
+{
+    const size_t one = ablation_bytes(plan, block_images, options->drift);
+    lsn_engine_options engine = *options;
+    engine.besides_bytes +=
+        (options->resample ? 2 : 1) * (size_t)block_images * image_floats(plan->model) * sizeof(float) +
+        (size_t)(pass_room(one) + 1) * one + lsn_loader_bytes(plan, block_images);
+    return engine;
+}
+
+bool lsn_compute_count(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options, size_t *bytes,
+                       lsn_error *err)
+{
+    const lsn_engine_options engine = engine_of(plan, block_images, options);
+    return lsn_engine_count(plan->model, &engine, bytes, err);
+}
+
 lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options,
                                 lsn_error *err)
 {
-    const lsn_model *model = plan->model;
     lsn_compute *c = lsn_array(1, sizeof *c, err);
     if (c == NULL)
         return NULL;
-    const size_t one = ablation_bytes(plan, block_images, options->drift);
     *c = (lsn_compute){.plan = plan, .block = -1, .block_images = block_images, .donor_seed = -1};
-    c->room = pass_room(one);
-    c->pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
-    lsn_engine_options engine = *options;
-    engine.besides_bytes += (options->resample ? 2 : 1) * (size_t)block_images * c->pixels * sizeof(float) +
-                            (size_t)(c->room + 1) * one + lsn_loader_bytes(plan, block_images);
+    c->room = pass_room(ablation_bytes(plan, block_images, options->drift));
+    c->pixels = image_floats(plan->model);
+    const lsn_engine_options engine = engine_of(plan, block_images, options);
     bool ok = allocate(c, options, err);
-    c->engine = ok ? lsn_engine_create(model, &engine, err) : NULL;
+    c->engine = ok ? lsn_engine_create(plan->model, &engine, err) : NULL;
     c->loader = c->engine == NULL ? NULL : lsn_loader_create(plan, block_images, err);
     if (c->loader == NULL) {
         lsn_compute_destroy(c);

@@ -2,6 +2,7 @@
 #include "mpi/mpi_internal.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 size_t lsn_sweep_default_memory(int ranks_on_node)
 {
@@ -28,5 +29,43 @@ bool lsn_sweep_engine(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sw
     engine->memory_bytes = options->memory_bytes > 0
                                ? options->memory_bytes
                                : lsn_sweep_default_memory(ranks->on_node) + engine->besides_bytes; /* taken by now */
+    return true;
+}
+
+void lsn_sweep_equip(const lsn_plan *plan, lsn_engine_options *engine)
+{
+    engine->drift = plan->metrics.drift;
+    for (int32_t e = 0; !engine->resample && e < plan->n_evaluations; e++)
+        engine->resample = plan->evaluations[e].ablation.mode == LSN_RESAMPLE;
+}
+
+/* Memory that this process has for itself, 0 where the system does not tell. */
+static size_t private_bytes(void)
+{
+    size_t all = 0, resident = 0, shared = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL || fscanf(file, "%zu %zu %zu", &all, &resident, &shared) != 3)
+        resident = shared = 0;
+    if (file != NULL)
+        fclose(file);
+    return (resident - shared) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+bool lsn_sweep_memory(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
+                      lsn_sweep_needs *needs, lsn_error *err)
+{
+    const size_t packed = lsn_engine_weights_bytes(plan->model, options->method);
+    const size_t so_far = private_bytes(), converted = lsn_model_private_bytes(plan->model);
+    lsn_engine_options engine = {.method = options->method, .threads = options->threads};
+    lsn_sweep_equip(plan, &engine);
+    size_t bytes = 0;
+    if (!lsn_compute_count(plan, lsn_sweep_block_images(plan), &engine, &bytes, err))
+        return false;
+    needs->sharers = lsn_ranks_sharers(ranks);
+    needs->weights_bytes = sizeof(float) * lsn_model_floats(plan->model) + packed;
+    needs->rank_bytes = bytes - packed + (so_far > converted ? so_far - converted : 0);
+    const size_t share = needs->weights_bytes / (size_t)needs->sharers;
+    if (options->memory_bytes > share && needs->rank_bytes > options->memory_bytes - share)
+        needs->rank_bytes = options->memory_bytes - share;
     return true;
 }

@@ -82,6 +82,9 @@ typedef struct lsn_compute lsn_compute;
 /* For LSN_RESAMPLE and drift `options` must say so. */
 lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options,
                                 lsn_error *err);
+/* Bytes that it takes, packed weights included. */
+bool lsn_compute_count(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options, size_t *bytes,
+                       lsn_error *err);
 bool lsn_compute_measure(lsn_compute *compute, double seconds, lsn_costs *costs, lsn_error *err);
 void lsn_compute_destroy(lsn_compute *compute);
 
@@ -105,12 +108,14 @@ bool lsn_compute_add_activations(lsn_compute *compute, int32_t first, int32_t en
 /* Gives the engine the means and deviations that were measured. */
 bool lsn_compute_set_activations(lsn_compute *compute, const lsn_activations *found, lsn_error *err);
 
-/* ---- options (sweep.c) --------------------------------------------------------------------------------------- */
+/* ---- options (memory.c) --------------------------------------------------------------------------------------- */
 
 /* A rank's engine, its weights packed where ranks share them; besides_bytes are this rank's part of what is shared.
  * Collective. */
 bool lsn_sweep_engine(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
                       lsn_engine_options *engine, lsn_error *err);
+/* What an expanded plan's sweep wants the engine to have room for. */
+void lsn_sweep_equip(const lsn_plan *plan, lsn_engine_options *engine);
 
 /* ---- what the ranks of a node have in common (node.c, share.c) ----------------------------------------------- */
 
@@ -122,8 +127,9 @@ void lsn_node_end(lsn_ranks *ranks);
  * long as the ranks. NULL where each engine packs its own: there is one rank alone. Collective. */
 bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_model *model, lsn_method method, const void **packed,
                     lsn_error *err);
-/* Bytes of what is shared, divided by the ranks that share it. */
+/* Bytes of what is shared so far, divided by the ranks that share it; and these. */
 size_t lsn_ranks_share(const lsn_ranks *ranks);
+int lsn_ranks_sharers(const lsn_ranks *ranks);
 
 /* ---- activations (activations.c) ----------------------------------------------------------------------------- */
 

@@ -148,5 +148,5 @@ bool lsn_shared_sync(const lsn_ranks *ranks, const lsn_shared *shared, bool ok)
 bool lsn_shared_broadcast(const lsn_ranks *ranks, const lsn_shared *shared, lsn_error *err)
 {
     const lsn_node *node = ranks->node;
-    return node->leaders == MPI_COMM_NULL || lsn_broadcast(shared->bytes, shared->size, node->leaders, err);
+    return node->leaders == MPI_COMM_NULL || lsn_broadcast(shared->bytes, shared->size, 0, node->leaders, err);
 }

@@ -82,7 +82,7 @@ bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error
     lsn_digest mine = {0}, first = {0};
     bool ok = lsn_plan_outline(plan, &mine, err);
     first = mine;
-    if (!lsn_broadcast(&first, sizeof first, MPI_COMM_WORLD, err))
+    if (!lsn_broadcast(&first, sizeof first, 0, MPI_COMM_WORLD, err))
         return false;
     if (ok && memcmp(&mine, &first, sizeof mine) != 0) {
         char host[256] = "";

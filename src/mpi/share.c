@@ -24,8 +24,8 @@ static lsn_model *distribute(const lsn_ranks *ranks, lsn_model *model, const cha
         lsn_model_write_table(model, table);
         lsn_model_move_weights(model, weights->bytes);
     }
-    bool ok =
-        lsn_broadcast(table, lsn_model_table_bytes(), MPI_COMM_WORLD, err) && lsn_shared_broadcast(ranks, weights, err);
+    bool ok = lsn_broadcast(table, lsn_model_table_bytes(), 0, MPI_COMM_WORLD, err) &&
+              lsn_shared_broadcast(ranks, weights, err);
     if (ok && model == NULL)
         model = lsn_model_read_table(table, path, weights->bytes, err);
     if (lsn_shared_sync(ranks, weights, ok && model != NULL))
@@ -44,7 +44,7 @@ static lsn_model *share_model(const lsn_ranks *ranks, lsn_model *model, const ch
         said.code = model == NULL ? (int64_t)err->code : LSN_OK;
         said.floats = model == NULL ? 0 : (int64_t)lsn_model_floats(model);
     }
-    if (!lsn_broadcast(&said, sizeof said, MPI_COMM_WORLD, err) || said.code != LSN_OK) {
+    if (!lsn_broadcast(&said, sizeof said, 0, MPI_COMM_WORLD, err) || said.code != LSN_OK) {
         if (ranks->rank != 0)
             lsn_fail(err, (lsn_code)said.code, "rank 0 could not read the weights; it says why above");
         return NULL;
@@ -108,4 +108,9 @@ size_t lsn_ranks_share(const lsn_ranks *ranks)
 {
     const lsn_node *node = ranks->node;
     return node == NULL ? 0 : (node->weights.size + node->packed.size) / (size_t)node->parts;
+}
+
+int lsn_ranks_sharers(const lsn_ranks *ranks)
+{
+    return ranks->node == NULL ? 1 : ranks->node->parts;
 }

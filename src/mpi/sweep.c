@@ -98,8 +98,8 @@ static bool open_store(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_s
         opened->block_images = opened->ok ? lsn_store_block_images(*store) : 0;
         opened->anything_to_do = opened->ok && anything_to_do(plan, *store);
     }
-    if (ranks->launched)
-        LSN_MPI(MPI_Bcast(opened, sizeof *opened, MPI_BYTE, 0, MPI_COMM_WORLD));
+    if (ranks->launched && !lsn_broadcast(opened, sizeof *opened, 0, MPI_COMM_WORLD, err))
+        return false;
     if (!opened->ok && ranks->rank != 0)
         lsn_fail(err, (lsn_code)opened->code, "rank 0 could not open the database");
     return opened->ok;
@@ -122,14 +122,6 @@ static bool prepare_activations(const lsn_plan *plan, const lsn_activations *kno
     return ok;
 }
 
-static bool resamples(const lsn_plan *plan)
-{
-    for (int32_t e = 0; e < plan->n_evaluations; e++)
-        if (plan->evaluations[e].ablation.mode == LSN_RESAMPLE)
-            return true;
-    return false;
-}
-
 /* What evaluations cost: predicted; or, where the study is long enough to pay for a measurement, measured by the first
  * rank that computes, the others taking over its figures. Collective. */
 static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_method method,
@@ -150,9 +142,7 @@ static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_comput
         prices->measured = lsn_compute_measure(compute, MEASURE_S, costs, &unmeasured);
     if (ranks->rank == measures && !prices->measured)
         *costs = lsn_costs_predict(plan->model, method);
-    if (ranks->launched)
-        LSN_MPI(MPI_Bcast(prices, sizeof *prices, MPI_BYTE, measures, MPI_COMM_WORLD));
-    return true;
+    return !ranks->launched || lsn_broadcast(prices, sizeof *prices, measures, MPI_COMM_WORLD, err);
 }
 
 static lsn_code coordinate(const lsn_plan *plan, lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
@@ -187,8 +177,7 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, 
     lsn_engine_options engine;
     if (!lsn_sweep_engine(plan, ranks, options, &engine, err))
         return err->code;
-    engine.resample = resamples(plan);
-    engine.drift = plan->metrics.drift;
+    lsn_sweep_equip(plan, &engine);
     lsn_compute *compute = computes ? lsn_compute_create(plan, block_images, &engine, err) : NULL;
     lsn_text hosts = {0};
     bool mine = compute != NULL || !computes;
