@@ -35,7 +35,7 @@ LSN_API bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok);
 LSN_API bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error *err);
 /* lsn_plan_create on every rank, but only rank 0 reads the file of weights: the others need not have it. Each node has
  * one copy of the weights, in memory that its ranks share. NULL on every rank where rank 0 cannot read them, and on any
- * rank that cannot read the rest. Collective. */
+ * rank that cannot read the rest. A plan that was read so before must be destroyed. Collective. */
 LSN_API lsn_plan *lsn_ranks_read_plan(const lsn_ranks *ranks, const char *path, const char *const *overrides,
                                       int n_overrides, lsn_problems *problems, lsn_error *err);
 /* "MPI 3.1, Open MPI v4.1.4"; "none" where MPI is not in use. */

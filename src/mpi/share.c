@@ -50,6 +50,7 @@ static lsn_model *share_model(const lsn_ranks *ranks, lsn_model *model, const ch
         return NULL;
     }
     lsn_model *shared = NULL;
+    lsn_shared_release(&ranks->node->weights);
     void *table = lsn_array(1, lsn_model_table_bytes(), err);
     if (lsn_shared_take(ranks, (size_t)said.floats * sizeof(float), table != NULL, &ranks->node->weights, err))
         shared = distribute(ranks, model, path, table, err);

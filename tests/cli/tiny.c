@@ -15,19 +15,24 @@ typedef struct tensor {
 } tensor;
 
 /* Five blocks of one convolution: a convolution, its ReLU and a pooling take three places each. */
-static const tensor tensors[] = {
+enum { N_TENSORS = 8, SIDE = 28, CLASSES = 4 };
+
+static const tensor tiny[N_TENSORS] = {
     {"features.0", 4, 1, 3},   {"features.3", 16, 4, 3},   {"features.6", 12, 16, 3},   {"features.9", 16, 12, 3},
     {"features.12", 8, 16, 3}, {"classifier.0", 12, 8, 1}, {"classifier.3", 10, 12, 1}, {"classifier.6", 4, 10, 1},
 };
-
-enum { N_TENSORS = sizeof tensors / sizeof *tensors, SIDE = 28, CLASSES = 4 };
+static const tensor wide[N_TENSORS] = {
+    {"features.0", 4, 1, 3},         {"features.3", 16, 4, 3},     {"features.6", 12, 16, 3},
+    {"features.9", 16, 12, 3},       {"features.12", 8, 16, 3},    {"classifier.0", 2048, 8, 1},
+    {"classifier.3", 2048, 2048, 1}, {"classifier.6", 4, 2048, 1},
+};
 
 static double uniform(lsn_random *random)
 {
     return (double)(lsn_random_next(random) >> 11) / 9007199254740992.0;
 }
 
-static void write_header(FILE *file)
+static void write_header(const tensor *tensors, FILE *file)
 {
     lsn_text header = {0};
     size_t at = 0;
@@ -56,13 +61,13 @@ static void write_header(FILE *file)
     lsn_text_finish(&header);
 }
 
-void tiny_write_network(const char *path, uint64_t seed)
+static void write_network(const tensor *tensors, const char *path, uint64_t seed)
 {
     lsn_random random;
     lsn_random_init(&random, seed, 0);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    write_header(file);
+    write_header(tensors, file);
     for (int i = 0; i < N_TENSORS; i++) {
         const tensor *t = &tensors[i];
         int inputs = t->inputs * t->kernel * t->kernel, weights = t->filters * inputs;
@@ -73,6 +78,16 @@ void tiny_write_network(const char *path, uint64_t seed)
         }
     }
     assert_int_equal(fclose(file), 0);
+}
+
+void tiny_write_network(const char *path, uint64_t seed)
+{
+    write_network(tiny, path, seed);
+}
+
+void tiny_write_wide_network(const char *path, uint64_t seed)
+{
+    write_network(wide, path, seed);
 }
 
 static void put_u32(FILE *file, uint32_t value)

@@ -1,0 +1,135 @@
+/* Weights that rank 0 alone can read, through the program: the same tables, one message where it cannot, and an end
+ * wherever a rank fails.
+ *
+ * Ranks: 2 to 4, oversubscribed on the test machine. */
+#include "../cli/interrupted.h"
+#include "../cli/shell.h"
+#include "../cli/tiny.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MPIRUN "timeout 120 mpirun --oversubscribe --bind-to none "
+/* The study with the weights that $NET names, on one rank. */
+#define WITH(net) "env NET=" net " $LESION run shared.yaml --quiet --db share.db"
+
+static int begin(void **state)
+{
+    if (shell_begin(state) != 0)
+        return -1;
+    assert_int_equal(shell("sed 's/net.safetensors/\"${NET}\"/' study.yaml > shared.yaml; grep -q NET shared.yaml"), 0);
+    assert_int_equal(shell(WITH("net.safetensors")), 0);
+    dump_tables("share.db", "alone.txt");
+    return 0;
+}
+
+static void expect_code(int expected, int code)
+{
+    if (code != expected)
+        fail_msg("exit code %d instead of %d:\n%s", code, expected, shell_output);
+}
+
+static void only_rank_0_needs_the_weights(void **state)
+{
+    (void)state;
+    for (int others = 1; others <= 3; others += 2) {
+        expect_code(
+            0, shell("rm -f share.db*; " MPIRUN "-n 1 " WITH("net.safetensors") " : -n %d " WITH("/gone.st"), others));
+        dump_tables("share.db", "mine.txt");
+        assert_int_equal(shell("cmp mine.txt alone.txt"), 0);
+    }
+}
+
+static void rank_0s_failure_is_told_once(void **state)
+{
+    (void)state;
+    write_file("bad.safetensors", "this is no network\n");
+    static const char *const files[] = {"gone.safetensors", "bad.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        expect_code(3, shell("rm -f share.db*; { " MPIRUN "-n 1 " WITH("%s") " : -n 3 " WITH(
+                                 "net.safetensors") "; echo $? > code; } 2>&1 | tee said; exit $(cat code)",
+                             files[i]));
+        assert_said(files[i]);
+        assert_int_equal(shell("grep -c '^lesion: shared.yaml:' said"), 0);
+        assert_string_equal(shell_output, "1\n");
+        assert_int_equal(shell("test -e share.db"), 1);
+    }
+}
+
+static void a_rank_without_its_study_ends_all(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        const int code = shell("rm -f share.db*; " MPIRUN "-n 1 env NET=net.safetensors $LESION run %s --db share.db : "
+                               "-n 1 env NET=net.safetensors $LESION run %s --db share.db",
+                               first == 0 ? "gone.yaml" : "shared.yaml", first == 0 ? "shared.yaml" : "gone.yaml");
+        expect_code(3, code);
+        assert_said(first == 0 ? "gone.yaml" : "another rank could not read the study");
+    }
+}
+
+/* Where there is no room for what is shared, each rank keeps its own; said once, and the tables are the same. */
+static void little_shared_memory_is_done_without(void **state)
+{
+    (void)state;
+    tiny_write_wide_network("wide.safetensors", 1);
+    if (shell("unshare -m mount -t tmpfs -o size=24m tmpfs /dev/shm") != 0) {
+        print_message("skipped: /dev/shm cannot be replaced for a test here\n");
+        skip();
+    }
+    const char *const sed =
+        "s/net.safetensors/wide.safetensors/; s/filters: each/filters: {each: {count: 2, seed: 1}}/";
+    assert_int_equal(shell("sed '%s' study.yaml > wide.yaml", sed), 0);
+    assert_int_equal(shell("$LESION run wide.yaml --quiet --db wide.db"), 0);
+    dump_tables("wide.db", "wide.txt");
+    for (int megabytes = 14; megabytes <= 28; megabytes += 14) { /* too few for the weights; for the packed ones */
+        expect_code(0, shell("rm -f wide.db*; unshare -m sh -c 'mount -t tmpfs -o size=%dm tmpfs /dev/shm; " MPIRUN
+                             "-n 3 $LESION run wide.yaml --quiet --db wide.db' 2>&1 | tee said",
+                             megabytes));
+        if (shell("grep -c 'has no room for .* each rank keeps' said || cat said") != 0)
+            fail_msg("%s", shell_output);
+        assert_string_equal(shell_output, "1\n");
+        dump_tables("wide.db", "mine.txt");
+        assert_int_equal(shell("cmp mine.txt wide.txt"), 0);
+    }
+}
+
+static void memory_is_announced(void **state)
+{
+    (void)state;
+    expect_code(0, shell("rm -f share.db*; " MPIRUN "-n 3 " WITH("net.safetensors")));
+    assert_said("memory of a node: ");
+    assert_said("for weights, once, and up to ");
+    expect_code(0, shell("rm -f share.db*; " WITH("net.safetensors")));
+    assert_said("lesion: memory: ");
+    assert_not_said("of a node");
+}
+
+/* A rank's limit counts its part of what is shared: one that is too low is told with what is needed. */
+static void a_limit_of_memory_counts_what_is_shared(void **state)
+{
+    (void)state;
+    assert_int_not_equal(shell("rm -f share.db*; " MPIRUN "-n 3 " WITH("net.safetensors") " --memory 1000"), 0);
+    assert_said("bytes of memory are too few for net.safetensors");
+    const char *give = strstr(shell_output, ": give ");
+    assert_non_null(give);
+    const unsigned long long least = strtoull(give + strlen(": give "), NULL, 10);
+    const unsigned long long less = least - 1;
+    assert_int_not_equal(shell("rm -f share.db*; " MPIRUN "-n 3 " WITH("net.safetensors") " --memory %llu", less), 0);
+    expect_code(0, shell("rm -f share.db*; " MPIRUN "-n 3 " WITH("net.safetensors") " --memory %llu", least));
+    dump_tables("share.db", "mine.txt");
+    assert_int_equal(shell("cmp mine.txt alone.txt"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_rank_0_needs_the_weights),
+        cmocka_unit_test(rank_0s_failure_is_told_once),
+        cmocka_unit_test(a_rank_without_its_study_ends_all),
+        cmocka_unit_test(little_shared_memory_is_done_without),
+        cmocka_unit_test(memory_is_announced),
+        cmocka_unit_test(a_limit_of_memory_counts_what_is_shared),
+    };
+    return cmocka_run_group_tests(tests, begin, shell_end);
+}
