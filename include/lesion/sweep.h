@@ -12,7 +12,7 @@
 #include "lesion/stats.h"
 #include "lesion/study.h"
 
-typedef struct lsn_node lsn_node;
+typedef struct lsn_node_ranks lsn_node_ranks;
 
 /* The processes that work together. */
 typedef struct lsn_ranks {
@@ -20,7 +20,7 @@ typedef struct lsn_ranks {
     int on_node;    /* ranks on this rank's node */
     bool launched;  /* by an MPI launcher; otherwise MPI is never touched */
     bool abandoned; /* some rank is dead, so that MPI can never be finalized: the process must leave by _exit */
-    lsn_node *node; /* what the ranks of this node have in common; NULL where there is one rank alone */
+    lsn_node_ranks *node; /* what the ranks of this node have in common; NULL where there is one rank alone */
 } lsn_ranks;
 
 /* Starts MPI where a launcher started this process. Collective over all ranks. LSN_FAILED where a launcher and this

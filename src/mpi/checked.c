@@ -22,6 +22,15 @@ bool lsn_mpi_wait(MPI_Request *requests, int count, lsn_error *err)
     }
 }
 
+bool lsn_agree(MPI_Comm comm, bool ok)
+{
+    int mine = ok, all = 0;
+    MPI_Request request;
+    lsn_error unsaid;
+    return MPI_Iallreduce(&mine, &all, 1, MPI_INT, MPI_MIN, comm, &request) == MPI_SUCCESS &&
+           lsn_mpi_wait(&request, 1, &unsaid) && all;
+}
+
 bool lsn_broadcast(void *bytes, size_t size, int from, MPI_Comm comm, lsn_error *err)
 {
     for (size_t at = 0; at < size;) {

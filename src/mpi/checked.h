@@ -11,6 +11,8 @@ bool lsn_mpi_failed(const char *call, int code, lsn_error *err);
 
 /* Waits until all are complete, without burning a core. */
 bool lsn_mpi_wait(MPI_Request *requests, int count, lsn_error *err);
+/* Whether `ok` holds on every rank of `comm`, over which it is collective. Waits likewise. */
+bool lsn_agree(MPI_Comm comm, bool ok);
 /* Any number of bytes from one rank of `comm`, over which it is collective, to its others. Waits likewise. */
 bool lsn_broadcast(void *bytes, size_t size, int from, MPI_Comm comm, lsn_error *err);
 

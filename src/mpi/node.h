@@ -10,10 +10,11 @@
 typedef struct lsn_shared {
     void *bytes; /* aligned to 64 bytes; NULL: none was taken */
     size_t size;
-    MPI_Win window;
+    void *own;      /* of a rank that is alone: not in a window */
+    MPI_Win window; /* otherwise */
 } lsn_shared;
 
-struct lsn_node {
+struct lsn_node_ranks {
     MPI_Comm comm;      /* the group */
     MPI_Comm leaders;   /* the first ranks of all groups; MPI_COMM_NULL on the others */
     int part, parts;    /* this rank's place in its group, and the group's size */
@@ -23,9 +24,9 @@ struct lsn_node {
     lsn_method packed_method;
 };
 
-/* Takes memory for each group; its first touch may be by any rank. Where a node has no room for memory that processes
- * share, all ranks become groups of their own, and a warning is said. `ok`: this rank has what it needs so far, or else
- * set *err. LSN_FAILED on every rank where it fails on any. */
+/* Takes memory for each group, all pages of it where the system can. Where the ranks of a node cannot share, for want
+ * of room or of MPI's consent, they become groups of their own from then on, and a warning is said. `ok`: this rank has
+ * what it needs so far, or else set *err. LSN_FAILED on every rank where it fails on any. */
 bool lsn_shared_take(const lsn_ranks *ranks, size_t bytes, bool ok, lsn_shared *shared, lsn_error *err);
 /* Collective over the group. */
 void lsn_shared_release(lsn_shared *shared);

@@ -66,13 +66,7 @@ void lsn_ranks_end(lsn_ranks *ranks)
 
 bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok)
 {
-    if (!ranks->launched)
-        return ok;
-    int mine = ok, all = 0;
-    MPI_Request request;
-    lsn_error unsaid;
-    return MPI_Iallreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &request) == MPI_SUCCESS &&
-           lsn_mpi_wait(&request, 1, &unsaid) && all;
+    return ranks->launched ? lsn_agree(MPI_COMM_WORLD, ok) : ok;
 }
 
 bool lsn_ranks_same_plan(const lsn_ranks *ranks, const lsn_plan *plan, lsn_error *err)

@@ -50,6 +50,7 @@ static lsn_model *share_model(const lsn_ranks *ranks, lsn_model *model, const ch
         return NULL;
     }
     lsn_model *shared = NULL;
+    lsn_shared_release(&ranks->node->packed); /* of a model that is no more: another may lie at its address */
     lsn_shared_release(&ranks->node->weights);
     void *table = lsn_array(1, lsn_model_table_bytes(), err);
     if (lsn_shared_take(ranks, (size_t)said.floats * sizeof(float), table != NULL, &ranks->node->weights, err))
@@ -86,7 +87,7 @@ lsn_plan *lsn_ranks_read_plan(const lsn_ranks *ranks, const char *path, const ch
 bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_model *model, lsn_method method, const void **packed,
                     lsn_error *err)
 {
-    lsn_node *node = ranks->node;
+    lsn_node_ranks *node = ranks->node;
     const size_t bytes = node == NULL ? 0 : lsn_engine_weights_bytes(model, method);
     *packed = NULL;
     if (bytes == 0)
@@ -107,7 +108,7 @@ bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_model *model, lsn_method m
 
 size_t lsn_ranks_share(const lsn_ranks *ranks)
 {
-    const lsn_node *node = ranks->node;
+    const lsn_node_ranks *node = ranks->node;
     return node == NULL ? 0 : (node->weights.size + node->packed.size) / (size_t)node->parts;
 }
 
