@@ -48,7 +48,7 @@ typedef struct lsn_simulated {
     lsn_ending ending;
     double makespan_s;
     double work_s;     /* of what was recorded, with one pass of the intact network for each block */
-    double share;       /* recorded of all that there was to do, 0 .. 1 */
+    double share;      /* recorded of all that there was to do, 0 .. 1 */
     double capacity_s; /* work that the workers could have done from the beginning to the end */
     double computed_s; /* seconds that workers computed ... */
     double lost_s;     /* ... of these, for what was never recorded */

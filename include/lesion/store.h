@@ -127,6 +127,12 @@ typedef struct lsn_merged {
 LSN_API bool lsn_store_merge(const char *const *inputs, int n_inputs, const char *output, bool force,
                              lsn_merged *merged, lsn_error *err);
 
+/* Compares the results of a database with those that were computed again, in another one: each of `found` is a value
+ * that differs. *compared: evaluations that are done in both. LSN_INVALID where they are not of the same study. The
+ * caller finishes `found`. */
+LSN_API bool lsn_store_differences(const char *path, const char *recomputed, lsn_problems *found, int64_t *compared,
+                                   lsn_error *err);
+
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
 typedef enum lsn_cell_kind { LSN_CELL_NULL, LSN_CELL_INTEGER, LSN_CELL_REAL, LSN_CELL_TEXT } lsn_cell_kind;
@@ -153,7 +159,13 @@ typedef struct lsn_reader lsn_reader;
 /* Opens a Lesion database for reading; never disturbs a writer. LSN_INVALID where it is none, or of another schema
  * version; LSN_FAILED where it cannot be read. */
 LSN_API lsn_reader *lsn_reader_open(const char *path, lsn_error *err);
+/* The same, of a database that no run is writing to (LSN_FAILED), nor begins to before the reader is closed; in a
+ * folder that cannot be written a heartbeat of the last minute counts as a lock. */
+LSN_API lsn_reader *lsn_reader_open_alone(const char *path, lsn_error *err);
 LSN_API void lsn_reader_close(lsn_reader *reader);
+/* SQLite's check of the file, and, where that finds nothing, whether its rows fit together: references, counts, sums,
+ * parts. Each of `found` is something that is wrong. The caller finishes `found`. */
+LSN_API bool lsn_reader_check(lsn_reader *reader, lsn_problems *found, lsn_error *err);
 /* Runs one SELECT; its parameters ?1, ?2, ... are bound to the `n_parameters` texts. The caller finishes the table,
  * also after a failure. LSN_INVALID where SQLite does not understand it, or where it is no single SELECT. */
 LSN_API bool lsn_reader_query(lsn_reader *reader, lsn_table *table, const char *sql, const char *const *parameters,

@@ -17,9 +17,9 @@ typedef struct lsn_node_ranks lsn_node_ranks;
 /* The processes that work together. */
 typedef struct lsn_ranks {
     int rank, size;
-    int on_node;    /* ranks on this rank's node */
-    bool launched;  /* by an MPI launcher; otherwise MPI is never touched */
-    bool abandoned; /* some rank is dead, so that MPI can never be finalized: the process must leave by _exit */
+    int on_node;          /* ranks on this rank's node */
+    bool launched;        /* by an MPI launcher; otherwise MPI is never touched */
+    bool abandoned;       /* some rank is dead, so that MPI can never be finalized: the process must leave by _exit */
     lsn_node_ranks *node; /* what the ranks of this node have in common; NULL where there is one rank alone */
 } lsn_ranks;
 
@@ -69,9 +69,10 @@ typedef struct lsn_sweep_progress {
 typedef struct lsn_sweep_options {
     const char *database;
     bool fresh;
-    size_t memory_bytes; /* for each rank, its equal part of what the node's ranks share included (one process alone:
-                          * the weights as read excepted); 0: an equal part of what the node has free */
-    double deadline_s;   /* from now: nothing is begun that is not expected to end by then; 0: none */
+    int32_t block_images; /* of a new database; 0: lsn_sweep_block_images */
+    size_t memory_bytes;  /* for each rank, its equal part of what the node's ranks share included (one process alone:
+                           * the weights as read excepted); 0: an equal part of what the node has free */
+    double deadline_s;    /* from now: nothing is begun that is not expected to end by then; 0: none */
     lsn_method method;
     int threads;          /* of each computing rank; 0: one */
     bool fail_fast;       /* the first ablation that cannot be computed ends the run ... */

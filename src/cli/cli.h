@@ -17,6 +17,7 @@ int lsn_command_eval(int argc, char **argv);
 int lsn_command_inspect(int argc, char **argv);
 int lsn_command_status(int argc, char **argv);
 int lsn_command_merge(int argc, char **argv);
+int lsn_command_verify(int argc, char **argv);
 
 /* Prints what the command does and its options to stdout. */
 void lsn_help(const char *command);
@@ -74,6 +75,16 @@ int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads);
 void lsn_tell_skipped(const lsn_plan *plan);
 /* Both, in this process alone. */
 lsn_plan *lsn_read_settled_plan(const char *study, const lsn_overrides *overrides, int threads, int *code);
+
+/* ---- studies on all ranks (together.c) ------------------------------------------------------------------------ */
+
+/* Reads the study on every rank, and the images on all of them together; NULL on all of them where it fails on any,
+ * with the exit code in *code. Silences all ranks but 0. Collective. */
+lsn_plan *lsn_read_together(const char *study, const lsn_overrides *overrides, int threads, const lsn_ranks *ranks,
+                            int *code);
+/* Passes the calibration images and expands the plan, where its scores want that. Collective. */
+bool lsn_expand_together(lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
+                         lsn_activations *found, lsn_error *err);
 
 /* ---- warnings (warnings.c) ----------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@ static const struct {
     {"eval", "evaluate one ablation on a study's images", lsn_command_eval},
     {"status", "see how far a study is, and what it found", lsn_command_status},
     {"merge", "combine databases of one study", lsn_command_merge},
+    {"verify", "check a database, and compute a sample again", lsn_command_verify},
     {"inspect", "look at a network's layers or a study's images", lsn_command_inspect},
 };
 

@@ -92,41 +92,6 @@ static char *command_line(int argc, char **argv)
 
 /* ---- one run ------------------------------------------------------------------------------------------------- */
 
-/* Reads the study on every rank, and the images on all of them together; NULL on all of them where it fails on any,
- * with the exit code in *code. */
-static lsn_plan *read_study(const run_options *options, const lsn_ranks *ranks, int *code)
-{
-    lsn_error err = {0};
-    lsn_log_quiet(ranks->rank != 0);
-    lsn_plan *plan = lsn_read_plan(options->study, &options->overrides, ranks, code);
-    bool all = lsn_ranks_agree(ranks, plan != NULL);
-    if (!all && plan != NULL) {
-        *code = LSN_INVALID;
-        lsn_log("another rank could not read the study: are its files on every node?");
-    }
-    if (all) {
-        all = lsn_ranks_same_plan(ranks, plan, &err);
-        if (!all) {
-            lsn_log_quiet(false);
-            *code = lsn_exit_with(&err);
-        }
-        all = lsn_ranks_agree(ranks, all);
-        if (!all && *code == LSN_OK)
-            *code = LSN_INVALID;
-    }
-    if (all) {
-        *code = lsn_settle(plan, ranks, options->sweep.threads);
-        all = lsn_ranks_agree(ranks, *code == LSN_OK);
-        if (!all && *code == LSN_OK)
-            *code = LSN_FAILED;
-    }
-    if (!all) {
-        lsn_plan_destroy(plan);
-        plan = NULL;
-    }
-    return plan;
-}
-
 static void log_line(const char *line)
 {
     lsn_log("%s", line);
@@ -202,20 +167,6 @@ static void conclude(const lsn_plan *plan, const run_options *options, lsn_code 
         lsn_log("%s", err->text);
 }
 
-/* Passes the calibration images and expands the plan, where its scores want that. Collective. */
-static bool expand(lsn_plan *plan, const lsn_ranks *ranks, const run_options *options, lsn_activations *found,
-                   lsn_error *err)
-{
-    char images[LSN_NUMBER_BYTES];
-    if (plan->expanded)
-        return true;
-    lsn_log("passing %s calibration images, by which filters are ranked",
-            lsn_count_text(plan->calibration.count, images));
-    bool ok = lsn_activations_find(plan, plan->needs, ranks, &options->sweep, found, err) &&
-              lsn_plan_expand(plan, found, err);
-    return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not expand the study"));
-}
-
 /* Takes the share of the plan that was asked for. Collective. */
 static bool take_share(lsn_plan *plan, const lsn_ranks *ranks, const run_options *options, lsn_error *err)
 {
@@ -250,7 +201,8 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
     if (options->sweep.deadline_s > 0) /* the time that reading the images took is part of it */
         options->sweep.deadline_s = fmax(options->sweep.deadline_s - (began - options->began_s), 1e-3);
     lsn_activations found = {0};
-    const bool expanded = expand(plan, ranks, options, &found, &err) && take_share(plan, ranks, options, &err);
+    const bool expanded =
+        lsn_expand_together(plan, ranks, &options->sweep, &found, &err) && take_share(plan, ranks, options, &err);
     lsn_code code = err.code;
     if (expanded) {
         announce(plan, ranks, options->sweep.database);
@@ -285,7 +237,7 @@ int lsn_command_run(int argc, char **argv)
         if (!lsn_ranks_begin(&ranks, &err))
             code = lsn_exit_with(&err);
         else {
-            lsn_plan *plan = read_study(&options, &ranks, &code);
+            lsn_plan *plan = lsn_read_together(options.study, &options.overrides, options.sweep.threads, &ranks, &code);
             if (plan != NULL)
                 code = run_plan(plan, &ranks, &options);
             lsn_plan_destroy(plan);

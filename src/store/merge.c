@@ -32,56 +32,9 @@ bool merge_integer(const merging *m, const char *sql, int64_t *number, lsn_error
 
 /* ---- inputs -------------------------------------------------------------------------------------------------- */
 
-/* One that is being merged: locked against runs, and attached. */
-typedef struct source {
-    const char *path;
-    place_lock lock;
-    lsn_reader *reader;
-} source;
-
-static void close_source(source *from)
+static bool attach(const merging *m, const lsn_reader *from, lsn_error *err)
 {
-    lsn_reader_close(from->reader);
-    place_release_lock(&from->lock);
-}
-
-/* Whether its folder can hold a lock. */
-static bool can_lock(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
-    const bool can = folder != NULL && access(folder, W_OK) == 0;
-    free(folder);
-    return can;
-}
-
-/* Where no lock tells it, a recent heartbeat does. */
-static bool check_alive(const source *from, lsn_error *err)
-{
-    int64_t alive = 0;
-    return database_integer(reader_database(from->reader),
-                            "SELECT count(*) FROM run WHERE how IS NULL AND strftime('%s', 'now') - strftime('%s', "
-                            "heartbeat) < 60",
-                            &alive, err) &&
-           (alive == 0 ||
-            lsn_fail(err, LSN_FAILED, "%s: a run is writing to it; wait for its end, or stop it", from->path));
-}
-
-static bool open_source(source *from, const char *path, lsn_error *err)
-{
-    *from = (source){.path = path, .lock = {.file = -1}};
-    struct stat status;
-    const bool there = stat(path, &status) == 0, lockable = there && can_lock(path);
-    lsn_error locked;
-    if (lockable && !place_take_lock(&from->lock, path, &locked))
-        return lsn_fail(err, LSN_FAILED, "%s: a run is writing to it; wait for its end, or stop it", path);
-    from->reader = lsn_reader_open(path, err);
-    return from->reader != NULL && (lockable || check_alive(from, err));
-}
-
-static bool attach(const merging *m, const source *from, lsn_error *err)
-{
-    char *uri = reader_uri(from->reader, err);
+    char *uri = reader_uri(from, err);
     sqlite3_stmt *statement = uri == NULL ? NULL : database_prepare(&m->db, "ATTACH ? AS input", err);
     const bool ok = statement != NULL && (DATABASE_STEP(&m->db, statement, NULL, text(uri)) || merge_fail(m, err));
     sqlite3_finalize(statement);
@@ -113,20 +66,20 @@ static bool choose_base(const char *const *inputs, int n, int *base, lsn_error *
 static bool take(const merging *m, bool is_base, lsn_error *err)
 {
     return merge_run(m, "BEGIN", err) && (is_base ? merge_take_study(m, err) : merge_compare_studies(m, err)) &&
-           merge_match(m, err) && merge_check_conflicts(m, err) && merge_take_results(m, err) &&
-           merge_run(m, "COMMIT", err);
+           merge_match(m, err) && merge_take_runs(m, err) && merge_check_conflicts(m, err) &&
+           merge_take_results(m, err) && merge_run(m, "COMMIT", err);
 }
 
 static bool add_input(merging *m, const char *path, bool is_base, lsn_error *err)
 {
-    source from;
+    lsn_reader *from = lsn_reader_open_alone(path, err);
     m->input = path;
-    bool ok = open_source(&from, path, err) && attach(m, &from, err) && take(m, is_base, err);
+    bool ok = from != NULL && attach(m, from, err) && take(m, is_base, err);
     if (sqlite3_get_autocommit(m->db.handle) == 0)
         sqlite3_exec(m->db.handle, "ROLLBACK", NULL, NULL, NULL);
     ok = ok && merge_run(m, "DETACH input", err);
     m->input = NULL;
-    close_source(&from);
+    lsn_reader_close(from);
     return ok;
 }
 
@@ -154,14 +107,12 @@ static bool build(merging *m, const char *const *inputs, int n, const char *path
  */
 static bool finish(const char *path, lsn_merged *merged, lsn_error *err)
 {
-    lsn_text words = {0};
+    lsn_problems found = {0};
     lsn_store *store = settle_open(path, err);
-    bool ok = store != NULL && lsn_store_judge(store, err) && sound_check(&store->db, &words, err);
-    if (ok && words.failed)
-        ok = lsn_fail(err, LSN_FAILED, "out of memory: the result could not be checked");
-    else if (ok && words.length > 0)
-        ok = lsn_fail(err, LSN_FAILED, "an input is damaged ('lesion verify' tells which), for together they give: %s",
-                      words.data);
+    bool ok = store != NULL && lsn_store_judge(store, err) && sound_check(&store->db, &found, err);
+    if (ok && found.count > 0)
+        ok = lsn_fail(err, LSN_FAILED, "an input is damaged ('lesion verify' tells which), for together %s",
+                      found.text == NULL ? "they contradict themselves" : found.text[0]);
     ok = ok && database_integer(&store->db, "SELECT count(*) FROM job", &merged->jobs, err) &&
          database_integer(&store->db,
                           "SELECT count(*) FROM job JOIN evaluation USING (evaluation) WHERE status = 'done'",
@@ -169,8 +120,24 @@ static bool finish(const char *path, lsn_merged *merged, lsn_error *err)
          database_integer(&store->db,
                           "SELECT count(*) FROM job JOIN evaluation USING (evaluation) WHERE status = 'failed'",
                           &merged->failed, err);
-    lsn_text_finish(&words);
+    lsn_problems_finish(&found);
     lsn_store_close(store);
+    return ok;
+}
+
+/* ---- recomputed results -------------------------------------------------------------------------------------- */
+
+bool lsn_store_differences(const char *path, const char *recomputed, lsn_problems *found, int64_t *compared,
+                           lsn_error *err)
+{
+    merging m = {.input = path, .base = recomputed};
+    lsn_reader *from = lsn_reader_open(path, err);
+    bool ok = from != NULL && database_open(&m.db, recomputed, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, err) &&
+              attach(&m, from, err) && merge_compare_studies(&m, err) && merge_match(&m, err) &&
+              merge_list_conflicts(&m, found, err) &&
+              merge_integer(&m, "SELECT count(*) FROM temp.evaluations WHERE what = " MERGE_BOTH, compared, err);
+    database_close(&m.db);
+    lsn_reader_close(from);
     return ok;
 }
 

@@ -26,11 +26,15 @@ bool merge_take_study(const merging *m, lsn_error *err);
 /* LSN_INVALID with every difference between the input's study and the output's. */
 bool merge_compare_studies(const merging *m, lsn_error *err);
 
-/* Fills the temporary tables. LSN_INVALID where the input has jobs that the output has not. */
+/* Fills the temporary tables, but that of runs. */
 bool merge_match(const merging *m, lsn_error *err);
+/* Adds the input's runs. LSN_INVALID where the input has jobs that the output has not. */
+bool merge_take_runs(const merging *m, lsn_error *err);
 
 /* LSN_INVALID where a result is in both and differs, with its key, its column, and both values. */
 bool merge_check_conflicts(const merging *m, lsn_error *err);
+/* The same, but lists all of them in `found`. */
+bool merge_list_conflicts(const merging *m, lsn_problems *found, lsn_error *err);
 /* Brings over what the output lacks. */
 bool merge_take_results(const merging *m, lsn_error *err);
 

@@ -29,6 +29,12 @@ static const comparison comparisons[] = {
     {"evaluation", RESULT_COLUMNS, KEY,
      "temp.evaluations e JOIN main.evaluation o ON o.evaluation = e.ours JOIN input.evaluation t ON t.evaluation = "
      "e.theirs WHERE e.what = " MERGE_BOTH},
+    {"evaluation", "d_loss_low, d_loss_high", KEY,
+     "temp.evaluations e JOIN main.evaluation o ON o.evaluation = e.ours JOIN input.evaluation t ON t.evaluation = "
+     "e.theirs WHERE e.what = " MERGE_BOTH " AND o.d_loss_low IS NOT NULL AND t.d_loss_low IS NOT NULL"},
+    {"pair_interval", "images, top1_low, top1_high, loss_low, loss_high", "'job ' || t.job",
+     "input.pair_interval t JOIN temp.jobs j ON j.theirs = t.job JOIN main.pair_interval o ON o.job = j.ours WHERE "
+     "true"},
     {"evaluation_class", "top1, predicted", KEY " || ', class ' || e.second",
      EITHER("evaluation_class", "class", MERGE_BOTH) " WHERE true"},
     {"drift", "drift", KEY " || ', layer ' || e.second", EITHER("drift", "layer", MERGE_BOTH) " WHERE true"},
@@ -71,7 +77,7 @@ static void compose(const comparison *c, lsn_text *sql)
     add_columns(sql, 'o', c->columns);
     lsn_text_add(sql, ") IS NOT (");
     add_columns(sql, 't', c->columns);
-    lsn_text_add(sql, ") LIMIT 1");
+    lsn_text_add(sql, ")");
 }
 
 /* A value as it can be told from any other. */
@@ -104,44 +110,83 @@ static bool same(sqlite3_stmt *row, int a, int b)
     return bytes == sqlite3_column_bytes(row, b) && (bytes == 0 || memcmp(left, right, (size_t)bytes) == 0);
 }
 
-/* Column 0 is the key, then as many columns of ours as of theirs. */
-static void describe(const merging *m, const comparison *c, sqlite3_stmt *row, lsn_error *err)
+/* "table evaluation, evaluation 7f.., column p: 0.5, not 0.25": the first column from `at` on that differs; false where
+ * none does. Column 0 is the key, then as many columns of ours as of theirs. */
+static bool describe(const comparison *c, sqlite3_stmt *row, int *at, lsn_text *words)
 {
     char ours[64], theirs[64];
     const int count = (sqlite3_column_count(row) - 1) / 2;
-    int at = 1;
-    while (at < count && same(row, at, at + count))
-        at++;
-    lsn_fail(err, LSN_INVALID,
-             "%s: contradicts what was merged before: table %s, %s, column %s: %.80s, not %.80s. The same ablation on "
-             "the same images gives the same bits; 'lesion verify' tells which database is wrong",
-             m->input, c->table, database_words(row, 0), sqlite3_column_name(row, at),
-             words_of(row, at + count, theirs, sizeof theirs), words_of(row, at, ours, sizeof ours));
+    while (*at <= count && same(row, *at, *at + count))
+        ++*at;
+    if (*at > count)
+        return false;
+    lsn_text_add(words, "table %s, %s, column %s: %.80s, not %.80s", c->table, database_words(row, 0),
+                 sqlite3_column_name(row, *at), words_of(row, *at + count, theirs, sizeof theirs),
+                 words_of(row, *at, ours, sizeof ours));
+    ++*at;
+    return true;
+}
+
+static sqlite3_stmt *find(const merging *m, const comparison *c, lsn_error *err)
+{
+    lsn_text sql = {0};
+    compose(c, &sql);
+    sqlite3_stmt *query = sql.failed ? NULL : database_prepare(&m->db, sql.data, NULL);
+    if (sql.failed)
+        lsn_fail(err, LSN_FAILED, "out of memory: a query could not be composed");
+    else if (query == NULL)
+        merge_fail(m, err);
+    lsn_text_finish(&sql);
+    return query;
 }
 
 static bool check(const merging *m, const comparison *c, lsn_error *err)
 {
-    lsn_text sql = {0};
-    compose(c, &sql);
-    if (sql.failed) {
-        lsn_text_finish(&sql);
-        return lsn_fail(err, LSN_FAILED, "out of memory: a query could not be composed");
+    sqlite3_stmt *query = find(m, c, err);
+    if (query == NULL)
+        return false;
+    lsn_text words = {0};
+    int at = 1;
+    bool row = false, ok = database_row(&m->db, query, &row, NULL) || merge_fail(m, err);
+    if (ok && row) {
+        describe(c, query, &at, &words);
+        ok = lsn_fail(err, LSN_INVALID,
+                      "%s: contradicts what was merged before: %s. The same ablation on the same images gives the same "
+                      "bits; 'lesion verify' tells which database is wrong",
+                      m->input, words.data == NULL ? c->table : words.data);
     }
-    sqlite3_stmt *query = database_prepare(&m->db, sql.data, NULL);
-    bool row = false, ok = query != NULL && database_row(&m->db, query, &row, NULL);
-    if (!ok)
-        merge_fail(m, err);
-    else if (row)
-        describe(m, c, query, err);
+    lsn_text_finish(&words);
     sqlite3_finalize(query);
-    lsn_text_finish(&sql);
-    return ok && !row;
+    return ok;
 }
 
 bool merge_check_conflicts(const merging *m, lsn_error *err)
 {
     for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++)
         if (!check(m, &comparisons[i], err))
+            return false;
+    return true;
+}
+
+static bool list(const merging *m, const comparison *c, lsn_problems *found, lsn_error *err)
+{
+    sqlite3_stmt *query = find(m, c, err);
+    lsn_text words = {0};
+    bool row = true, ok = query != NULL;
+    while (ok && (ok = database_row(&m->db, query, &row, NULL) || merge_fail(m, err)) && row)
+        for (int at = 1; describe(c, query, &at, &words);) {
+            lsn_problem(found, "%s", words.data == NULL ? c->table : words.data);
+            lsn_text_finish(&words);
+            words = (lsn_text){0};
+        }
+    sqlite3_finalize(query);
+    return ok;
+}
+
+bool merge_list_conflicts(const merging *m, lsn_problems *found, lsn_error *err)
+{
+    for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++)
+        if (!list(m, &comparisons[i], found, err))
             return false;
     return true;
 }

@@ -18,7 +18,8 @@ static const char match_sql[] =
     "o.name = t.name;"
     "INSERT INTO temp.groupings SELECT t.grouping, o.grouping FROM input.grouping t JOIN main.grouping o USING (layer, "
     "metric, normalise, linkage, cut, value);"
-    "INSERT INTO temp.jobs SELECT t.job, (SELECT coalesce(max(iif(o.position = t.position, o.job, NULL)), min(o.job)) FROM temp.evaluations e JOIN main.job o ON o.evaluation = "
+    "INSERT INTO temp.jobs SELECT t.job, (SELECT coalesce(max(iif(o.position = t.position, o.job, NULL)), min(o.job)) "
+    "FROM temp.evaluations e JOIN main.job o ON o.evaluation = "
     "e.ours LEFT JOIN temp.groupings g ON g.theirs = t.grouping WHERE e.theirs = t.evaluation AND o.experiment = "
     "x.ours AND o.fraction IS t.fraction AND o.seed IS t.seed AND o.score IS t.score AND o.step IS t.step AND "
     "o.grouping IS g.ours AND o.filter_group IS t.filter_group) "
@@ -55,15 +56,26 @@ static bool refuse_jobs(const merging *m, int64_t lacking, lsn_error *err)
     return false;
 }
 
+/* All that the input has must be the output's. */
+static bool check_matches(const merging *m, lsn_error *err)
+{
+    int64_t jobs = 0, evaluations = 0;
+    if (!merge_integer(m, "SELECT (SELECT count(*) FROM input.job) - (SELECT count(ours) FROM temp.jobs)", &jobs,
+                       err) ||
+        !merge_integer(m, "SELECT (SELECT count(*) FROM input.evaluation) - (SELECT count(*) FROM temp.evaluations)",
+                       &evaluations, err))
+        return false;
+    if (jobs != 0)
+        return refuse_jobs(m, jobs, err);
+    return evaluations == 0 || lsn_fail(err, LSN_FAILED, "%s: is damaged: it has evaluations without a job", m->input);
+}
+
 bool merge_match(const merging *m, lsn_error *err)
 {
-    int64_t lacking = 0, evaluations = 0;
-    return merge_run(m, clear_sql, err) && merge_run(m, match_sql, err) && merge_run(m, runs_sql, err) &&
-           merge_integer(m, "SELECT (SELECT count(*) FROM input.job) - (SELECT count(ours) FROM temp.jobs)", &lacking,
-                         err) &&
-           (lacking == 0 || refuse_jobs(m, lacking, err)) &&
-           merge_integer(m, "SELECT (SELECT count(*) FROM input.evaluation) - (SELECT count(*) FROM temp.evaluations)",
-                         &evaluations, err) &&
-           (evaluations == 0 ||
-            lsn_fail(err, LSN_FAILED, "%s: is damaged: it has evaluations without a job", m->input));
+    return merge_run(m, clear_sql, err) && merge_run(m, match_sql, err);
+}
+
+bool merge_take_runs(const merging *m, lsn_error *err)
+{
+    return check_matches(m, err) && merge_run(m, runs_sql, err);
 }

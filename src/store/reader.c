@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct lsn_reader {
     database db;
     bool immutable;
+    place_lock lock; /* where runs are kept out */
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
@@ -89,11 +91,56 @@ lsn_reader *lsn_reader_open(const char *path, lsn_error *err)
     lsn_reader *reader = lsn_array(1, sizeof *reader, err);
     if (reader == NULL)
         return NULL;
+    reader->lock.file = -1;
     database_kind kind;
     bool ok = open_somehow(&reader->db, path, &reader->immutable, err) && database_examine(&reader->db, &kind, err);
     if (ok && kind == DATABASE_EMPTY)
         ok = lsn_fail(err, LSN_INVALID, "%s: is no Lesion database: it is empty", path);
     if (ok)
+        return reader;
+    lsn_reader_close(reader);
+    return NULL;
+}
+
+/* Whether the folder of `path` can hold a lock. */
+static bool can_lock(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    const bool can = folder != NULL && access(folder, W_OK) == 0;
+    free(folder);
+    return can;
+}
+
+/* Where no lock tells it, a recent heartbeat does. */
+static bool is_quiet(const lsn_reader *reader, lsn_error *err)
+{
+    int64_t alive = 0;
+    return database_integer(&reader->db,
+                            "SELECT count(*) FROM run WHERE how IS NULL AND strftime('%s', 'now') - strftime('%s', "
+                            "heartbeat) < 60",
+                            &alive, err) &&
+           (alive == 0 ||
+            lsn_fail(err, LSN_FAILED, "%s: a run is writing to it; wait for its end, or stop it", reader->db.path));
+}
+
+lsn_reader *lsn_reader_open_alone(const char *path, lsn_error *err)
+{
+    struct stat status;
+    place_lock lock = {.file = -1};
+    const bool lockable = stat(path, &status) == 0 && can_lock(path);
+    lsn_error locked;
+    if (lockable && !place_take_lock(&lock, path, &locked)) {
+        lsn_fail(err, LSN_FAILED, "%s: a run is writing to it; wait for its end, or stop it", path);
+        return NULL;
+    }
+    lsn_reader *reader = lsn_reader_open(path, err);
+    if (reader == NULL) {
+        place_release_lock(&lock);
+        return NULL;
+    }
+    reader->lock = lock;
+    if (lockable || is_quiet(reader, err))
         return reader;
     lsn_reader_close(reader);
     return NULL;
@@ -116,7 +163,22 @@ void lsn_reader_close(lsn_reader *reader)
     if (reader == NULL)
         return;
     database_close(&reader->db);
+    place_release_lock(&reader->lock);
     free(reader);
+}
+
+/* ---- checking ------------------------------------------------------------------------------------------------ */
+
+bool lsn_reader_check(lsn_reader *reader, lsn_problems *found, lsn_error *err)
+{
+    const database *db = &reader->db;
+    sqlite3_stmt *query = database_prepare(db, "PRAGMA integrity_check", err);
+    bool row = true, ok = query != NULL;
+    while (ok && (ok = database_row(db, query, &row, err)) && row)
+        if (strcmp(database_words(query, 0), "ok") != 0)
+            lsn_problem(found, "%s", database_words(query, 0));
+    sqlite3_finalize(query);
+    return ok && (found->count > 0 || sound_check(db, found, err));
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------- */

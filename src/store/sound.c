@@ -54,15 +54,14 @@ static const struct {
     {"rows refer to rows that are there", "SELECT count(*) FROM pragma_foreign_key_check"},
 };
 
-bool sound_check(const database *db, lsn_text *words, lsn_error *err)
+bool sound_check(const database *db, lsn_problems *found, lsn_error *err)
 {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         int64_t broken = 0;
         if (!database_integer(db, rules[i].sql, &broken, err))
             return false;
         if (broken != 0)
-            lsn_text_add(words, "%snot so: %s (%lld rows)", words->length > 0 ? "\n" : "", rules[i].words,
-                         (long long)broken);
+            lsn_problem(found, "it is not so that %s (broken: %lld)", rules[i].words, (long long)broken);
     }
     return true;
 }

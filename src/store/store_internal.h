@@ -256,9 +256,9 @@ bool drift_add(const unsigned char *packed, int64_t *sums, int layers);
 /* Bootstrap intervals that are not there yet: of the change of loss, and of the interaction of pairs. */
 bool intervals_write(lsn_store *store, lsn_error *err);
 
-/* Whether a database's rows fit together: references, counts, sums, parts. Each line of *words, which is empty where
- * they do, is one thing that does not. */
-bool sound_check(const database *db, lsn_text *words, lsn_error *err);
+/* Whether a database's rows fit together: references, counts, sums, parts. Each of `found` is one thing that does not.
+ */
+bool sound_check(const database *db, lsn_problems *found, lsn_error *err);
 
 /* A reader's connection. */
 const database *reader_database(const lsn_reader *reader);
