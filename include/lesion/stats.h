@@ -98,6 +98,34 @@ LSN_API double lsn_balanced_accuracy(int64_t right, int64_t images, int64_t pred
  * Classes without images are left out; NaN where there is no other. */
 LSN_API double lsn_macro_accuracy(const int32_t *right, const int32_t *images, size_t classes);
 
+/* ---- two networks ------------------------------------------------------------------------------------------- */
+
+/* What images do to a sum: how many raise it by 1 and 2, and lower it by as much. Of the same images in two networks
+ * the change of right or wrong by an ablation differs by -2 .. 2. */
+typedef struct lsn_steps {
+    int64_t up[2], down[2];
+} lsn_steps;
+
+/* The mid-p of the two-sided sign-flip (randomisation) test of sum = 0 (Fisher 1935; Pitman 1937): given the sizes of
+ * the steps each sign is drawn with probability 1/2; P[|T| > |t|] + P[|T| = |t|] / 2. Without steps of two it is
+ * lsn_mcnemar_mid; 1 where there are no steps. Takes time in proportion to the steps of two. */
+LSN_API double lsn_steps_mid(const lsn_steps *steps);
+/* The mean over n images and its standard error sqrt(sum x^2 - (sum x)^2 / n) / n; lsn_paired_effect without steps of
+ * two. */
+LSN_API lsn_effect lsn_steps_effect(const lsn_steps *steps, int64_t n);
+
+/* Two-sided p of a normal difference of that standard error: 1 where it is 0, and 0 where only the error is. NaN where
+ * one of them is. */
+LSN_API double lsn_normal_p(double difference, double error);
+/* Of two independent changes of top-1, b lost and c gained of n each, p of their being equal: the difference of (c - b)
+ * / n over sqrt((b1 + c1) / n1^2 + (b2 + c2) / n2^2), to which McNemar's statistic generalises. n > 0. */
+LSN_API double lsn_changes_p(int64_t b1, int64_t c1, int64_t n1, int64_t b2, int64_t c2, int64_t n2);
+
+/* Newcombe's 95 % interval for k2 / n2 - k1 / n1 of independent samples (1998, method 10), from Wilson's of each; and p
+ * of their being equal, by the pooled share (Fleiss, Levin & Paik 2003, section 3.1). n > 0. */
+LSN_API lsn_interval lsn_newcombe(int64_t k1, int64_t n1, int64_t k2, int64_t n2);
+LSN_API double lsn_proportions_p(int64_t k1, int64_t n1, int64_t k2, int64_t n2);
+
 /* ---- many comparisons ---------------------------------------------------------------------------------------- */
 
 /* Benjamini-Hochberg: q[i] = min over j with p(j) >= p(i) of min(1, m p(j) / rank(j)) (Benjamini & Hochberg 1995). A

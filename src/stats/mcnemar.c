@@ -76,3 +76,40 @@ double lsn_mcnemar_mid(int64_t b, int64_t c)
     /* fmin: where |b - c| = 1 twice the tail is 1 exactly, and must not be more by rounding. */
     return fmin(1, 2 * chance * tail_ratio(few, b + c)) - chance;
 }
+
+/* ---- steps of one and of two --------------------------------------------------------------------------------- */
+
+/* P[Bin(n, 1/2) <= k]. */
+static double below(int64_t k, int64_t n)
+{
+    if (k < 0 || k >= n)
+        return k < 0 ? 0 : 1;
+    return 2 * k < n ? chance_of(k, n) * tail_ratio(k, n) : 1 - below(n - k - 1, n);
+}
+
+/* P[Bin(n, 1/2) = k]; 0 where there is no such k. */
+static double chance(int64_t k, int64_t n)
+{
+    return k < 0 || k > n ? 0 : n == 0 ? 1 : chance_of(k < n - k ? k : n - k, n);
+}
+
+double lsn_steps_mid(const lsn_steps *steps)
+{
+    const int64_t ones = steps->up[0] + steps->down[0], twos = steps->up[1] + steps->down[1];
+    const int64_t sum = steps->up[0] - steps->down[0] + 2 * (steps->up[1] - steps->down[1]), t = sum < 0 ? -sum : sum;
+    assert(steps->up[0] >= 0 && steps->down[0] >= 0 && steps->up[1] >= 0 && steps->down[1] >= 0);
+    if (twos == 0)
+        return lsn_mcnemar_mid(steps->down[0], steps->up[0]);
+    double beyond = 0, equal = 0; /* P[T > t], P[T = t], T the sum with signs drawn */
+    for (int64_t k = 0; k <= twos; k++) {
+        const int64_t rest = t - 2 * (2 * k - twos); /* that the steps of one must give */
+        const int64_t least = rest + ones;           /* twice the steps up that give it */
+        const double weight = chance(k, twos);
+        /* P[2 K > least], K ~ Bin(ones, 1/2), is P[K < ones - least / 2]. */
+        const int64_t over = least < 0 ? 0 : least / 2 + 1;
+        beyond += weight * below(ones - over, ones);
+        if (least % 2 == 0)
+            equal += weight * chance(least / 2, ones);
+    }
+    return t == 0 ? 1 - equal / 2 : fmin(1, 2 * beyond + equal);
+}
