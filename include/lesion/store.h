@@ -162,6 +162,9 @@ LSN_API lsn_reader *lsn_reader_open(const char *path, lsn_error *err);
 /* The same, of a database that no run is writing to (LSN_FAILED), nor begins to before the reader is closed; in a
  * folder that cannot be written a heartbeat of the last minute counts as a lock. */
 LSN_API lsn_reader *lsn_reader_open_alone(const char *path, lsn_error *err);
+/* Makes another Lesion database's tables known to the queries of `reader` as other.TABLE; only once. Errors as of
+ * lsn_reader_open. */
+LSN_API bool lsn_reader_attach(lsn_reader *reader, const char *path, lsn_error *err);
 LSN_API void lsn_reader_close(lsn_reader *reader);
 /* SQLite's check of the file, and, where that finds nothing, whether its rows fit together: references, counts, sums,
  * parts. Each of `found` is something that is wrong. The caller finishes `found`. */

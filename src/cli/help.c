@@ -96,6 +96,13 @@ static const struct {
                "  --threads N       as for run\n" HELP_HELP "\n"
                "Exit codes: 0 all is as it should be; 1 something is not, each difference on a line; 2 usage; 3 no\n"
                "Lesion database, or the study cannot be read; 75 stopped early.\n"},
+    {"diff", "usage: lesion diff A B [OPTION]...\n\n"
+             "Compares two databases of the same jobs, of two checkpoints say: the baseline, and which\n"
+             "ablations do another damage in B than in A. Jobs are matched by experiment, filters, mode and\n"
+             "seeds. Where both keep results for the same images (metrics: [images]) the comparison is\n"
+             "paired image by image. q is corrected within each experiment (Benjamini-Hochberg).\n\n"
+             "  --format F        table (default); csv or jsonl: one row for each job of both\n"
+             "  --unmatched       list the jobs that only one of them has\n" HELP_HELP},
     {"inspect", "usage: lesion inspect WEIGHTS|STUDY [OPTION]...\n\n"
                 "Prints the layer table of a network, or (for a file that ends in .yaml or .yml) the\n"
                 "network and the images of a study: classes, formats, sizes, and which cannot be read.\n"

@@ -15,6 +15,7 @@ static const struct {
     {"status", "see how far a study is, and what it found", lsn_command_status},
     {"merge", "combine databases of one study", lsn_command_merge},
     {"verify", "check a database, and compute a sample again", lsn_command_verify},
+    {"diff", "compare two databases of the same jobs", lsn_command_diff},
     {"inspect", "look at a network's layers or a study's images", lsn_command_inspect},
 };
 

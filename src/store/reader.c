@@ -8,7 +8,8 @@
 struct lsn_reader {
     database db;
     bool immutable;
-    place_lock lock; /* where runs are kept out */
+    place_lock lock;   /* where runs are kept out */
+    lsn_reader *other; /* attached */
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
@@ -63,7 +64,7 @@ static bool folder_in_the_way(const database *db)
 
 static bool open_somehow(database *db, const char *path, bool *immutable, lsn_error *err)
 {
-    if (open_and_look(db, path, SQLITE_OPEN_READWRITE, err))
+    if (open_and_look(db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, err))
         return true;
     bool folder = folder_in_the_way(db);
     database_close(db);
@@ -163,8 +164,20 @@ void lsn_reader_close(lsn_reader *reader)
     if (reader == NULL)
         return;
     database_close(&reader->db);
+    lsn_reader_close(reader->other);
     place_release_lock(&reader->lock);
     free(reader);
+}
+
+bool lsn_reader_attach(lsn_reader *reader, const char *path, lsn_error *err)
+{
+    reader->other = lsn_reader_open(path, err); /* kept open: what it does to read the file is done for both */
+    char *uri = reader->other == NULL ? NULL : reader_uri(reader->other, err);
+    sqlite3_stmt *statement = uri == NULL ? NULL : database_prepare(&reader->db, "ATTACH ? AS other", err);
+    const bool ok = statement != NULL && DATABASE_STEP(&reader->db, statement, err, text(uri));
+    sqlite3_finalize(statement);
+    free(uri);
+    return ok;
 }
 
 /* ---- checking ------------------------------------------------------------------------------------------------ */
