@@ -22,7 +22,7 @@ typedef enum lsn_format { LSN_FORMAT_TABLE, LSN_FORMAT_CSV, LSN_FORMAT_JSONL } l
 /* What differs between two databases of the same jobs, of two checkpoints say. Jobs are matched by experiment, filters,
  * mode and its seed, seed, fraction, score and step. As a table: the change of the baseline, the experiments with the
  * correlation of damages, the jobs whose damage differs most surely; else one row for each job of both. `unmatched`
- * lists those of one only. docs/statistics.md has the tests. Memory is in proportion to the jobs, some 1 kB each. */
+ * lists those of one only. docs/statistics.md has the tests. Memory is in proportion to the jobs, some 2 kB each. */
 LSN_API bool lsn_report_diff(const char *a, const char *b, lsn_format format, bool unmatched, FILE *out,
                              lsn_error *err);
 

@@ -10,7 +10,7 @@ static void help_and_version(void **state)
     assert_int_equal(shell("$LESION --version"), 0);
     assert_said("lesion ");
     assert_int_equal(shell("$LESION --help"), 0);
-    static const char *const commands[] = {"run", "plan", "eval", "status", "inspect"};
+    static const char *const commands[] = {"run", "plan", "eval", "status", "merge", "verify", "diff", "inspect"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         assert_int_equal(shell("$LESION --help"), 0);
         assert_said(commands[i]);

@@ -64,6 +64,25 @@ static void whatever_is_measured_the_tables_are_the_same(void **state)
     }
 }
 
+/* Shards on different numbers of ranks, merged; a sample computed again by all ranks. */
+static void shards_over_ranks_are_merged_and_verified(void **state)
+{
+    (void)state;
+    assert_int_equal(shell(MPIRUN "-n 3 $LESION run study.yaml --quiet --shard 1/2 --db one.db"), 0);
+    assert_int_equal(shell(MPIRUN "-n 2 $LESION run study.yaml --quiet --shard 2/2 --db two.db"), 0);
+    assert_int_equal(shell("$LESION merge one.db two.db -o merged.db --quiet"), 0);
+    assert_same_as_alone("merged.db");
+    int code = shell(MPIRUN "-n 3 $LESION verify merged.db --sample 30");
+    if (code != 0)
+        fail_msg("exit code %d:\n%s", code, shell_output);
+    assert_said("computed    31 of ");
+    assert_said("every bit is the same");
+    assert_int_equal(shell("sqlite3 merged.db 'UPDATE evaluation SET kl_sum = kl_sum + 1 WHERE evaluation > 0'"), 0);
+    assert_int_equal(shell(MPIRUN "-n 3 $LESION verify merged.db --sample 5"), 1);
+    assert_said("column kl_sum");
+    shell("rm -f one.db* two.db* merged.db*");
+}
+
 /* The ranks share the checking of image files, and each decodes ahead what it needs. */
 static void image_files_are_checked_by_all_ranks(void **state)
 {
@@ -191,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks_gives_the_same_tables),
         cmocka_unit_test(whatever_is_measured_the_tables_are_the_same),
+        cmocka_unit_test(shards_over_ranks_are_merged_and_verified),
         cmocka_unit_test(image_files_are_checked_by_all_ranks),
         cmocka_unit_test(any_rank_may_find_a_broken_image),
         cmocka_unit_test(a_stopped_run_continues_with_other_ranks),
