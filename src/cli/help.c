@@ -35,6 +35,7 @@ static const struct {
      "Counts the jobs of a study and the work they need, and estimates the time by a\n"
      "measurement of about a second on this machine. Nothing is run or stored.\n\n"
      "  --ranks N,...     numbers of worker ranks to estimate for; default: 1,2,4,...,64\n"
+     "  --shards N        how evenly the study is dealt to N shards (run --shard)\n"
      "  --jobs            list the jobs instead, one a line; reads all images, which the keys cover, and\n"
      "                    passes the calibration images where filters are ranked by activations\n" SET_HELP HELP_HELP},
     {"simulate", "usage: lesion simulate STUDY [OPTION]...\n\n"

@@ -14,13 +14,15 @@ typedef struct plan_options {
     int *ranks;
     int n_ranks;
     bool jobs;
+    int32_t shards; /* 0: not asked for */
 } plan_options;
 
-enum { OPT_RANKS = 256, OPT_JOBS, OPT_SET };
+enum { OPT_RANKS = 256, OPT_JOBS, OPT_SHARDS, OPT_SET };
 
 static const struct option plan_option_table[] = {
     {"ranks", required_argument, NULL, OPT_RANKS},
     {"jobs", no_argument, NULL, OPT_JOBS},
+    {"shards", required_argument, NULL, OPT_SHARDS},
     {"set", required_argument, NULL, OPT_SET},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -31,6 +33,8 @@ static bool take_option(void *context, int option, lsn_error *err)
     plan_options *options = context;
     if (option == OPT_SET)
         return lsn_override_add(&options->overrides, optarg, err);
+    if (option == OPT_SHARDS)
+        return lsn_parse_count(optarg, &options->shards, err) || lsn_fail_in(err, "--shards");
     if (option == OPT_JOBS) {
         options->jobs = true;
         return true;
@@ -242,6 +246,36 @@ static int print_plan(const lsn_plan *plan, const char *note, const plan_options
     return LSN_OK;
 }
 
+/* How evenly `run --shard` deals the study. */
+static bool print_shards(lsn_plan *plan, int32_t shards, lsn_error *err)
+{
+    char least[LSN_NUMBER_BYTES], most[LSN_NUMBER_BYTES];
+    const lsn_costs costs = lsn_costs_predict(plan->model, LSN_METHOD_WINOGRAD);
+    double *cost = lsn_array((size_t)shards + 1, sizeof *cost, err), sum = 0, dearest = 0;
+    int32_t *count = cost == NULL ? NULL : lsn_array((size_t)shards + 1, sizeof *count, err);
+    bool ok = count != NULL && lsn_sweep_deal(plan, LSN_METHOD_WINOGRAD, 1, shards, err);
+    for (int32_t e = 0; ok && e < plan->n_evaluations; e++) {
+        const lsn_evaluation *evaluation = &plan->evaluations[e];
+        cost[evaluation->shard] += lsn_costs_of(&costs, plan->model, &evaluation->ablation);
+        count[evaluation->shard]++;
+    }
+    int32_t fewest = INT32_MAX, greatest = 0;
+    for (int32_t s = 1; ok && s <= shards; s++) {
+        sum += cost[0] + cost[s];
+        dearest = fmax(dearest, cost[0] + cost[s]);
+        fewest = count[s] < fewest ? count[s] : fewest;
+        greatest = count[s] > greatest ? count[s] : greatest;
+    }
+    if (ok)
+        printf("\nshards: %d, %s to %s ablations each, and the baseline; the dearest is %.1f %% above their mean\n"
+               "(run --shard 1/%d .. %d/%d, then merge)\n",
+               (int)shards, lsn_count_text(fewest, least), lsn_count_text(greatest, most),
+               100 * (dearest * shards / sum - 1), (int)shards, (int)shards, (int)shards);
+    free(cost);
+    free(count);
+    return ok;
+}
+
 static int show_jobs(lsn_plan *plan)
 {
     lsn_error err = {0};
@@ -257,6 +291,8 @@ static int show_plan(lsn_plan *plan, const plan_options *options)
     lsn_text note = {0};
     const int code = expand_by_indices(plan, &note, &err) ? print_plan(plan, note.data, options) : lsn_exit_with(&err);
     lsn_text_finish(&note);
+    if (code == LSN_OK && options->shards > 0 && !print_shards(plan, options->shards, &err))
+        return lsn_exit_with(&err);
     return code;
 }
 

@@ -133,6 +133,17 @@ static void more_shards_than_ablations(void **state)
     assert_string_equal(ask("far.db", "SELECT sum(status = 'done') FROM evaluation"), "1");
 }
 
+static void a_plan_says_how_even_they_are(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION plan study.yaml --shards 3"), 0);
+    assert_said("shards: 3, ");
+    assert_said(" ablations each, and the baseline");
+    assert_said("run --shard 1/3 .. 3/3");
+    assert_int_equal(shell("$LESION plan study.yaml --shards 0"), 2);
+    assert_said("--shards");
+}
+
 static void nonsense_is_refused(void **state)
 {
     (void)state;
@@ -149,10 +160,15 @@ static void nonsense_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_evaluation_is_in_one_shard),   cmocka_unit_test(results_are_those_of_the_whole_study),
-        cmocka_unit_test(a_complete_shard_says_what_is_next), cmocka_unit_test(a_shard_that_stopped_is_continued),
-        cmocka_unit_test(another_share_is_refused),           cmocka_unit_test(what_is_added_is_dealt_too),
-        cmocka_unit_test(more_shards_than_ablations),         cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(every_evaluation_is_in_one_shard),
+        cmocka_unit_test(results_are_those_of_the_whole_study),
+        cmocka_unit_test(a_complete_shard_says_what_is_next),
+        cmocka_unit_test(a_shard_that_stopped_is_continued),
+        cmocka_unit_test(another_share_is_refused),
+        cmocka_unit_test(what_is_added_is_dealt_too),
+        cmocka_unit_test(more_shards_than_ablations),
+        cmocka_unit_test(a_plan_says_how_even_they_are),
+        cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, shell_begin, shell_end);
 }
