@@ -102,6 +102,24 @@ typedef struct lsn_run_record {
 LSN_API bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err);
 LSN_API bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err);
 
+/* How far a run is. */
+typedef struct lsn_run_progress {
+    double seconds;    /* since it began to hand out units */
+    double share;      /* of the whole study's predicted work that is done, 0 .. 1 */
+    int64_t jobs_done; /* of the whole study */
+    int64_t images;    /* evaluated for some ablation, since it began */
+    int32_t workers;   /* alive */
+    double computing;  /* seconds that workers spent on these images, summed */
+    double left_s;     /* < 0: not known */
+} lsn_run_progress;
+
+/* Records how far the run is, which has begun; part of the next commit. Of many calls at most a thousand are kept, the
+ * last one always. `seconds` never decreases. */
+LSN_API bool lsn_store_run_progress(lsn_store *store, const lsn_run_progress *progress, lsn_error *err);
+/* What each evaluation costs on a block, in any unit: by that the share of an experiment's work that is done is told.
+ * Until it is known all cost the same. */
+LSN_API bool lsn_store_weigh(lsn_store *store, const double *cost, lsn_error *err);
+
 /* ---- combining ----------------------------------------------------------------------------------------------- */
 
 /* What a merged database holds. */

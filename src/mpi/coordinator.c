@@ -32,7 +32,8 @@ typedef struct coordinator {
     bool uncommitted, finished;
     lsn_ending ending; /* once finished */
     lsn_sweep_progress progress;
-    double cost_whole; /* of all parts, those that the database had when this run began included */
+    double computing_s; /* of the results that came back */
+    double cost_whole;  /* of all parts, those that the database had when this run began included */
 } coordinator;
 
 /* What another shard computes need not be done here. */
@@ -151,8 +152,33 @@ static bool record(coordinator *c, const lsn_news *news, lsn_error *err)
         lsn_sched_ended(c->sched, e);
     }
     c->uncommitted = true;
+    c->computing_s += result->seconds;
     lsn_sched_done(c->sched, news->worker, news->unit, result->seconds);
     return true;
+}
+
+static void see(coordinator *c)
+{
+    const lsn_sched_progress seen = lsn_sched_see(c->sched);
+    c->progress.elapsed_s = lsn_now_s() - c->began_s;
+    c->progress.share = c->cost_whole > 0 ? 1 - (seen.cost - seen.cost_done) / c->cost_whole : 1;
+    c->progress.left_s = seen.left_s;
+    c->progress.workers = seen.workers;
+}
+
+/* Stores how far the run is, for `lesion status`. */
+static bool note_progress(coordinator *c, lsn_error *err)
+{
+    see(c);
+    const lsn_run_progress far = {.seconds = c->progress.elapsed_s,
+                                  .share = c->progress.share,
+                                  .jobs_done = c->progress.jobs_done,
+                                  .images = c->progress.job_images,
+                                  .workers = c->progress.workers,
+                                  .computing = c->computing_s,
+                                  .left_s = c->progress.left_s};
+    c->uncommitted = true;
+    return lsn_store_run_progress(c->store, &far, err);
 }
 
 static bool commit(coordinator *c, lsn_error *err)
@@ -160,6 +186,8 @@ static bool commit(coordinator *c, lsn_error *err)
     c->committed_s = lsn_now_s();
     if (!c->uncommitted)
         return true;
+    if (!note_progress(c, err))
+        return false;
     c->uncommitted = false;
     return lsn_store_commit(c->store, err);
 }
@@ -292,11 +320,7 @@ static void show(coordinator *c)
     c->shown_s = now;
     if (c->options->progress == NULL)
         return;
-    lsn_sched_progress seen = lsn_sched_see(c->sched);
-    c->progress.elapsed_s = now - c->began_s;
-    c->progress.share = c->cost_whole > 0 ? 1 - (seen.cost - seen.cost_done) / c->cost_whole : 1;
-    c->progress.left_s = seen.left_s;
-    c->progress.workers = seen.workers;
+    see(c);
     c->options->progress(c->options->context, &c->progress);
 }
 
@@ -312,6 +336,7 @@ static bool keep_time(coordinator *c, lsn_error *err)
     }
     if (now - c->alive_s >= ALIVE_S) {
         c->alive_s = now;
+        c->uncommitted = true; /* how far it is */
         if (!commit(c, err) || !lsn_store_run_note(c->store, NULL, err))
             return false;
     }
@@ -370,7 +395,7 @@ lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *
                         const lsn_prices *prices, bool *missing, lsn_error *err)
 {
     coordinator c = {.plan = plan, .store = store, .crew = crew, .options = options, .prices = prices};
-    bool ok = begin(&c, err) && turn(&c, err);
+    bool ok = begin(&c, err) && lsn_store_weigh(store, c.cost, err) && note_progress(&c, err) && turn(&c, err);
     /* What is in hand is kept even after a failure, unless it is the store that failed. */
     lsn_error late = {0};
     if (c.sched != NULL) {

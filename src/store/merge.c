@@ -109,7 +109,8 @@ static bool finish(const char *path, lsn_merged *merged, lsn_error *err)
 {
     lsn_problems found = {0};
     lsn_store *store = settle_open(path, err);
-    bool ok = store != NULL && lsn_store_judge(store, err) && sound_check(&store->db, &found, err);
+    bool ok = store != NULL && lsn_store_judge(store, err) && progress_recount(&store->db, err) &&
+              sound_check(&store->db, &found, err);
     if (ok && found.count > 0)
         ok = lsn_fail(err, LSN_FAILED, "an input is damaged ('lesion verify' tells which), for together %s",
                       found.text == NULL ? "they contradict themselves" : found.text[0]);

@@ -201,7 +201,7 @@ lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_
     if (place_make_folder(path, err) && place_take_lock(&store->lock, path, err) &&
         (!fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
         store_allocate(store, err) && bring_up_to_date(store, block_images, err) && load_parts(store, err) &&
-        store_prepare(store, err))
+        store_prepare(store, err) && progress_begin(store, err))
         return store;
     lsn_store_close(store);
     return NULL;
@@ -219,6 +219,7 @@ void lsn_store_close(lsn_store *store)
     free(store->status);
     free(store->missing);
     free(store->parts);
+    progress_finish(store);
     free(store->class_images);
     free(store->prefixes);
     free(store->class_right);

@@ -55,6 +55,7 @@ static const char layer_table[] =
     ") STRICT";
 
 static const char class_table[] = "CREATE TABLE class (\n"
+                                  "    -- The classes that the network knows.\n"
                                   "    class INTEGER PRIMARY KEY,        -- from 0\n"
                                   "    name TEXT,                        -- NULL where the data names no classes\n"
                                   "    images INTEGER NOT NULL           -- evaluated images of this class\n"
@@ -100,10 +101,36 @@ static const char run_table[] =
     "    how TEXT CHECK (how IN ('complete', 'stopped', 'failed', 'died')) -- NULL while it runs; died: found dead\n"
     ") STRICT";
 
+static const char progress_table[] =
+    "CREATE TABLE progress (\n"
+    "    -- How far a run was: at most a thousand moments of each, the longer it takes the further apart; the last\n"
+    "    -- one is at most some seconds old while it runs. Of two moments, (images2 - images1) / (seconds2 -\n"
+    "    -- seconds1) are images per second, and (computing2 - computing1) / (seconds2 - seconds1) / workers is\n"
+    "    -- the share of the time that the workers compute.\n"
+    "    run INTEGER NOT NULL REFERENCES run,\n"
+    "    seconds REAL NOT NULL,            -- since the first unit could be handed out\n"
+    "    share REAL NOT NULL,              -- of the whole study's predicted work that is done, earlier runs' too\n"
+    "    jobs_done INTEGER NOT NULL,       -- of the whole study\n"
+    "    images INTEGER NOT NULL,          -- evaluated for some ablation, since this run began\n"
+    "    workers INTEGER NOT NULL,         -- ranks that compute and are alive\n"
+    "    computing REAL NOT NULL,          -- seconds that all of them spent on that, together\n"
+    "    left_s REAL,                      -- predicted; NULL: not known yet\n"
+    "    PRIMARY KEY (run, seconds)\n"
+    ") STRICT, WITHOUT ROWID";
+
 static const char experiment_table[] = "CREATE TABLE experiment (\n"
+                                       "    -- The study's experiments, and how far they are.\n"
                                        "    experiment INTEGER PRIMARY KEY,\n"
                                        "    position INTEGER NOT NULL,        -- in the study file; 0 is the baseline\n"
-                                       "    name TEXT NOT NULL UNIQUE\n"
+                                       "    name TEXT NOT NULL UNIQUE,\n"
+                                       "    -- As of the last commit; where this is a share of a study, of its jobs\n"
+                                       "    -- only.\n"
+                                       "    jobs INTEGER NOT NULL DEFAULT 0,\n"
+                                       "    done INTEGER NOT NULL DEFAULT 0,\n"
+                                       "    running INTEGER NOT NULL DEFAULT 0,\n"
+                                       "    failed INTEGER NOT NULL DEFAULT 0,\n"
+                                       "    work REAL NOT NULL DEFAULT 0      -- share of their predicted work that\n"
+                                       "                                      -- is done\n"
                                        ") STRICT";
 
 static const char evaluation_table[] =
@@ -338,6 +365,7 @@ const char *const store_tables[] = {
     image_table,
     skipped_image_table,
     run_table,
+    progress_table,
     experiment_table,
     evaluation_table,
     filter_score_table,

@@ -10,7 +10,7 @@
  *   transaction, parts, packed   results, block by block
  *   complete, race   when an evaluation has all parts, or enough of them
  *   judge, intervals   what rests on more than one evaluation, or on many draws
- *   runs       invocations
+ *   runs, progress   invocations; how far they are
  *   reader, table   queries
  *   sound   whether rows fit together
  *   merge*, settle   several databases in one: merge.h
@@ -151,6 +151,19 @@ typedef struct store_facts {
     lsn_stopping stop;
 } store_facts;
 
+/* What `experiment` says of an experiment's jobs. */
+typedef struct experiment_counts {
+    int64_t jobs, done, running, failed;
+    double work;
+} experiment_counts;
+
+/* The rows of `progress` that a run has. */
+typedef struct run_history {
+    int64_t run;
+    int32_t rows;
+    double step_s, kept_s, newest_s; /* distance of rows; the last one that stays; the last one */
+} run_history;
+
 struct lsn_store {
     database db;
     place_lock lock;
@@ -168,6 +181,12 @@ struct lsn_store {
     int32_t *missing;      /* parts that are not there yet */
     uint64_t *parts;       /* a bit for each part, [evaluation][block]; not kept for those that are done */
     race_prefix *prefixes; /* NULL where all images count */
+
+    /* How far it is. */
+    int32_t *evaluation_of;           /* [plan->n_jobs]; -1: of another share of the study */
+    experiment_counts *by_experiment; /* [plan->n_experiments] as they are stored; NULL without a plan */
+    double *cost;                     /* [evaluations] of a block; NULL: all alike */
+    run_history history;
 
     int32_t *class_images; /* [classes] evaluated images */
 
@@ -252,6 +271,14 @@ enum { DRIFT_BYTES = 8 };
 void drift_pack(const int64_t *sums, int layers, unsigned char *packed);
 /* Adds them to sums[layers]; false where one is negative or the sum is beyond int64. */
 bool drift_add(const unsigned char *packed, int64_t *sums, int layers);
+
+/* Begins to count jobs by experiment, once all else is loaded. */
+bool progress_begin(lsn_store *store, lsn_error *err);
+void progress_finish(lsn_store *store);
+/* Writes the counts that have changed; inside a transaction. */
+bool progress_count(lsn_store *store, lsn_error *err);
+/* The same from the tables alone. */
+bool progress_recount(const database *db, lsn_error *err);
 
 /* Bootstrap intervals that are not there yet: of the change of loss, and of the interaction of pairs. */
 bool intervals_write(lsn_store *store, lsn_error *err);

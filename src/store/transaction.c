@@ -30,6 +30,8 @@ bool lsn_store_commit(lsn_store *store, lsn_error *err)
     if (!store->in_transaction)
         return store->failure.code == LSN_OK || lsn_fail(err, store->failure.code, "%s", store->failure.text);
     lsn_error why;
+    if (!progress_count(store, &why))
+        return store_give_up(store, &why, err);
     if (database_run(&store->db, "COMMIT", &why)) {
         store->in_transaction = false;
         return true;
