@@ -14,8 +14,26 @@ LSN_API void lsn_print_table(FILE *out, const lsn_table *table, const char *alig
  * against random removal. Only what the database holds is printed. */
 LSN_API bool lsn_report_findings(const char *database, FILE *out, lsn_error *err);
 
-/* How far a study is: its runs, its experiments, its failures. */
-LSN_API bool lsn_report_status(const char *database, FILE *out, lsn_error *err);
+/* ---- how far a study is -------------------------------------------------------------------------------------- */
+
+typedef struct lsn_status lsn_status;
+
+/* Reads how far the study in a database is, which may be written meanwhile: the time does not depend on the number of
+ * jobs, and a writer is not kept waiting. NULL and *err where the database cannot be read. `database` must outlive it.
+ */
+LSN_API lsn_status *lsn_status_read(const char *database, lsn_error *err);
+LSN_API void lsn_status_destroy(lsn_status *status);
+/* Whether a run is alive, or at least its process is. */
+LSN_API bool lsn_status_is_running(const lsn_status *status);
+/* LSN_OK: all jobs are done; LSN_JOBS_FAILED: done or failed; else LSN_FAILED where the last run failed or died, or
+ * LSN_STOPPED. */
+LSN_API lsn_code lsn_status_outcome(const lsn_status *status);
+
+/* For people: the whole, or one line that begins with the time (UTC). */
+LSN_API void lsn_status_print(const lsn_status *status, FILE *out);
+LSN_API void lsn_status_print_line(const lsn_status *status, FILE *out);
+/* One JSON object on one line. */
+LSN_API void lsn_status_print_json(const lsn_status *status, FILE *out);
 
 typedef enum lsn_format { LSN_FORMAT_TABLE, LSN_FORMAT_CSV, LSN_FORMAT_JSONL } lsn_format;
 

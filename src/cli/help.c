@@ -70,9 +70,16 @@ static const struct {
              "  --threads N           default: 1\n"
              "  --set KEY=VALUE       replace a value of the study (repeatable)\n"
              "  -h, --help            print this\n"},
-    {"status", "usage: lesion status DB\n\n"
-               "Prints how far the study in a database is, by experiment, and what it has found so\n"
-               "far. May be used while the study runs.\n\n" HELP_HELP},
+    {"status", "usage: lesion status DB [OPTION]...\n\n"
+               "Prints how far the study in a database is: work done by experiment, speed, time left,\n"
+               "ranks, failures, runs; and whether a run that has not ended is alive. May be used while\n"
+               "the study runs, from any host; the run is not disturbed.\n\n"
+               "  --watch [T]       again every T (default: 2s) until the run ends; on a terminal in place,\n"
+               "                    elsewhere a line each time and the whole at the end\n"
+               "  --format FORMAT   table (default), or json: one object a line\n"
+               "  --findings        print what the study has found so far, too\n" HELP_HELP "\n"
+               "Exit codes: 0; with --watch how the run ended: 0 complete, 4 complete but some jobs\n"
+               "failed, 75 stopped early, 1 failed or dead.\n"},
     {"merge", "usage: lesion merge DB... -o DB [OPTION]...\n\n"
               "Combines databases of one study in a new one: shards (run --shard), runs on several\n"
               "machines, copies that were continued. They must be of the same weights, images, metrics and\n"

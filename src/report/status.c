@@ -1,73 +1,201 @@
-#include "lesion/report.h"
+#include "report/status.h"
 
-/* A run whose heartbeat is older than this is dead: it tells that it is alive every ten seconds. */
-#define SILENCE_S "60"
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
 
-static const char study_sql[] = "SELECT s.name, s.weights_path, substr(s.weights_sha256, 1, 12), s.images, s.classes, "
-                                "(SELECT count(*) FROM job), (SELECT count(*) FROM evaluation), "
-                                "(SELECT count(*) FROM evaluation WHERE status = 'done'), "
-                                "(SELECT count(*) FROM evaluation WHERE status = 'failed'), "
-                                "(SELECT count(*) FROM skipped_image), s.shard, s.shards, (SELECT count(*) FROM job j "
-                                "JOIN evaluation e ON e.evaluation = j.evaluation WHERE e.shard IN (0, s.shard)), "
-                                "(SELECT count(*) FROM job j JOIN evaluation e ON e.evaluation = j.evaluation WHERE "
-                                "e.shard IN (0, s.shard) AND e.status = 'done') FROM study s";
+/* A run tells every ten seconds that it is alive. */
+static const double SILENCE_S = 60;
 
-static const char run_sql[] =
-    "SELECT run, started, coalesce(ended, '') AS ended, ranks, hosts, method, "
-    "CASE WHEN how IS NOT NULL THEN how "
-    "WHEN strftime('%s', 'now') - strftime('%s', heartbeat) > " SILENCE_S " THEN 'dead since ' || heartbeat "
-    "ELSE 'running' END AS state FROM run ORDER BY run DESC LIMIT 5";
+static const double RECENT_S = 30;
 
-static const char experiment_sql[] =
-    "SELECT x.name AS experiment, count(*) AS jobs, sum(e.status = 'done') AS done, "
-    "sum(e.status = 'running') AS running, sum(e.status = 'failed') AS failed, "
-    "printf('%.1f %%', 100.0 * sum(e.status = 'done') / count(*)) AS share "
-    "FROM job j JOIN experiment x ON x.experiment = j.experiment JOIN evaluation e ON e.evaluation = j.evaluation "
-    "WHERE e.shard IS NULL OR e.shard IN (0, (SELECT shard FROM study)) "
-    "GROUP BY x.experiment ORDER BY x.position";
+/* Nothing here looks at every job: a database of a million is answered at once, and no lock is held for long. Shares
+ * are of predicted work, the runs' times UTC. */
+static const char *const queries[STATUS_N_TABLES] = {
+    [STATUS_STUDY] = "SELECT name, weights_path, substr(weights_sha256, 1, 12), images, classes, (SELECT "
+                     "coalesce(max(evaluation) + 1, 0) FROM evaluation), (SELECT count(*) FROM skipped_image), shard, "
+                     "shards, CASE WHEN shards IS NOT NULL THEN (SELECT count(*) FROM job) END FROM study",
+    [STATUS_EXPERIMENTS] = "SELECT name, jobs, done, running, failed, work FROM experiment ORDER BY position",
+    [STATUS_FAILURES] = "SELECT x.name, e.layers, substr(e.filters, 1, 200), e.reason FROM (SELECT * FROM evaluation "
+                        "WHERE status = 'failed' ORDER BY evaluation LIMIT 5) e JOIN job j ON j.evaluation = "
+                        "e.evaluation JOIN experiment x ON x.experiment = j.experiment ORDER BY x.position, j.position "
+                        "LIMIT 5",
+    [STATUS_RUNS] = "SELECT run, started, coalesce(ended, ''), ranks, hosts, method, how, host, pid, slurm_job, "
+                    "command, strftime('%s', 'now') - strftime('%s', started), strftime('%s', 'now') - "
+                    "strftime('%s', heartbeat) "
+                    "FROM run ORDER BY run DESC LIMIT 5",
+    [STATUS_PROGRESS] = "SELECT seconds, share, images, workers, computing, left_s FROM progress WHERE run = (SELECT "
+                        "max(run) FROM run) ORDER BY seconds DESC LIMIT 100",
+};
 
-static bool print_query(lsn_reader *reader, const char *title, const char *sql, const char *align, FILE *out,
-                        lsn_error *err)
+const char *status_state_name(status_state state)
 {
-    lsn_table table = {0};
-    bool ok = lsn_reader_query(reader, &table, sql, NULL, 0, err);
-    if (ok && table.rows > 0) {
-        fprintf(out, "\n%s\n", title);
-        lsn_print_table(out, &table, align);
-    }
-    lsn_table_finish(&table);
-    return ok;
+    static const char *const names[] = {
+        [STATUS_NO_RUN] = "none",   [STATUS_RUNNING] = "running",   [STATUS_SILENT] = "silent",
+        [STATUS_DEAD] = "dead",     [STATUS_COMPLETE] = "complete", [STATUS_STOPPED] = "stopped",
+        [STATUS_FAILED] = "failed",
+    };
+    return names[state];
 }
 
-static bool print_study(lsn_reader *reader, FILE *out, lsn_error *err)
+const lsn_cell *status_cell(const lsn_status *status, status_table table, int column)
 {
-    lsn_table table = {0};
-    bool ok = lsn_reader_query(reader, &table, study_sql, NULL, 0, err);
-    if (ok && table.rows == 1) {
-        char jobs[LSN_NUMBER_BYTES], all[LSN_NUMBER_BYTES], done[LSN_NUMBER_BYTES], images[LSN_NUMBER_BYTES];
-        const lsn_cell *row = table.cells;
-        fprintf(out, "study     %s\n", row[0].text);
-        fprintf(out, "weights   %s (sha256 %s...)\n", row[1].text, row[2].text);
-        fprintf(out, "images    %s of %s classes\n", lsn_count_text(row[3].integer, images), row[4].text);
-        if (row[9].integer > 0)
-            fprintf(out, "left out  %s images that cannot be read (table skipped_image)\n", row[9].text);
-        fprintf(out, "jobs      %s; of %s different ablations %s are done, %s failed\n",
-                lsn_count_text(row[5].integer, jobs), lsn_count_text(row[6].integer, all),
-                lsn_count_text(row[7].integer, done), row[8].text);
-        if (row[11].kind != LSN_CELL_NULL)
-            fprintf(out, "shard     %s of %s: %s of %s jobs are to be computed here, %s are done\n", row[10].text,
-                    row[11].text, lsn_count_text(row[12].integer, images), jobs, lsn_count_text(row[13].integer, done));
-    }
-    lsn_table_finish(&table);
-    return ok;
+    return lsn_table_cell(&status->tables[table], 0, column);
 }
 
-bool lsn_report_status(const char *database, FILE *out, lsn_error *err)
+/* ---- is it alive --------------------------------------------------------------------------------------------- */
+
+/* Seconds since a process of this host began; < 0: not known. *dead: it has ended, and nobody asked how. */
+static double process_age_s(pid_t pid, bool *dead)
 {
-    lsn_reader *reader = lsn_reader_open(database, err);
-    bool ok = reader != NULL && print_study(reader, out, err) &&
-              print_query(reader, "Experiments", experiment_sql, "lrrrrr", out, err) &&
-              print_query(reader, "Runs, the last first (UTC)", run_sql, "rllrlll", out, err);
+    char path[64], line[1024], kind = '?';
+    double up_s = -1;
+    unsigned long long began = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    FILE *file = fopen(path, "re");
+    const char *fields = file != NULL && fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
+    bool ok = fields != NULL && /* proc(5): the state, and as the 20th after the name the start */
+              sscanf(fields + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                     &kind, &began) == 2;
+    if (file != NULL)
+        fclose(file);
+    *dead = kind == 'Z' || kind == 'X';
+    file = fopen("/proc/uptime", "re");
+    ok = ok && file != NULL && fscanf(file, "%lf", &up_s) == 1;
+    if (file != NULL)
+        fclose(file);
+    return ok ? up_s - (double)began / (double)sysconf(_SC_CLK_TCK) : -1;
+}
+
+/* Whether the run's rank 0, which ran on this host, is still there: a process of its number that is not younger than
+ * the run. */
+static bool is_there(pid_t pid, double run_age_s)
+{
+    if (pid <= 0 || (kill(pid, 0) != 0 && errno != EPERM))
+        return false;
+    bool dead = false;
+    const double age_s = process_age_s(pid, &dead);
+    return !dead && (age_s < 0 || age_s > run_age_s - 10);
+}
+
+static status_state state_of(const lsn_status *status)
+{
+    if (!STATUS_HAS(status, STATUS_RUNS))
+        return STATUS_NO_RUN;
+    const char *how = status_cell(status, STATUS_RUNS, RUN_HOW)->text;
+    if (how[0] != '\0')
+        return strcmp(how, "complete") == 0  ? STATUS_COMPLETE
+               : strcmp(how, "stopped") == 0 ? STATUS_STOPPED
+               : strcmp(how, "failed") == 0  ? STATUS_FAILED
+                                             : STATUS_DEAD;
+    const double age_s = status_cell(status, STATUS_RUNS, RUN_AGE)->real;
+    const bool there = !status->here || is_there((pid_t)status_cell(status, STATUS_RUNS, RUN_PID)->integer, age_s);
+    if (!there)
+        return STATUS_DEAD;
+    if (status->silent_s <= SILENCE_S)
+        return STATUS_RUNNING;
+    return status->here ? STATUS_SILENT : STATUS_DEAD;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+static void add_experiments(lsn_status *status)
+{
+    const lsn_table *table = &status->tables[STATUS_EXPERIMENTS];
+    double work = 0;
+    for (int64_t r = 0; r < table->rows; r++) {
+        status->jobs += lsn_table_cell(table, r, EXPERIMENT_JOBS)->integer;
+        status->done += lsn_table_cell(table, r, EXPERIMENT_DONE)->integer;
+        status->running += lsn_table_cell(table, r, EXPERIMENT_RUNNING)->integer;
+        status->failed += lsn_table_cell(table, r, EXPERIMENT_FAILED)->integer;
+        work += lsn_table_cell(table, r, EXPERIMENT_WORK)->real * lsn_table_cell(table, r, EXPERIMENT_JOBS)->real;
+    }
+    status->work = status->jobs > 0 ? work / (double)status->jobs : 0;
+}
+
+/* The latest moment of the run against the last one that is at least RECENT_S older, or the oldest there is. */
+static void measure(lsn_status *status)
+{
+    const lsn_table *table = &status->tables[STATUS_PROGRESS];
+    status->left_s = -1;
+    status->worker_ranks = 0;
+    if (STATUS_HAS(status, STATUS_RUNS)) {
+        const int64_t ranks = status_cell(status, STATUS_RUNS, RUN_RANKS)->integer;
+        status->workers = status->worker_ranks = ranks > 1 ? ranks - 1 : 1;
+    }
+    if (table->rows == 0)
+        return;
+    int64_t before = 0;
+    const double now = lsn_table_cell(table, 0, PROGRESS_SECONDS)->real;
+    while (before < table->rows - 1 && now - lsn_table_cell(table, before, PROGRESS_SECONDS)->real < RECENT_S)
+        before++;
+    status->over_s = now - lsn_table_cell(table, before, PROGRESS_SECONDS)->real;
+    status->workers = lsn_table_cell(table, 0, PROGRESS_WORKERS)->integer;
+    status->measured = status->over_s > 0;
+    if (status->measured) {
+        const double computing = lsn_table_cell(table, 0, PROGRESS_COMPUTING)->real -
+                                 lsn_table_cell(table, before, PROGRESS_COMPUTING)->real;
+        status->images_s =
+            (lsn_table_cell(table, 0, PROGRESS_IMAGES)->real - lsn_table_cell(table, before, PROGRESS_IMAGES)->real) /
+            status->over_s;
+        status->computing = status->workers > 0 ? fmin(computing / status->over_s / (double)status->workers, 1) : 0;
+    }
+    if (status->done < status->jobs) /* several experiments may share an ablation: this is the whole's */
+        status->work = lsn_table_cell(table, 0, PROGRESS_SHARE)->real;
+    const lsn_cell *left = lsn_table_cell(table, 0, PROGRESS_LEFT);
+    if (left->kind != LSN_CELL_NULL)
+        status->left_s = fmax(left->real - fmax(status->silent_s, 0), 0);
+}
+
+lsn_status *lsn_status_read(const char *database, lsn_error *err)
+{
+    char host[256] = "";
+    lsn_status *status = lsn_array(1, sizeof *status, err);
+    lsn_reader *reader = status == NULL ? NULL : lsn_reader_open(database, err);
+    bool ok = reader != NULL;
+    for (int t = 0; ok && t < STATUS_N_TABLES; t++)
+        ok = lsn_reader_query(reader, &status->tables[t], queries[t], NULL, 0, err);
     lsn_reader_close(reader);
-    return ok;
+    if (ok && !STATUS_HAS(status, STATUS_STUDY))
+        ok = lsn_fail(err, LSN_INVALID, "%s: is no whole database: it names no study", database);
+    if (!ok) {
+        lsn_status_destroy(status);
+        return NULL;
+    }
+    status->database = database;
+    if (STATUS_HAS(status, STATUS_RUNS)) {
+        gethostname(host, sizeof host - 1);
+        status->here = strcmp(host, status_cell(status, STATUS_RUNS, RUN_HOST)->text) == 0;
+        status->silent_s = status_cell(status, STATUS_RUNS, RUN_SILENT)->real;
+    }
+    add_experiments(status);
+    status->state = state_of(status);
+    measure(status);
+    return status;
+}
+
+void lsn_status_destroy(lsn_status *status)
+{
+    if (status == NULL)
+        return;
+    for (int t = 0; t < STATUS_N_TABLES; t++)
+        lsn_table_finish(&status->tables[t]);
+    free(status);
+}
+
+bool lsn_status_is_running(const lsn_status *status)
+{
+    return status->state == STATUS_RUNNING || status->state == STATUS_SILENT;
+}
+
+lsn_code lsn_status_outcome(const lsn_status *status)
+{
+    if (status->done + status->failed == status->jobs)
+        return status->failed > 0 ? LSN_JOBS_FAILED : LSN_OK;
+    return status->state == STATUS_DEAD || status->state == STATUS_FAILED ? LSN_FAILED : LSN_STOPPED;
 }

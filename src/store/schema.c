@@ -179,6 +179,9 @@ static const char evaluation_table[] =
     "        AND top1_low IS NOT NULL AND top1_high IS NOT NULL AND seconds IS NOT NULL))\n"
     ") STRICT";
 
+/* Few rows, so that what failed is found without reading all evaluations. */
+static const char failed_index[] = "CREATE INDEX evaluation_failed ON evaluation (evaluation) WHERE status = 'failed'";
+
 static const char job_table[] =
     "CREATE TABLE job (\n"
     "    -- What an experiment asks for.\n"
@@ -368,6 +371,7 @@ const char *const store_tables[] = {
     progress_table,
     experiment_table,
     evaluation_table,
+    failed_index,
     filter_score_table,
     grouping_table,
     filter_group_table,
