@@ -191,6 +191,19 @@ LSN_API bool lsn_reader_check(lsn_reader *reader, lsn_problems *found, lsn_error
  * also after a failure. LSN_INVALID where SQLite does not understand it, or where it is no single SELECT. */
 LSN_API bool lsn_reader_query(lsn_reader *reader, lsn_table *table, const char *sql, const char *const *parameters,
                               int n_parameters, lsn_error *err);
+/* What happens to the rows of a query as they come: `columns` once, with their names, then `row` for each. Cells and
+ * names are valid during the call only. Either ends the query by returning false, with *err set. */
+typedef struct lsn_row_taker {
+    bool (*columns)(void *context, const char *const *names, int columns, lsn_error *err);
+    bool (*row)(void *context, const lsn_cell *cells, int columns, lsn_error *err);
+    void *context;
+} lsn_row_taker;
+
+/* The same as lsn_reader_query without keeping the rows: memory does not grow with their number. */
+LSN_API bool lsn_reader_stream(lsn_reader *reader, const char *sql, const char *const *parameters, int n_parameters,
+                               const lsn_row_taker *taker, lsn_error *err);
+/* Whether a query that is under way keeps a writer waiting: not so where there is a write-ahead log. */
+LSN_API bool lsn_reader_blocks(const lsn_reader *reader);
 LSN_API const lsn_cell *lsn_table_cell(const lsn_table *table, int64_t row, int column);
 LSN_API void lsn_table_finish(lsn_table *table);
 

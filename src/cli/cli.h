@@ -16,6 +16,7 @@ int lsn_command_simulate(int argc, char **argv);
 int lsn_command_eval(int argc, char **argv);
 int lsn_command_inspect(int argc, char **argv);
 int lsn_command_status(int argc, char **argv);
+int lsn_command_export(int argc, char **argv);
 int lsn_command_merge(int argc, char **argv);
 int lsn_command_diff(int argc, char **argv);
 int lsn_command_verify(int argc, char **argv);

@@ -111,6 +111,14 @@ static const struct {
              "paired image by image. q is corrected within each experiment (Benjamini-Hochberg).\n\n"
              "  --format F        table (default); csv or jsonl: one row for each job of both\n"
              "  --unmatched       list the jobs that only one of them has\n" HELP_HELP},
+    {"export", "usage: lesion export DB [OPTION]...\n\n"
+               "Writes a view or table of a database, a line a row. May be used while the study runs.\n"
+               "docs/results.md describes them all.\n\n"
+               "  --view NAME       default: job_result\n"
+               "  --list            name the views and tables instead, and what they hold\n"
+               "  --format FORMAT   csv (default; RFC 4180: NULL is nothing, an empty text \"\"), or jsonl:\n"
+               "                    an object a line, with null, numbers, texts, and lists of filters\n"
+               "  -o FILE           default: standard output\n" HELP_HELP},
     {"inspect", "usage: lesion inspect WEIGHTS|STUDY [OPTION]...\n\n"
                 "Prints the layer table of a network, or (for a file that ends in .yaml or .yml) the\n"
                 "network and the images of a study: classes, formats, sizes, and which cannot be read.\n"

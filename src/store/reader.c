@@ -242,3 +242,50 @@ bool lsn_reader_query(lsn_reader *reader, lsn_table *table, const char *sql, con
     sqlite3_finalize(query);
     return ok;
 }
+
+/* ---- streams ------------------------------------------------------------------------------------------------- */
+
+static bool give_names(sqlite3_stmt *query, const lsn_row_taker *taker, lsn_error *err)
+{
+    const int columns = sqlite3_column_count(query);
+    const char **names = lsn_array((size_t)columns, sizeof *names, err);
+    bool ok = names != NULL;
+    for (int c = 0; ok && c < columns; c++) {
+        names[c] = sqlite3_column_name(query, c);
+        ok = names[c] != NULL || lsn_fail(err, LSN_FAILED, "out of memory: a column's name could not be had");
+    }
+    ok = ok && taker->columns(taker->context, names, columns, err);
+    free(names);
+    return ok;
+}
+
+/* Rows go through a table of one row, which is emptied after each. */
+bool lsn_reader_stream(lsn_reader *reader, const char *sql, const char *const *parameters, int n_parameters,
+                       const lsn_row_taker *taker, lsn_error *err)
+{
+    const database *db = &reader->db;
+    lsn_table table = {0};
+    sqlite3_stmt *query = prepare(db, sql, err);
+    if (query == NULL)
+        return false;
+    bool row = true, ok = bind_texts(db, query, parameters, n_parameters, err) && table_begin(&table, query, err) &&
+                          give_names(query, taker, err);
+    while (ok && (ok = database_row(db, query, &row, err)) && row) {
+        ok = table_add_row(&table, query, err) && taker->row(taker->context, table.cells, table.columns, err);
+        table_empty(&table);
+    }
+    lsn_table_finish(&table);
+    sqlite3_finalize(query);
+    return ok;
+}
+
+bool lsn_reader_blocks(const lsn_reader *reader)
+{
+    lsn_error ignored;
+    sqlite3_stmt *query = database_prepare(&reader->db, "PRAGMA journal_mode", &ignored);
+    bool row = false;
+    const bool log = query != NULL && database_row(&reader->db, query, &row, &ignored) && row &&
+                     strcmp(database_words(query, 0), "wal") == 0;
+    sqlite3_finalize(query);
+    return !log && !reader->immutable;
+}

@@ -295,6 +295,8 @@ char *reader_uri(const lsn_reader *reader, lsn_error *err);
 /* A table's columns from a query, then its rows one by one. */
 bool table_begin(lsn_table *table, sqlite3_stmt *query, lsn_error *err);
 bool table_add_row(lsn_table *table, sqlite3_stmt *query, lsn_error *err);
+/* Forgets the rows and keeps the memory; names too are gone. */
+void table_empty(lsn_table *table);
 
 /* UTC, "2024-05-31T23:59:59Z". */
 enum { TIME_BYTES = 32 };

@@ -121,6 +121,19 @@ bool table_add_row(lsn_table *table, sqlite3_stmt *query, lsn_error *err)
     return true;
 }
 
+void table_empty(lsn_table *table)
+{
+    chunk *top = table->storage->chunks;
+    while (top != NULL && top->next != NULL) {
+        chunk *older = top->next;
+        top->next = older->next;
+        free(older);
+    }
+    if (top != NULL)
+        top->used = 0;
+    table->rows = 0;
+}
+
 const lsn_cell *lsn_table_cell(const lsn_table *table, int64_t row, int column)
 {
     assert(row >= 0 && row < table->rows && column >= 0 && column < table->columns);
