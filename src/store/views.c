@@ -27,6 +27,22 @@ static const char job_metric_view[] =
     "    JOIN evaluation e ON e.evaluation = j.evaluation\n"
     "    LEFT JOIN layer l ON l.layer = e.layer";
 
+static const char job_q_view[] =
+    "CREATE VIEW job_q AS\n"
+    "    -- q of each job, by its number in table job: p corrected within the experiment by Benjamini and Hochberg.\n"
+    "    -- Apart from job_result, for sorting a million jobs by p is quick only where nothing else is carried along.\n"
+    "    SELECT\n"
+    "        id,\n"
+    "        CASE WHEN p IS NOT NULL THEN\n"
+    "            min(1.0, min(m * p / p_rank) OVER (PARTITION BY experiment ORDER BY p DESC)) END AS q\n"
+    "    FROM (\n"
+    "        SELECT\n"
+    "            j.job AS id, j.experiment, e.p,\n"
+    "            count(e.p) OVER (PARTITION BY j.experiment) AS m,\n"
+    "            count(e.p) OVER (PARTITION BY j.experiment ORDER BY e.p) AS p_rank -- of equal p the last one's\n"
+    "        FROM job j\n"
+    "        JOIN evaluation e ON e.evaluation = j.evaluation)";
+
 static const char job_result_view[] =
     "CREATE VIEW job_result AS\n"
     "    -- One row for each job. top1 and top5 are shares of the images, loss and kl means in nats per image; lost\n"
@@ -37,19 +53,14 @@ static const char job_result_view[] =
     "    -- for every image; balanced_accuracy is the mean of top1 over the classes. All are NULL until the job is\n"
     "    -- done.\n"
     "    SELECT\n"
-    "        job, experiment, layers, n_filters, filters, fraction, mode, seed, images,\n"
-    "        top1, top5, loss, kl, d_top1, d_top5, d_loss, lost, gained, p,\n"
-    "        CASE WHEN p IS NOT NULL THEN\n"
-    "            min(1.0, min(m * p / p_rank) OVER (PARTITION BY experiment ORDER BY p DESC)) END AS q,\n"
-    "        top1_low, top1_high, status, seconds,\n"
-    "        margin, agreement, d_loss_error, d_loss_low, d_loss_high, p_exact, score, step, mode_seed,\n"
-    "        balanced_accuracy\n"
-    "    FROM (\n"
-    "        SELECT *,\n"
-    "            count(p) OVER (PARTITION BY experiment) AS m,\n"
-    "            count(p) OVER (PARTITION BY experiment ORDER BY p) AS p_rank -- of equal p the last one's\n"
-    "        FROM job_metric)\n"
-    "    ORDER BY experiment_position, position";
+    "        m.job, m.experiment, m.layers, m.n_filters, m.filters, m.fraction, m.mode, m.seed, m.images,\n"
+    "        m.top1, m.top5, m.loss, m.kl, m.d_top1, m.d_top5, m.d_loss, m.lost, m.gained, m.p, c.q,\n"
+    "        m.top1_low, m.top1_high, m.status, m.seconds,\n"
+    "        m.margin, m.agreement, m.d_loss_error, m.d_loss_low, m.d_loss_high, m.p_exact, m.score, m.step,\n"
+    "        m.mode_seed, m.balanced_accuracy\n"
+    "    FROM job_metric m\n"
+    "    JOIN job_q c ON c.id = m.id\n"
+    "    ORDER BY m.experiment_position, m.position";
 
 static const char class_result_view[] =
     "CREATE VIEW class_result AS\n"
@@ -89,14 +100,13 @@ static const char filter_rank_view[] =
     "    -- Jobs that are done and remove a single filter, the most damaging first: by the loss of top1, then by the\n"
     "    -- gain of loss, within each experiment, mode and seed of the mode.\n"
     "    SELECT\n"
-    "        rank() OVER (PARTITION BY r.experiment, r.mode, r.mode_seed ORDER BY r.d_top1, r.d_loss DESC) AS rank,\n"
-    "        l.name AS layer, e.filter, r.d_top1, r.d_loss, r.lost, r.gained, r.p, r.q, r.job, r.experiment, r.mode,\n"
-    "        r.mode_seed\n"
-    "    FROM job_result r\n"
-    "    JOIN evaluation e ON e.key = r.job\n"
-    "    JOIN layer l ON l.layer = e.layer\n"
-    "    WHERE e.filter IS NOT NULL AND r.status = 'done'\n"
-    "    ORDER BY r.experiment, r.mode, r.mode_seed, rank, e.layer, e.filter";
+    "        rank() OVER (PARTITION BY m.experiment, m.mode, m.mode_seed ORDER BY m.d_top1, m.d_loss DESC) AS rank,\n"
+    "        m.layer, m.filter, m.d_top1, m.d_loss, m.lost, m.gained, m.p, c.q, m.job, m.experiment, m.mode,\n"
+    "        m.mode_seed\n"
+    "    FROM job_metric m\n"
+    "    JOIN job_q c ON c.id = m.id\n"
+    "    WHERE m.filter IS NOT NULL AND m.status = 'done'\n"
+    "    ORDER BY m.experiment, m.mode, m.mode_seed, rank, m.layer_index, m.filter";
 
 static const char failures_view[] = "CREATE VIEW failures AS\n"
                                     "    -- Jobs that failed, and why.\n"
@@ -256,18 +266,7 @@ static const char image_view[] =
     "    WHERE e.status = 'done'";
 
 const char *const store_views[] = {
-    job_metric_view,
-    job_result_view,
-    class_result_view,
-    class_damage_view,
-    layer_sensitivity_view,
-    filter_rank_view,
-    degradation_view,
-    degradation_band_view,
-    pair_interaction_view,
-    filter_damage_view,
-    image_view,
-    drift_view,
-    failures_view,
-    NULL,
+    job_metric_view,        job_q_view,       job_result_view,  class_result_view,     class_damage_view,
+    layer_sensitivity_view, filter_rank_view, degradation_view, degradation_band_view, pair_interaction_view,
+    filter_damage_view,     image_view,       drift_view,       failures_view,         NULL,
 };
