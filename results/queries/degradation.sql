@@ -12,7 +12,8 @@
 -- seeds, and the least and greatest area. Where `points` are fewer than asked for, some are still missing.
 SELECT
     experiment,
-    layers,
+    CASE WHEN length(c.layers) > 31 THEN substr(c.layers, 1, instr(c.layers, ',') - 1) || ' and ' ||
+        (length(c.layers) - length(replace(c.layers, ',', ''))) || ' more' ELSE c.layers END AS layers,
     ordering,
     mode,
     count(*) AS orders,
@@ -21,8 +22,8 @@ SELECT
     printf('%.3f', avg(area)) AS area,
     CASE WHEN count(*) > 1 THEN printf('%.3f .. %.3f', min(area), max(area)) ELSE '' END AS area_range,
     CASE WHEN count(half) > 0 THEN printf('%.1f %%', 100 * avg(half)) ELSE 'never' END AS half_lost_at
-FROM curve
-GROUP BY experiment, layers, ordering, mode, mode_seed
+FROM curve c
+GROUP BY experiment, c.layers, ordering, mode, mode_seed
 ORDER BY min(curve);
 
 -- The points: top-1 in percent, of the ordering and of the random orders of as many filters in the same layers (of any
@@ -34,7 +35,8 @@ WITH random AS (
     GROUP BY layers, mode, fraction
 )
 SELECT
-    d.layers,
+    CASE WHEN length(d.layers) > 31 THEN substr(d.layers, 1, instr(d.layers, ',') - 1) || ' and ' ||
+        (length(d.layers) - length(replace(d.layers, ',', ''))) || ' more' ELSE d.layers END AS layers,
     d.mode,
     d.ordering,
     printf('%g %%', 100 * d.fraction) AS removed,
