@@ -3,6 +3,7 @@
 #include "lesion/report.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,6 +115,10 @@ static int once(const status_options *options, const char *database)
         return lsn_exit_with(&err);
     show(options, status, true);
     lsn_status_destroy(status);
+    if (!anybody_reads()) {
+        lsn_fail(&err, LSN_FAILED, "the status cannot be written: %s", strerror(errno));
+        return lsn_exit_with(&err);
+    }
     if (options->findings && !lsn_report_findings(database, stdout, &err))
         return lsn_exit_with(&err);
     return LSN_OK;

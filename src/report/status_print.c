@@ -57,9 +57,9 @@ static void print_alive(const lsn_status *status, FILE *out)
 {
     number since, silent, speed, over, left;
     const lsn_cell *run = status->tables[STATUS_RUNS].cells;
-    fprintf(out, "run       %s has been running for %s on %s; of %lld workers %lld are alive\n", run[RUN_RUN].text,
-            lsn_duration_text(run[RUN_AGE].real, since), run[RUN_HOSTS].text, (long long)status->worker_ranks,
-            (long long)status->workers);
+    fprintf(out, "run       %s has been running for %s on %s, %lld of %lld workers alive\n", run[RUN_RUN].text,
+            lsn_duration_text(run[RUN_AGE].real, since), run[RUN_HOSTS].text, (long long)status->workers,
+            (long long)status->worker_ranks);
     if (status->state == STATUS_SILENT)
         fprintf(out,
                 "silence   it has not been heard of for %s, but process %s is there: it may be preparing, wait for "

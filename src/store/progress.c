@@ -146,13 +146,13 @@ static bool drop_newest(lsn_store *store, lsn_error *err)
     return ok;
 }
 
-/* The newest row is always there; it stays once the next one is a step beyond the last one that stayed. */
+/* The newest row is always there; the next one takes its place unless it is a step beyond the last one that stays. */
 static bool add_row(lsn_store *store, const lsn_run_progress *seen, lsn_error *err)
 {
     run_history *h = &store->history;
     if (h->run != store->run)
         *h = (run_history){.run = store->run, .step_s = 1};
-    if (h->rows > 1 && seen->seconds - h->kept_s < h->step_s) {
+    if (h->rows > 1 && h->newest_s - h->kept_s < h->step_s) {
         if (!drop_newest(store, err))
             return false;
     } else {
