@@ -46,13 +46,11 @@ LSN_API bool lsn_report_diff(const char *a, const char *b, lsn_format format, bo
 
 /* ---- export -------------------------------------------------------------------------------------------------- */
 
-typedef enum lsn_export_format { LSN_CSV, LSN_JSON_LINES } lsn_export_format;
-
-/* Writes all rows of a view or table of a reader's database, with columns in the order of its definition. CSV (RFC
- * 4180) has a line of names first; NULL is an empty field, an empty text "". JSON Lines has an object a row; where a
- * number is not finite it is null. Blobs are hexadecimal digits. LSN_USAGE, with the names there are, where there is no
- * such view; LSN_FAILED where the file cannot be written. Memory does not grow with the rows. */
-LSN_API bool lsn_export(lsn_reader *reader, const char *view, lsn_export_format format, FILE *out, lsn_error *err);
+/* Writes, as CSV or JSON Lines, all rows of a view or table of a reader's database, with columns in the order of its
+ * definition. CSV (RFC 4180) has a line of names first; NULL is an empty field, an empty text "". JSON Lines has an
+ * object a row; where a number is not finite it is null. Blobs are hexadecimal digits. LSN_USAGE, with the names there
+ * are, where there is no such view; LSN_FAILED where the file cannot be written. Memory does not grow with the rows. */
+LSN_API bool lsn_export(lsn_reader *reader, const char *view, lsn_format format, FILE *out, lsn_error *err);
 /* The names of all views and tables, with the first sentence of their descriptions. */
 LSN_API bool lsn_export_list(lsn_reader *reader, FILE *out, lsn_error *err);
 

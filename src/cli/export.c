@@ -12,7 +12,7 @@
 
 typedef struct export_options {
     const char *view, *output;
-    lsn_export_format format;
+    lsn_format format;
     bool list;
 } export_options;
 
@@ -41,8 +41,8 @@ static bool take_option(void *context, int option, lsn_error *err)
         options->output = strcmp(optarg, "-") == 0 ? NULL : optarg;
         return true;
     default:
-        options->format = strcmp(optarg, "jsonl") == 0 ? LSN_JSON_LINES : LSN_CSV;
-        return options->format == LSN_JSON_LINES || strcmp(optarg, "csv") == 0 ||
+        options->format = strcmp(optarg, "jsonl") == 0 ? LSN_FORMAT_JSONL : LSN_FORMAT_CSV;
+        return options->format == LSN_FORMAT_JSONL || strcmp(optarg, "csv") == 0 ||
                lsn_fail(err, LSN_USAGE, "--format %s: should be csv or jsonl", optarg);
     }
 }
@@ -113,7 +113,7 @@ static bool write_stdout(lsn_reader *reader, const export_options *options, lsn_
 
 int lsn_command_export(int argc, char **argv)
 {
-    export_options options = {.view = "job_result"};
+    export_options options = {.view = "job_result", .format = LSN_FORMAT_CSV};
     lsn_error err = {0};
     int code = lsn_read_options(argc, argv, export_option_table, "export", "one database", take_option, &options);
     if (code != LSN_OK)

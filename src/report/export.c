@@ -183,16 +183,14 @@ static bool make_query(lsn_reader *reader, const char *view, lsn_text *sql, lsn_
     return ok && (!sql->failed || lsn_fail(err, LSN_FAILED, "out of memory: a query could not be composed"));
 }
 
-bool lsn_export(lsn_reader *reader, const char *view, lsn_export_format format, FILE *out, lsn_error *err)
+bool lsn_export(lsn_reader *reader, const char *view, lsn_format format, FILE *out, lsn_error *err)
 {
     writer w = {.out = out};
     lsn_text sql = {0};
-    const lsn_row_taker takers[] = {
-        [LSN_CSV] = {csv_columns, csv_row, &w},
-        [LSN_JSON_LINES] = {json_columns, json_row, &w},
-    };
+    const bool lines = format == LSN_FORMAT_JSONL;
+    const lsn_row_taker taker = {lines ? json_columns : csv_columns, lines ? json_row : csv_row, &w};
     bool ok = check_name(reader, view, err) && make_query(reader, view, &sql, err) &&
-              lsn_reader_stream(reader, sql.data, NULL, 0, &takers[format], err);
+              lsn_reader_stream(reader, sql.data, NULL, 0, &taker, err);
     if (ok && fflush(out) != 0)
         ok = lsn_fail(err, LSN_FAILED, "cannot be written: %s", strerror(errno));
     for (int c = 0; w.names != NULL && c < w.columns; c++)
