@@ -4,6 +4,7 @@ images, which nothing else is computed from."""
 import json
 import math
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -361,6 +362,12 @@ def main():
         assert there == set(VIEWS) | {'failures'}, f'not tested: {there - set(VIEWS)}'
         check(study, VIEWS)
         check_counts(path)
+        merged = path + '.merged'
+        subprocess.run([everything.LESION, 'merge', path, '-o', merged, '--quiet'], check=True, stderr=subprocess.PIPE)
+        check_counts(merged)
+        for table in ('progress', 'run'):
+            compare(table, everything.rows(merged, f'SELECT * FROM {table}'),
+                    everything.rows(path, f'SELECT * FROM {table}'))
         everything.fail_some(path)
         study = Study(path)
         check(study, OF_DONE)
