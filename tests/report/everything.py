@@ -39,7 +39,8 @@ def write_study(folder):
         file.write(struct.pack('>4i', 0x803, IMAGES, 28, 28) + rng.randbytes(IMAGES * 784))
     with open(os.path.join(folder, 'labels.idx'), 'wb') as file:
         # Noise is taken for few classes: these are given more often, so that there is something to lose.
-        file.write(struct.pack('>2i', 0x801, IMAGES) + bytes(rng.choice((8, 8, 8, 6, 6, 2, 9, 0)) for _ in range(IMAGES)))
+        labels = bytes(rng.choice((8, 8, 8, 6, 6, 2, 9, 0)) for _ in range(IMAGES))
+        file.write(struct.pack('>2i', 0x801, IMAGES) + labels)
     path = os.path.join(folder, 'study.yaml')
     with open(path, 'w') as file:
         file.write(STUDY.format(source=SOURCE))

@@ -105,7 +105,8 @@ def difficult_values_survive(database):
     assert table[3]['reason'] == reason and table[3]['filters'] == 'no: [json'
     assert float(table[3]['d_loss_low']) == float('inf') and float(table[3]['d_loss_high']) == -float('inf')
     assert table[0]['layers'] == '' and table[0]['layer'] == ''
-    assert export(database, '--view', 'evaluation').stdout.splitlines()[1].split(b',')[4] == b'""', 'an empty text is no NULL'
+    first = export(database, '--view', 'evaluation').stdout.splitlines()[1]
+    assert first.split(b',')[4] == b'""', f'an empty text is no NULL: {first}'
 
 
 def files_are_whole_or_not_there(database, folder):
