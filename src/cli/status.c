@@ -101,6 +101,8 @@ static int watch(const status_options *options, const char *database)
         const int outcome = lsn_status_outcome(status);
         show(options, status, !running);
         lsn_status_destroy(status);
+        if (!running && options->findings && !lsn_report_findings(database, stdout, &err))
+            return lsn_exit_with(&err);
         if (!running || !anybody_reads())
             return outcome;
         wait_s(options->watch_s);
