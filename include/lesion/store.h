@@ -20,7 +20,7 @@
 #include "lesion/stats.h"
 #include "lesion/study.h"
 
-#define LSN_SCHEMA_VERSION 5 /* PRAGMA user_version */
+#define LSN_SCHEMA_VERSION 6 /* PRAGMA user_version */
 
 typedef struct lsn_store lsn_store;
 
@@ -35,6 +35,15 @@ typedef struct lsn_store lsn_store;
  * overrules what statfs says). The plan must outlive the store. */
 LSN_API lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh,
                                   lsn_error *err);
+typedef struct lsn_store_options {
+    bool fresh;
+    bool steal_lock; /* from a run on another host, if it does not move its heartbeat for LSN_LOCK_BEATS of them */
+    bool retry;      /* takes up again what was condemned (lsn_suspicion) */
+} lsn_store_options;
+
+/* The same, with more to say. */
+LSN_API lsn_store *lsn_store_open_with(const char *path, const lsn_plan *plan, int32_t block_images,
+                                       const lsn_store_options *options, lsn_error *err);
 /* Commits nothing: what was not committed is rolled back. NULL is accepted. */
 LSN_API void lsn_store_close(lsn_store *store);
 
@@ -68,6 +77,32 @@ LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, 
 LSN_API bool lsn_store_fail(lsn_store *store, int32_t evaluation, const char *reason, lsn_error *err);
 /* Marks pending (and failed) evaluations as running; part of the next commit. */
 LSN_API bool lsn_store_running(lsn_store *store, const int32_t *evaluations, int32_t count, lsn_error *err);
+
+/* A unit of work that a worker was given: evaluations on a block. */
+typedef struct lsn_given {
+    int32_t worker, unit, block, count;
+    const int32_t *evaluations; /* [count] */
+} lsn_given;
+
+/* The worker holds the unit from now on: its evaluations are marked as running. What was committed of this is what is
+ * known to have been computed should the run die. */
+LSN_API bool lsn_store_give(lsn_store *store, const lsn_given *given, lsn_error *err);
+/* It does not any more; `unit` < 0: it holds nothing any more. */
+LSN_API bool lsn_store_answered(lsn_store *store, int32_t worker, int32_t unit, lsn_error *err);
+
+/* An evaluation that was computed when runs died. Its part on `block`, once added, clears it. */
+typedef struct lsn_suspicion {
+    int32_t deaths; /* of runs, one after another */
+    int32_t block;  /* that was computed at the last one; -1 where deaths == 0 */
+    bool condemned; /* the run died at least three times, twice while nothing else was computed: it has failed, and is
+                     * not taken up again unless that is asked for (lsn_store_options.retry) */
+} lsn_suspicion;
+
+LSN_API lsn_suspicion lsn_store_suspicion(const lsn_store *store, int32_t evaluation);
+/* Whether the run before died, or any evaluation is under suspicion: then it should be known at any moment what is
+ * being computed (lsn_store_give, committed, before a unit is handed out). */
+LSN_API bool lsn_store_wary(const lsn_store *store);
+
 /* Makes all that was added durable. Where only a reader's lock is in the way (LSN_FAILED after 30 s, never with a
  * write-ahead log) it may be tried again. */
 LSN_API bool lsn_store_commit(lsn_store *store, lsn_error *err);

@@ -300,7 +300,11 @@ bool lsn_compute_evaluations(lsn_compute *c, int32_t block, const int32_t *evalu
     bool ok = ablations != NULL;
     for (int32_t i = 0; ok && i < count; i++)
         ablations[i] = &c->plan->evaluations[evaluations[i]].ablation;
+    if (ok)
+        lsn_unit_log("begin", block, c->n, evaluations, count);
     ok = ok && lsn_compute_unit(c, block, ablations, count, outcome, NULL, stop, context, err);
+    if (ok)
+        lsn_unit_log("end", block, c->n, evaluations, count);
     free(ablations);
     return ok;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 static const double COMMIT_S = 1, PROGRESS_S = 0.1, ALIVE_S = 10, WATCH_S = 0.1, UNIT_S = 5;
+static const double AHEAD = 4; /* commits that a unit must be worth to be committed before it is handed out */
+enum { BATCH = 64 };           /* messages that are heeded before anything is handed out */
 
 /* What rank 0 knows of a worker. */
 typedef enum presence { PRESENT, SILENT, LOST } presence;
@@ -29,6 +31,9 @@ typedef struct coordinator {
     seen_worker *workers; /* [crew->workers] */
     lsn_error refusal;    /* the last one */
     double began_s, committed_s, shown_s, alive_s, watched_s;
+    double commit_s, unit_s; /* what a commit and a unit take, on average; < 0: not known */
+    lsn_unit *outbox;        /* [outbox_room] units that are assigned and not handed out yet */
+    size_t n_outbox, outbox_room;
     bool uncommitted, finished;
     lsn_ending ending; /* once finished */
     lsn_sweep_progress progress;
@@ -102,6 +107,7 @@ static bool begin(coordinator *c, lsn_error *err)
         .stored = stored_parts,
         .context = c,
     };
+    c->commit_s = c->unit_s = -1;
     c->sched = lsn_sched_create(&work, err);
     c->patience = lsn_patience_get();
     c->began_s = c->committed_s = c->shown_s = c->alive_s = c->watched_s = lsn_now_s();
@@ -115,6 +121,7 @@ static bool begin(coordinator *c, lsn_error *err)
 static void finish(coordinator *c)
 {
     lsn_sched_destroy(c->sched);
+    free(c->outbox);
     free(c->workers);
     free(c->jobs_of);
     free(c->cost);
@@ -130,6 +137,19 @@ static bool is_whole(const coordinator *c, const lsn_unit *unit, const lsn_exten
     return got->classes == wanted.classes && got->images == wanted.images && got->layers == wanted.layers;
 }
 
+/* An average in which the last ones weigh most. */
+static void learn(double *average, double seconds)
+{
+    *average = *average < 0 ? seconds : 0.8 * *average + 0.2 * seconds;
+}
+
+/* The worker does not hold the unit any more. */
+static bool answered(coordinator *c, const lsn_news *news, lsn_error *err)
+{
+    c->uncommitted = true;
+    return lsn_store_answered(c->store, news->worker, news->unit, err);
+}
+
 /* Stores a result, then lets the scheduler know. A result that does not count any more is dropped. */
 static bool record(coordinator *c, const lsn_news *news, lsn_error *err)
 {
@@ -137,7 +157,7 @@ static bool record(coordinator *c, const lsn_news *news, lsn_error *err)
     const lsn_unit *unit = lsn_sched_owed(c->sched, news->worker, news->unit);
     if (unit != NULL && (unit->count != result->count || !is_whole(c, unit, &result->outcome.extent))) {
         lsn_sched_refused(c->sched, news->worker, news->unit);
-        return true;
+        return answered(c, news, err);
     }
     for (int32_t i = 0; unit != NULL && i < unit->count; i++) {
         const int32_t e = unit->evaluations[i];
@@ -151,10 +171,10 @@ static bool record(coordinator *c, const lsn_news *news, lsn_error *err)
         c->progress.jobs_done += c->jobs_of[e];
         lsn_sched_ended(c->sched, e);
     }
-    c->uncommitted = true;
     c->computing_s += result->seconds;
+    learn(&c->unit_s, result->seconds);
     lsn_sched_done(c->sched, news->worker, news->unit, result->seconds);
-    return true;
+    return answered(c, news, err);
 }
 
 static void see(coordinator *c)
@@ -183,13 +203,16 @@ static bool note_progress(coordinator *c, lsn_error *err)
 
 static bool commit(coordinator *c, lsn_error *err)
 {
-    c->committed_s = lsn_now_s();
+    const double began = lsn_now_s();
+    c->committed_s = began;
     if (!c->uncommitted)
         return true;
     if (!note_progress(c, err))
         return false;
     c->uncommitted = false;
-    return lsn_store_commit(c->store, err);
+    const bool ok = lsn_store_commit(c->store, err);
+    learn(&c->commit_s, lsn_now_s() - began);
+    return ok;
 }
 
 /* Stops handing out work where a signal or the deadline asks for it. */
@@ -213,13 +236,42 @@ static bool give_up(coordinator *c, const lsn_action *action, lsn_error *err)
     return ok;
 }
 
+/* Notes that a worker shall hold the unit, which is handed out with all others of this turn. */
+static bool assign(coordinator *c, const lsn_unit *unit, lsn_error *err)
+{
+    const lsn_given given = {.worker = unit->worker,
+                             .unit = unit->id,
+                             .block = unit->block,
+                             .count = unit->count,
+                             .evaluations = unit->evaluations};
+    c->uncommitted = true;
+    if (!lsn_store_give(c->store, &given, err) ||
+        !lsn_grow((void **)&c->outbox, c->n_outbox, &c->outbox_room, sizeof *c->outbox, err))
+        return false;
+    c->outbox[c->n_outbox++] = *unit;
+    return true;
+}
+
+/* Hands out what was assigned. What may die of a unit must not die before the database knows that it was begun, and
+ * what a death costs should be no more than what workers hold: so all is committed before. Only where units are too
+ * short for that is it not, unless the last run died. */
+static bool hand_out(coordinator *c, lsn_error *err)
+{
+    const bool ahead = lsn_store_wary(c->store) || c->unit_s < 0 || c->unit_s >= AHEAD * c->commit_s;
+    if (c->n_outbox > 0 && ahead && !commit(c, err))
+        return false;
+    for (size_t i = 0; i < c->n_outbox; i++)
+        if (!c->crew->give(c->crew->context, &c->outbox[i], err))
+            return false;
+    c->n_outbox = 0;
+    return true;
+}
+
 static bool carry_out(coordinator *c, const lsn_action *action, lsn_error *err)
 {
     switch (action->kind) {
     case LSN_ASSIGN:
-        c->uncommitted = true;
-        return lsn_store_running(c->store, action->unit->evaluations, action->unit->count, err) &&
-               c->crew->give(c->crew->context, action->unit, err);
+        return assign(c, action->unit, err);
     case LSN_CANCEL:
         return c->crew->cancel == NULL || c->crew->cancel(c->crew->context, action->worker, action->id, err);
     case LSN_FAIL:
@@ -242,7 +294,7 @@ static bool act(coordinator *c, lsn_error *err)
             return false;
     if (failure.code != LSN_OK)
         *err = failure;
-    return failure.code == LSN_OK;
+    return failure.code == LSN_OK && hand_out(c, err);
 }
 
 /* ---- who is there -------------------------------------------------------------------------------------------- */
@@ -260,7 +312,7 @@ static void hear(coordinator *c, int32_t worker)
 }
 
 /* Notices who has not been heard of for long. */
-static void watch(coordinator *c, double now)
+static bool watch(coordinator *c, double now, lsn_error *err)
 {
     char name[32];
     c->watched_s = now;
@@ -275,8 +327,12 @@ static void watch(coordinator *c, double now)
         } else if (seen->presence == SILENT && quiet >= c->patience.lost) {
             seen->presence = LOST;
             lsn_sched_lost(c->sched, w);
+            c->uncommitted = true;
+            if (!lsn_store_answered(c->store, w, -1, err))
+                return false;
         }
     }
+    return true;
 }
 
 static bool anybody_missing(const coordinator *c)
@@ -297,7 +353,7 @@ static bool refused(coordinator *c, const lsn_news *news, lsn_error *err)
     lsn_log("%s could not compute a unit: %s", name, news->failure.text);
     c->refusal = news->failure;
     lsn_sched_refused(c->sched, news->worker, news->unit);
-    return true;
+    return answered(c, news, err);
 }
 
 static bool heed(coordinator *c, const lsn_news *news, lsn_error *err)
@@ -309,9 +365,10 @@ static bool heed(coordinator *c, const lsn_news *news, lsn_error *err)
         return record(c, news, err);
     if (news->kind == LSN_REFUSED)
         return refused(c, news, err);
-    if (news->kind == LSN_DROPPED)
-        lsn_sched_dropped(c->sched, news->worker, news->unit);
-    return true;
+    if (news->kind != LSN_DROPPED)
+        return true;
+    lsn_sched_dropped(c->sched, news->worker, news->unit);
+    return answered(c, news, err);
 }
 
 static void show(coordinator *c)
@@ -330,7 +387,8 @@ static bool keep_time(coordinator *c, lsn_error *err)
     if (now - c->shown_s >= PROGRESS_S)
         show(c);
     if (now - c->watched_s >= WATCH_S) {
-        watch(c, now);
+        if (!watch(c, now, err))
+            return false;
         if (c->crew->tend != NULL && !c->crew->tend(c->crew->context, err))
             return false;
     }
@@ -343,11 +401,26 @@ static bool keep_time(coordinator *c, lsn_error *err)
     return now - c->committed_s < COMMIT_S || commit(c, err);
 }
 
+/* Heeds what has come. *any: something had. */
+static bool heed_all(coordinator *c, bool *any, lsn_error *err)
+{
+    lsn_news news = {0};
+    *any = false;
+    for (int n = 0; n < BATCH; n++) {
+        if (!c->crew->take(c->crew->context, &news, err) || !heed(c, &news, err))
+            return false;
+        if (news.kind == LSN_NO_NEWS)
+            return true;
+        *any = true;
+    }
+    return true;
+}
+
 /* Until all is done, or all in flight is back after a drain, or a signal says to leave at once. */
 static bool turn(coordinator *c, lsn_error *err)
 {
     lsn_wait wait = {0};
-    lsn_news news = {0};
+    bool any;
     while (lsn_signals_asked() != LSN_LEAVE) {
         lsn_sched_time(c->sched, lsn_now_s());
         heed_wishes(c);
@@ -355,9 +428,9 @@ static bool turn(coordinator *c, lsn_error *err)
             return false;
         if (c->finished)
             return true;
-        if (!c->crew->take(c->crew->context, &news, err) || !heed(c, &news, err) || !keep_time(c, err))
+        if (!heed_all(c, &any, err) || !keep_time(c, err))
             return false;
-        if (news.kind != LSN_NO_NEWS)
+        if (any)
             lsn_wait_reset(&wait);
         else
             lsn_wait_step(&wait);

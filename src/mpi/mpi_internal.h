@@ -95,6 +95,11 @@ bool lsn_compute_unit(lsn_compute *compute, int32_t block, const lsn_ablation *c
 bool lsn_compute_evaluations(lsn_compute *compute, int32_t block, const int32_t *evaluations, int32_t count,
                              const lsn_outcome *outcome, lsn_stop *stop, void *context, lsn_error *err);
 
+/* Where LESION_UNIT_LOG names a file, appends a line to it: the time (seconds since 1970), this process, `what`
+ * ("begin" or "end"), the block, its images, and the plan's evaluations that are computed on it: "1700000000.123 4711
+ * begin 0 40 [3,17]". (unit_log.c) */
+void lsn_unit_log(const char *what, int32_t block, int32_t images, const int32_t *evaluations, int32_t count);
+
 /* Loads the images of a block, unless they are there. */
 bool lsn_compute_load(lsn_compute *compute, int32_t block, lsn_error *err);
 /* What is measured of each evaluation on the block that was loaded last. */

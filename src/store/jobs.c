@@ -103,7 +103,8 @@ static bool load_evaluations(reconciling *r, lsn_error *err)
                     &r->n_evaluations, err))
         return false;
     r->evaluation_of = lsn_array((size_t)r->n_evaluations, sizeof *r->evaluation_of, err);
-    sqlite3_stmt *query = database_prepare(db, "SELECT evaluation, key, status FROM evaluation", err);
+    sqlite3_stmt *query =
+        database_prepare(db, "SELECT evaluation, key, status, deaths, deaths_alone, death_block FROM evaluation", err);
     bool row = true, ok = r->evaluation_of != NULL && query != NULL;
     while (ok && (ok = database_row(db, query, &row, err)) && row) {
         int64_t id = sqlite3_column_int64(query, 0);
@@ -112,6 +113,7 @@ static bool load_evaluations(reconciling *r, lsn_error *err)
         if (e >= 0) {
             r->store->ids[e] = (int32_t)id;
             r->store->status[e] = (unsigned char)status_of(database_words(query, 2));
+            ok = flight_load(r->store, e, query, 3, err);
         }
     }
     sqlite3_finalize(query);

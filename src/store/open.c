@@ -25,6 +25,11 @@ static const char *const statement_sql[STORE_N_STATEMENTS] = {
     [STORE_ADD_DRIFT] = "INSERT INTO drift (evaluation, layer, drift) VALUES (?, ?, ?)",
     [STORE_FAIL] = "UPDATE evaluation SET status = 'failed', reason = ?2 WHERE evaluation = ?1",
     [STORE_RUNNING] = "UPDATE evaluation SET status = 'running', reason = NULL WHERE evaluation = ?1",
+    [STORE_GIVE] = "INSERT OR REPLACE INTO unit (worker, unit, block, evaluations) VALUES (?, ?, ?, ?)",
+    [STORE_ANSWERED] = "DELETE FROM unit WHERE worker = ?1 AND unit = ?2",
+    [STORE_LET_GO] = "DELETE FROM unit WHERE worker = ?1",
+    [STORE_ACQUIT] = "UPDATE evaluation SET deaths = 0, deaths_alone = 0, death_block = NULL WHERE evaluation = ?1",
+    [STORE_COUNT] = "UPDATE run SET evaluated = ?2 WHERE run = ?1",
 };
 
 /* ---- a new file ---------------------------------------------------------------------------------------------- */
@@ -147,17 +152,8 @@ bool store_prepare(lsn_store *store, lsn_error *err)
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
 
-/* What a run that died has left behind. We hold the lock: no run is alive. */
-static bool bury_the_dead(const lsn_store *store, lsn_error *err)
-{
-    return database_run(&store->db,
-                        "UPDATE evaluation SET status = 'pending' WHERE status = 'running';"
-                        "UPDATE run SET how = 'died', ended = heartbeat WHERE how IS NULL",
-                        err);
-}
-
 /* Makes the file what the plan asks for, in one transaction. */
-static bool bring_up_to_date(lsn_store *store, int32_t block_images, lsn_error *err)
+static bool bring_up_to_date(lsn_store *store, int32_t block_images, bool retry, lsn_error *err)
 {
     database_kind kind;
     if (!store_begin(store, err) || !database_examine(&store->db, &kind, err))
@@ -165,7 +161,7 @@ static bool bring_up_to_date(lsn_store *store, int32_t block_images, lsn_error *
     store->block_images = block_images;
     bool ok = kind == DATABASE_EMPTY
                   ? store_create_schema(&store->db, err) && identity_write(store, err)
-                  : identity_check(store, err) && identity_update(store, err) && bury_the_dead(store, err);
+                  : identity_check(store, err) && identity_update(store, err) && flight_bury(store, retry, err);
     return ok && jobs_reconcile(store, err) && lsn_store_commit(store, err);
 }
 
@@ -187,6 +183,12 @@ static bool connect(lsn_store *store, const char *path, lsn_error *err)
 
 lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh, lsn_error *err)
 {
+    return lsn_store_open_with(path, plan, block_images, &(lsn_store_options){.fresh = fresh}, err);
+}
+
+lsn_store *lsn_store_open_with(const char *path, const lsn_plan *plan, int32_t block_images,
+                               const lsn_store_options *options, lsn_error *err)
+{
     assert(block_images > 0 && plan->images.count > 0 && plan->n_evaluations > 0);
     lsn_store *store = lsn_array(1, sizeof *store, err);
     if (store == NULL)
@@ -199,8 +201,8 @@ lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_
                                  .stop = plan->stop};
     store->lock.file = -1;
     if (place_make_folder(path, err) && place_take_lock(&store->lock, path, err) &&
-        (!fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
-        store_allocate(store, err) && bring_up_to_date(store, block_images, err) && load_parts(store, err) &&
+        (!options->fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
+        store_allocate(store, err) && bring_up_to_date(store, block_images, options->retry, err) && load_parts(store, err) &&
         store_prepare(store, err) && progress_begin(store, err))
         return store;
     lsn_store_close(store);
@@ -222,6 +224,7 @@ void lsn_store_close(lsn_store *store)
     progress_finish(store);
     free(store->class_images);
     free(store->prefixes);
+    free(store->suspects);
     free(store->class_right);
     free(store->class_predicted);
     free(store->counts);

@@ -216,6 +216,8 @@ bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const ls
     bool ok = kept.verdicts == NULL || write_images(store, store->ids[evaluation], block, &kept, &why);
     ok = ok && (store_races(store, evaluation) ? add_to_race(store, evaluation, block, &kept, &why)
                                                : add_to_all(store, evaluation, block, &kept, &why));
+    ok = ok && flight_acquit(store, evaluation, block, &why);
+    store->evaluated += ok ? part->tally->images : 0;
     return ok || store_give_up(store, &why, err);
 }
 

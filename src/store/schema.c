@@ -98,6 +98,7 @@ static const char run_table[] =
     "    started TEXT NOT NULL,            -- UTC, like the other times\n"
     "    heartbeat TEXT NOT NULL,          -- when it was last known to be alive\n"
     "    ended TEXT,                       -- NULL while it runs\n"
+    "    evaluated INTEGER NOT NULL DEFAULT 0, -- images x ablations whose results it stored\n"
     "    how TEXT CHECK (how IN ('complete', 'stopped', 'failed', 'died')) -- NULL while it runs; died: found dead\n"
     ") STRICT";
 
@@ -117,6 +118,29 @@ static const char progress_table[] =
     "    left_s REAL,                      -- predicted; NULL: not known yet\n"
     "    PRIMARY KEY (run, seconds)\n"
     ") STRICT, WITHOUT ROWID";
+
+static const char writer_table[] =
+    "CREATE TABLE writer (\n"
+    "    -- Who may write: one row, replaced when a run opens the database. A run that finds another's token here has\n"
+    "    -- lost it, and writes nothing more.\n"
+    "    id INTEGER PRIMARY KEY CHECK (id = 1),\n"
+    "    token TEXT NOT NULL,\n"
+    "    host TEXT NOT NULL,\n"
+    "    pid INTEGER NOT NULL,\n"
+    "    since TEXT NOT NULL               -- UTC\n"
+    ") STRICT";
+
+static const char unit_table[] =
+    "CREATE TABLE unit (\n"
+    "    -- What workers hold: units of work given to them and not back. When a run is over, what it lost, until the\n"
+    "    -- next one begins.\n"
+    "    given INTEGER PRIMARY KEY,        -- in the order in which they were given\n"
+    "    worker INTEGER NOT NULL,          -- from 0; rank worker + 1 where there are several ranks\n"
+    "    unit INTEGER NOT NULL,            -- its number in the run\n"
+    "    block INTEGER NOT NULL,           -- of images\n"
+    "    evaluations TEXT NOT NULL,        -- [3,17]: which ones are computed on the block\n"
+    "    UNIQUE (worker, unit)\n"
+    ") STRICT";
 
 static const char experiment_table[] = "CREATE TABLE experiment (\n"
                                        "    -- The study's experiments, and how far they are.\n"
@@ -171,6 +195,9 @@ static const char evaluation_table[] =
     "    top1_high REAL,\n"
     "    seconds REAL,                     -- spent computing\n"
     "    reason TEXT,                      -- why it failed\n"
+    "    deaths INTEGER NOT NULL DEFAULT 0, -- runs that died while it was computed, since it last came back on ...\n"
+    "    deaths_alone INTEGER NOT NULL DEFAULT 0, -- (of these, while nothing else was computed)\n"
+    "    death_block INTEGER,              -- ... this block, which was computed at the last of these deaths\n"
     "    run INTEGER REFERENCES run,       -- the run that completed it\n"
     "    CHECK (status <> 'done' OR (images > 0 AND top1 BETWEEN 0 AND images AND top5 BETWEEN 0 AND images\n"
     "        AND lost >= 0 AND gained >= 0 AND agree >= 0 AND loss_sum IS NOT NULL AND kl_sum IS NOT NULL\n"
@@ -369,9 +396,11 @@ const char *const store_tables[] = {
     skipped_image_table,
     run_table,
     progress_table,
+    writer_table,
     experiment_table,
     evaluation_table,
     failed_index,
+    unit_table,
     filter_score_table,
     grouping_table,
     filter_group_table,

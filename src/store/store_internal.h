@@ -8,6 +8,7 @@
  *   jobs       the plan's jobs against the stored ones
  *   open       all of that in order
  *   transaction, parts, packed   results, block by block
+ *   flight     units that workers hold, and what is suspected of having killed a run
  *   complete, race   when an evaluation has all parts, or enough of them
  *   judge, intervals   what rests on more than one evaluation, or on many draws
  *   runs, progress   invocations; how far they are
@@ -134,6 +135,11 @@ typedef enum store_statement {
     STORE_ADD_DRIFT,
     STORE_FAIL,
     STORE_RUNNING,
+    STORE_GIVE,
+    STORE_ANSWERED,
+    STORE_LET_GO,
+    STORE_ACQUIT,
+    STORE_COUNT,
     STORE_N_STATEMENTS
 } store_statement;
 
@@ -164,6 +170,11 @@ typedef struct run_history {
     double step_s, kept_s, newest_s; /* distance of rows; the last one that stays; the last one */
 } run_history;
 
+/* An evaluation as the runs that died left it. */
+typedef struct suspect {
+    int32_t deaths, alone, block;
+} suspect;
+
 struct lsn_store {
     database db;
     place_lock lock;
@@ -171,8 +182,9 @@ struct lsn_store {
     store_facts facts;
     int32_t block_images, blocks;
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
-    int64_t run; /* 0: none has begun */
-    bool in_transaction;
+    int64_t run;                        /* 0: none has begun */
+    int64_t evaluated, evaluated_noted; /* images x evaluations added by this run; as its row has it */
+    bool in_transaction, wary;
     lsn_error failure; /* code LSN_OK, or why nothing can be added any more */
 
     /* By the plan's evaluations. */
@@ -181,6 +193,7 @@ struct lsn_store {
     int32_t *missing;      /* parts that are not there yet */
     uint64_t *parts;       /* a bit for each part, [evaluation][block]; not kept for those that are done */
     race_prefix *prefixes; /* NULL where all images count */
+    suspect *suspects;     /* NULL where there are none */
 
     /* How far it is. */
     int32_t *evaluation_of;           /* [plan->n_jobs]; -1: of another share of the study */
@@ -222,6 +235,14 @@ static inline int store_label(const lsn_store *store, int32_t image)
 }
 /* Whether a tally can be one of that block. */
 bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *tally);
+
+/* What a run that died has left behind: what its workers held is under suspicion, and nothing runs any more. `retry`:
+ * whatever was condemned is forgiven first. */
+bool flight_bury(lsn_store *store, bool retry, lsn_error *err);
+/* Takes down what a row of the table evaluation says: columns deaths, deaths_alone, death_block. */
+bool flight_load(lsn_store *store, int32_t evaluation, sqlite3_stmt *row, int column, lsn_error *err);
+/* The part was added: if it is the one that was computed when a run died, that was not its fault. */
+bool flight_acquit(lsn_store *store, int32_t evaluation, int32_t block, lsn_error *err);
 
 /* Sums the stored parts of blocks below `end`, and `last`, which is not stored (NULL: there is none), into the
  * evaluation's result, and drops all its parts. */

@@ -25,12 +25,22 @@ bool store_give_up(lsn_store *store, const lsn_error *why, lsn_error *err)
     return false;
 }
 
+/* How much the run has stored is part of what it stores. */
+static bool count(lsn_store *store, lsn_error *err)
+{
+    if (store->run == 0 || store->evaluated == store->evaluated_noted)
+        return true;
+    store->evaluated_noted = store->evaluated;
+    return DATABASE_STEP(&store->db, store->statements[STORE_COUNT], err, integer(store->run),
+                         integer(store->evaluated));
+}
+
 bool lsn_store_commit(lsn_store *store, lsn_error *err)
 {
     if (!store->in_transaction)
         return store->failure.code == LSN_OK || lsn_fail(err, store->failure.code, "%s", store->failure.text);
     lsn_error why;
-    if (!progress_count(store, &why))
+    if (!progress_count(store, &why) || !count(store, &why))
         return store_give_up(store, &why, err);
     if (database_run(&store->db, "COMMIT", &why)) {
         store->in_transaction = false;

@@ -44,7 +44,7 @@ static void makes_the_folder_and_describes_the_study(void **state)
     assert_int_equal(lsn_store_block_images(store), 4);
     assert_int_equal(lsn_store_blocks(store), 3);
     lsn_store_close(store);
-    fixture_expect(f, "PRAGMA user_version", "5\n");
+    fixture_expect(f, "PRAGMA user_version", "6\n");
     fixture_expect(f, "PRAGMA foreign_key_check", "");
     fixture_expect(f, "PRAGMA integrity_check", "ok\n");
     fixture_expect(f,

@@ -1,0 +1,196 @@
+/* Units that workers hold, and what is under suspicion of having killed a run: evaluations that were computed when it
+ * died. One death says little, for many are computed at a time, and most runs die of something else; so the deaths are
+ * counted, until the part that was computed comes back. */
+#include "store/store_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { CONDEMNED = 3, CONDEMNED_ALONE = 2 }; /* deaths, and those while nothing else was computed */
+
+/* ---- giving -------------------------------------------------------------------------------------------------- */
+
+/* "[3,17]", as the database numbers them. */
+static void list_evaluations(const lsn_store *store, const lsn_given *given, lsn_text *list)
+{
+    for (int32_t i = 0; i < given->count; i++)
+        lsn_text_add(list, "%s%d", i == 0 ? "[" : ",", (int)store->ids[given->evaluations[i]]);
+    lsn_text_add(list, "]");
+}
+
+bool lsn_store_give(lsn_store *store, const lsn_given *given, lsn_error *err)
+{
+    assert(given->count > 0);
+    if (!lsn_store_running(store, given->evaluations, given->count, err) || !store_may_add(store, err))
+        return false;
+    lsn_text list = {0};
+    list_evaluations(store, given, &list);
+    lsn_error why;
+    bool ok = !list.failed || lsn_fail(&why, LSN_FAILED, "out of memory: a unit could not be described");
+    ok = ok && DATABASE_STEP(&store->db, store->statements[STORE_GIVE], &why, integer(given->worker),
+                             integer(given->unit), integer(given->block), text(list.data));
+    lsn_text_finish(&list);
+    return ok || store_give_up(store, &why, err);
+}
+
+bool lsn_store_answered(lsn_store *store, int32_t worker, int32_t unit, lsn_error *err)
+{
+    lsn_error why;
+    if (!store_may_add(store, err))
+        return false;
+    const bool ok =
+        unit < 0 ? DATABASE_STEP(&store->db, store->statements[STORE_LET_GO], &why, integer(worker))
+                 : DATABASE_STEP(&store->db, store->statements[STORE_ANSWERED], &why, integer(worker), integer(unit));
+    return ok || store_give_up(store, &why, err);
+}
+
+/* ---- the dead ------------------------------------------------------------------------------------------------ */
+
+/* A part that was computed when the run died. */
+typedef struct victim {
+    int64_t evaluation, block;
+    size_t order; /* in which they were given */
+} victim;
+
+typedef struct victims {
+    victim *all;
+    size_t count, room;
+} victims;
+
+/* Adds those of a list "[3,17]". */
+static bool add_listed(victims *found, const char *list, int64_t block, lsn_error *err)
+{
+    for (const char *at = list; *at == '[' || *at == ',';) {
+        char *end;
+        const long long evaluation = strtoll(at + 1, &end, 10);
+        if (end == at + 1)
+            break;
+        if (!lsn_grow((void **)&found->all, found->count, &found->room, sizeof *found->all, err))
+            return false;
+        found->all[found->count] = (victim){evaluation, block, found->count};
+        found->count++;
+        at = end;
+    }
+    return true;
+}
+
+/* By evaluation; of each, what was given first comes first: most likely it was begun. */
+static int by_evaluation(const void *a, const void *b)
+{
+    const victim *x = a, *y = b;
+    if (x->evaluation != y->evaluation)
+        return x->evaluation < y->evaluation ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+static bool list_victims(const lsn_store *store, victims *found, lsn_error *err)
+{
+    sqlite3_stmt *query = database_prepare(&store->db, "SELECT block, evaluations FROM unit ORDER BY given", err);
+    bool row = true, ok = query != NULL;
+    while (ok && (ok = database_row(&store->db, query, &row, err)) && row)
+        ok = add_listed(found, database_words(query, 1), sqlite3_column_int64(query, 0), err);
+    sqlite3_finalize(query);
+    return ok;
+}
+
+/* Counts the death for each of them. An evaluation is counted once, however many of its parts were computed. */
+static bool count_death(const lsn_store *store, victims *found, lsn_error *err)
+{
+    sqlite3_stmt *update = database_prepare(
+        &store->db,
+        "UPDATE evaluation SET deaths = deaths + 1, deaths_alone = deaths_alone + ?2, death_block = ?3 "
+        "WHERE evaluation = ?1 AND status <> 'done'",
+        err);
+    bool ok = update != NULL;
+    if (found->count > 1)
+        qsort(found->all, found->count, sizeof *found->all, by_evaluation);
+    for (size_t i = 0, next; ok && i < found->count; i = next) {
+        for (next = i + 1; next < found->count && found->all[next].evaluation == found->all[i].evaluation;)
+            next++;
+        const bool alone = i == 0 && next == found->count;
+        ok = DATABASE_STEP(&store->db, update, err, integer(found->all[i].evaluation), integer(alone),
+                           integer(found->all[i].block));
+    }
+    sqlite3_finalize(update);
+    return ok;
+}
+
+static bool condemn(const lsn_store *store, lsn_error *err)
+{
+    char sql[512];
+    sqlite3_snprintf(
+        sizeof sql, sql,
+        "UPDATE evaluation SET status = 'failed', reason = deaths || ' runs died while it was computed, ' || "
+        "deaths_alone || ' of them while nothing else was; it is left out until a run is told to --retry' "
+        "WHERE deaths >= %d AND deaths_alone >= %d AND status <> 'done'",
+        CONDEMNED, CONDEMNED_ALONE);
+    return database_run(&store->db, sql, err);
+}
+
+bool flight_bury(lsn_store *store, bool retry, lsn_error *err)
+{
+    int64_t died;
+    victims found = {0};
+    if (!database_integer(&store->db, "SELECT count(*) FROM run WHERE how IS NULL", &died, err))
+        return false;
+    store->wary = died > 0;
+    bool ok = !retry || database_run(&store->db,
+                                     "UPDATE evaluation SET deaths = 0, deaths_alone = 0, death_block = NULL, "
+                                     "status = iif(status = 'failed', 'pending', status) WHERE deaths > 0",
+                                     err);
+    ok = ok && (died == 0 || (list_victims(store, &found, err) && count_death(store, &found, err)));
+    free(found.all);
+    return ok && condemn(store, err) &&
+           database_run(&store->db,
+                        "DELETE FROM unit; UPDATE evaluation SET status = 'pending' WHERE status = 'running';"
+                        "UPDATE run SET how = 'died', ended = heartbeat WHERE how IS NULL",
+                        err);
+}
+
+/* ---- suspicion ----------------------------------------------------------------------------------------------- */
+
+static int32_t small(sqlite3_stmt *row, int column)
+{
+    const int64_t number = sqlite3_column_int64(row, column);
+    return number < 0 ? 0 : number > INT32_MAX ? INT32_MAX : (int32_t)number;
+}
+
+bool flight_load(lsn_store *store, int32_t evaluation, sqlite3_stmt *row, int column, lsn_error *err)
+{
+    if (sqlite3_column_int64(row, column) <= 0)
+        return true;
+    if (store->suspects == NULL)
+        store->suspects = lsn_array((size_t)store->plan->n_evaluations, sizeof *store->suspects, err);
+    if (store->suspects == NULL)
+        return false;
+    store->suspects[evaluation] =
+        (suspect){.deaths = small(row, column), .alone = small(row, column + 1), .block = small(row, column + 2)};
+    store->wary = true;
+    return true;
+}
+
+bool flight_acquit(lsn_store *store, int32_t evaluation, int32_t block, lsn_error *err)
+{
+    suspect *known = store->suspects == NULL ? NULL : &store->suspects[evaluation];
+    if (known == NULL || known->deaths == 0 || known->block != block)
+        return true;
+    *known = (suspect){0};
+    return DATABASE_STEP(&store->db, store->statements[STORE_ACQUIT], err, integer(store->ids[evaluation]));
+}
+
+lsn_suspicion lsn_store_suspicion(const lsn_store *store, int32_t evaluation)
+{
+    assert(evaluation >= 0 && evaluation < store->plan->n_evaluations);
+    const suspect *known = store->suspects == NULL ? NULL : &store->suspects[evaluation];
+    if (known == NULL || known->deaths == 0)
+        return (lsn_suspicion){.block = -1};
+    return (lsn_suspicion){.deaths = known->deaths,
+                           .block = known->block,
+                           .condemned = known->deaths >= CONDEMNED && known->alone >= CONDEMNED_ALONE &&
+                                        store->status[evaluation] == STORE_FAILED};
+}
+
+bool lsn_store_wary(const lsn_store *store)
+{
+    return store->wary;
+}
