@@ -29,15 +29,22 @@ typedef struct lsn_store lsn_store;
  * it has. LSN_INVALID, with the difference, where the file is no Lesion database, is of another schema version, belongs
  * to another study name, other weights or other images, lacks what the study now measures (classes, images, drift),
  * holds jobs that the study no longer asks for, or another share of the study than the plan; LSN_FAILED where it cannot
- * be read or written. `fresh`: an existing file is first renamed to "<path>.old" (replacing an older one of that name).
- * One store at a time: while another process writes, LSN_FAILED ("<path>.lock" is locked). A file system that is a
- * network's gets a rollback journal in place of the write-ahead log (LESION_JOURNAL=wal or truncate in the environment
- * overrules what statfs says). The plan must outlive the store. */
+ * be read or written. `fresh`: an existing file is first renamed to "<path>.old" (replacing an older one of that name). One store at a time: while another
+ * process writes, LSN_FAILED, with its host, its number, and how long ago it was alive, as "<path>.lock" says; one that
+ * is known to be dead is succeeded without further ado. A store that was taken from (lsn_store_options.steal_lock)
+ * commits nothing more. A file system that is a network's gets a rollback journal in place of the write-ahead log
+ * (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says, and LESION_LOCKS=none, host or all
+ * what is known of its locks). The plan must outlive the store. */
 LSN_API lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh,
                                   lsn_error *err);
+/* Periods of its heartbeat (ten seconds) for which a run on another host must be seen to stand still before its lock is
+ * taken over. */
+enum { LSN_LOCK_BEATS = 12 };
+
 typedef struct lsn_store_options {
     bool fresh;
-    bool steal_lock; /* from a run on another host, if it does not move its heartbeat for LSN_LOCK_BEATS of them */
+    bool steal_lock; /* from a run on another host, if its heartbeat stands still for LSN_LOCK_BEATS, which is waited
+                        for */
     bool retry;      /* takes up again what was condemned (lsn_suspicion) */
 } lsn_store_options;
 

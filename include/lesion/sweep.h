@@ -68,7 +68,7 @@ typedef struct lsn_sweep_progress {
 
 typedef struct lsn_sweep_options {
     const char *database;
-    bool fresh;
+    bool fresh, steal_lock, retry; /* lsn_store_options */
     int32_t block_images; /* of a new database; 0: lsn_sweep_block_images */
     size_t memory_bytes;  /* for each rank, its equal part of what the node's ranks share included (one process alone:
                            * the weights as read excepted); 0: an equal part of what the node has free */

@@ -29,7 +29,9 @@ enum {
     OPT_FRESH,
     OPT_QUIET,
     OPT_MAX_FAILURES,
-    OPT_FAIL_FAST
+    OPT_FAIL_FAST,
+    OPT_STEAL_LOCK,
+    OPT_RETRY
 };
 
 static const struct option run_option_table[] = {
@@ -44,6 +46,8 @@ static const struct option run_option_table[] = {
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
     {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
+    {"steal-lock", no_argument, NULL, OPT_STEAL_LOCK},
+    {"retry", no_argument, NULL, OPT_RETRY},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -71,6 +75,12 @@ static bool take_option(void *context, int option, lsn_error *err)
         return lsn_parse_count(optarg, &options->sweep.max_failures, err) || lsn_fail_in(err, "--max-failures");
     case OPT_FAIL_FAST:
         options->sweep.fail_fast = true;
+        return true;
+    case OPT_STEAL_LOCK:
+        options->sweep.steal_lock = true;
+        return true;
+    case OPT_RETRY:
+        options->sweep.retry = true;
         return true;
     case OPT_FRESH:
         options->sweep.fresh = true;

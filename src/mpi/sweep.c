@@ -93,7 +93,9 @@ static bool open_store(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_s
     *opened = (opening){0};
     if (ranks->rank == 0) {
         const int32_t block = options->block_images > 0 ? options->block_images : lsn_sweep_block_images(plan);
-        *store = lsn_store_open(options->database, plan, block, options->fresh, err);
+        const lsn_store_options how = {
+            .fresh = options->fresh, .steal_lock = options->steal_lock, .retry = options->retry};
+        *store = lsn_store_open_with(options->database, plan, block, &how, err);
         opened->ok = *store != NULL;
         opened->code = opened->ok ? LSN_OK : (int32_t)err->code;
         opened->block_images = opened->ok ? lsn_store_block_images(*store) : 0;

@@ -29,6 +29,7 @@ static const char *const statement_sql[STORE_N_STATEMENTS] = {
     [STORE_ANSWERED] = "DELETE FROM unit WHERE worker = ?1 AND unit = ?2",
     [STORE_LET_GO] = "DELETE FROM unit WHERE worker = ?1",
     [STORE_ACQUIT] = "UPDATE evaluation SET deaths = 0, deaths_alone = 0, death_block = NULL WHERE evaluation = ?1",
+    [STORE_WRITER] = "SELECT token, host, pid FROM writer",
     [STORE_COUNT] = "UPDATE run SET evaluated = ?2 WHERE run = ?1",
 };
 
@@ -152,6 +153,19 @@ bool store_prepare(lsn_store *store, lsn_error *err)
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
 
+/* From now on whoever wrote before finds our token, and stops. */
+static bool sign(const lsn_store *store, lsn_error *err)
+{
+    const lock_note *mine = &store->lock.mine;
+    char now[TIME_BYTES];
+    sqlite3_stmt *insert = database_prepare(
+        &store->db, "INSERT OR REPLACE INTO writer (id, token, host, pid, since) VALUES (1, ?, ?, ?, ?)", err);
+    const bool ok = insert != NULL && DATABASE_STEP(&store->db, insert, err, text(mine->token), text(mine->host),
+                                                    integer(mine->pid), text(time_text(now)));
+    sqlite3_finalize(insert);
+    return ok;
+}
+
 /* Makes the file what the plan asks for, in one transaction. */
 static bool bring_up_to_date(lsn_store *store, int32_t block_images, bool retry, lsn_error *err)
 {
@@ -162,7 +176,7 @@ static bool bring_up_to_date(lsn_store *store, int32_t block_images, bool retry,
     bool ok = kind == DATABASE_EMPTY
                   ? store_create_schema(&store->db, err) && identity_write(store, err)
                   : identity_check(store, err) && identity_update(store, err) && flight_bury(store, retry, err);
-    return ok && jobs_reconcile(store, err) && lsn_store_commit(store, err);
+    return ok && sign(store, err) && jobs_reconcile(store, err) && lsn_store_commit(store, err);
 }
 
 /* Nothing is changed in a file that is not ours. */
@@ -200,7 +214,7 @@ lsn_store *lsn_store_open_with(const char *path, const lsn_plan *plan, int32_t b
                                  .layers = plan->model->n_layers,
                                  .stop = plan->stop};
     store->lock.file = -1;
-    if (place_make_folder(path, err) && place_take_lock(&store->lock, path, err) &&
+    if (place_make_folder(path, err) && lock_take(&store->lock, path, options->steal_lock, err) &&
         (!options->fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
         store_allocate(store, err) && bring_up_to_date(store, block_images, options->retry, err) && load_parts(store, err) &&
         store_prepare(store, err) && progress_begin(store, err))
@@ -216,7 +230,7 @@ void lsn_store_close(lsn_store *store)
     for (int i = 0; i < STORE_N_STATEMENTS; i++)
         sqlite3_finalize(store->statements[i]);
     database_close(&store->db); /* rolls back */
-    place_release_lock(&store->lock);
+    lock_release(&store->lock);
     free(store->ids);
     free(store->status);
     free(store->missing);

@@ -1,25 +1,13 @@
 #include "store/store_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-/* A new text "<path><suffix>". */
-static char *with_suffix(const char *path, const char *suffix, lsn_error *err)
-{
-    lsn_text full = {0};
-    lsn_text_add(&full, "%s%s", path, suffix);
-    if (!full.failed)
-        return full.data;
-    lsn_text_finish(&full);
-    lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    return NULL;
-}
 
 /* ---- folder -------------------------------------------------------------------------------------------------- */
 
@@ -42,64 +30,6 @@ bool place_make_folder(const char *path, lsn_error *err)
     }
     free(folder);
     return ok;
-}
-
-/* ---- lock ---------------------------------------------------------------------------------------------------- */
-
-static bool same_file(int file, const char *path)
-{
-    struct stat held, named;
-    return fstat(file, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino &&
-           held.st_dev == named.st_dev;
-}
-
-/* Open file description locks: the kernel drops them when their process dies, and they bind within a process too. */
-static bool try_lock(place_lock *lock, bool *again, const char *path, lsn_error *err)
-{
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    *again = false;
-    lock->file = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (lock->file < 0)
-        return lsn_fail(err, LSN_FAILED, "%s: its folder cannot be written: %s; give another file with --db", path,
-                        strerror(errno));
-    if (fcntl(lock->file, F_OFD_SETLK, &whole) != 0) {
-        if (errno != EAGAIN && errno != EACCES)
-            return true; /* a file system without locks */
-        close(lock->file);
-        lock->file = -1;
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: another run is writing to it; wait for its end, or give another file "
-                        "with --db",
-                        path);
-    }
-    /* Its holder may have removed the file between our opening and our locking it: then it guards nothing. */
-    *again = !same_file(lock->file, lock->path);
-    if (*again) {
-        close(lock->file);
-        lock->file = -1;
-    }
-    return true;
-}
-
-bool place_take_lock(place_lock *lock, const char *path, lsn_error *err)
-{
-    *lock = (place_lock){.file = -1, .path = with_suffix(path, ".lock", err)};
-    bool again = lock->path != NULL, ok = again;
-    while (ok && again)
-        ok = try_lock(lock, &again, path, err);
-    if (!ok)
-        place_release_lock(lock);
-    return ok;
-}
-
-void place_release_lock(place_lock *lock)
-{
-    if (lock->path != NULL && lock->file >= 0) {
-        unlink(lock->path); /* before it is let go: whoever waits finds that it guards nothing */
-        close(lock->file);
-    }
-    free(lock->path);
-    *lock = (place_lock){.file = -1};
 }
 
 /* ---- an old file --------------------------------------------------------------------------------------------- */
@@ -150,16 +80,32 @@ bool place_put_aside(const char *path, lsn_error *err)
 
 /* ---- journal ------------------------------------------------------------------------------------------------- */
 
-/* File systems that several hosts may share, by statfs's number. */
+/* File systems that several hosts may share, by statfs's number; and whether their locks reach from one host to another
+ * unless they are mounted otherwise. */
 static const struct {
     unsigned long type;
     const char *name;
+    bool locks;
 } shared[] = {
-    {0x00006969, "NFS"},   {0x0000517b, "SMB"},    {0xfe534d42, "SMB"},  {0xff534d42, "CIFS"},   {0x0bd00bd0, "Lustre"},
-    {0x47504653, "GPFS"},  {0x65735546, "FUSE"},   {0x00c36400, "Ceph"}, {0x19830326, "BeeGFS"}, {0x20030528, "PVFS2"},
-    {0xaad7aaea, "PanFS"}, {0x5346414f, "AFS"},    {0x73757245, "Coda"}, {0x01021997, "9P"},     {0x01161970, "GFS2"},
-    {0x7461636f, "OCFS2"}, {0x786f4256, "vboxsf"},
+    {0x00006969, "NFS", true},    {0x0000517b, "SMB", true},     {0xfe534d42, "SMB", true},
+    {0xff534d42, "CIFS", true},   {0x0bd00bd0, "Lustre", true},  {0x47504653, "GPFS", true},
+    {0x65735546, "FUSE", false},  {0x00c36400, "Ceph", true},    {0x19830326, "BeeGFS", false},
+    {0x20030528, "PVFS2", false}, {0xaad7aaea, "PanFS", false},  {0x5346414f, "AFS", false},
+    {0x73757245, "Coda", false},  {0x01021997, "9P", false},     {0x01161970, "GFS2", true},
+    {0x7461636f, "OCFS2", true},  {0x786f4256, "vboxsf", false},
 };
+
+/* Index into `shared`, or -1 where the path is on a local file system. */
+static int find_shared(const char *path)
+{
+    struct statfs system;
+    if (statfs(path, &system) != 0)
+        return -1;
+    for (int i = 0; i < (int)(sizeof shared / sizeof *shared); i++)
+        if (((unsigned long)system.f_type & 0xffffffff) == shared[i].type)
+            return i;
+    return -1;
+}
 
 /* The name of the network file system that `path` is on; NULL where it is a local one. */
 static const char *network_name(const char *path)
@@ -169,14 +115,53 @@ static const char *network_name(const char *path)
         return NULL;
     if (asked != NULL && strcmp(asked, "truncate") == 0)
         return "LESION_JOURNAL";
-    struct statfs system;
-    if (statfs(path, &system) != 0)
-        return NULL;
-    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
-        if (((unsigned long)system.f_type & 0xffffffff) == shared[i].type)
-            return shared[i].name;
-    return NULL;
+    const int found = find_shared(path);
+    return found < 0 ? NULL : shared[found].name;
 }
+
+/* ---- whom locks reach ---------------------------------------------------------------------------------------- */
+
+/* Whether the file system of that device is mounted so that locks end at the host. */
+static bool mounted_without_locks(dev_t device)
+{
+    static const char *const options[] = {"nolock", "local_lock=all", "local_lock=posix", "localflock", "nobrl"};
+    char line[4096], number[32];
+    bool found = false;
+    snprintf(number, sizeof number, "%u:%u", major(device), minor(device));
+    FILE *mounts = fopen("/proc/self/mountinfo", "re");
+    while (mounts != NULL && !found && fgets(line, sizeof line, mounts) != NULL) {
+        char *rest = NULL, *word = strtok_r(line, " \n", &rest);
+        for (int i = 0; word != NULL && i < 2; i++)
+            word = strtok_r(NULL, " \n", &rest); /* the third is the device */
+        if (word == NULL || strcmp(word, number) != 0)
+            continue;
+        while (!found && (word = strtok_r(NULL, " ,\n", &rest)) != NULL)
+            for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+                found = found || strcmp(word, options[i]) == 0;
+    }
+    if (mounts != NULL)
+        fclose(mounts);
+    return found;
+}
+
+lock_reach place_lock_reach(const char *path)
+{
+    static const char *const names[] = {[LOCK_NONE] = "none", [LOCK_HERE] = "host", [LOCK_ALL] = "all"};
+    const char *asked = getenv("LESION_LOCKS"), *slash = strrchr(path, '/');
+    struct stat status;
+    char folder[4096];
+    for (int i = 0; asked != NULL && i < 3; i++)
+        if (strcmp(asked, names[i]) == 0)
+            return (lock_reach)i;
+    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1, slash == NULL ? "." : path);
+    const int found = find_shared(folder);
+    if (found < 0)
+        return LOCK_ALL;
+    return shared[found].locks && stat(folder, &status) == 0 && !mounted_without_locks(status.st_dev) ? LOCK_ALL
+                                                                                                      : LOCK_HERE;
+}
+
+/* ---- setting it ---------------------------------------------------------------------------------------------- */
 
 bool place_set_journal(const database *db, lsn_error *err)
 {

@@ -1,7 +1,8 @@
 /* Shared by the files of this room: the only one that knows SQLite.
  *
  *   database   a connection: statements, transactions, what went wrong
- *   place      the file: its folder, its lock, putting an old one aside, which journal its file system bears
+ *   lock       who may write
+ *   place      the file: its folder, putting an old one aside, what its file system bears: locks, journal
  *   schema, views   tables and views
  *   identity   the study's row: written once, compared ever after
  *   selection  scores and groups by which filters were chosen
@@ -20,6 +21,7 @@
 #define LESION_STORE_INTERNAL_H
 
 #include "lesion/store.h"
+#include "store/lock.h"
 
 #include <sqlite3.h>
 
@@ -98,16 +100,9 @@ bool database_examine(const database *db, database_kind *kind, lsn_error *err);
 /* Makes the folder of `path`, and those above it. */
 bool place_make_folder(const char *path, lsn_error *err);
 
-/* A lock that lives as long as its process, in the file "<path>.lock". */
-typedef struct place_lock {
-    int file; /* -1: not held */
-    char *path;
-} place_lock;
-
-/* LSN_FAILED where another process (or another store of this one) holds it. On file systems without locks it is taken
- * for granted. */
-bool place_take_lock(place_lock *lock, const char *path, lsn_error *err);
-void place_release_lock(place_lock *lock);
+/* Whom a lock on a file there keeps out, as far as its file system tells (LESION_LOCKS=none, host or all in the
+ * environment overrules it). */
+lock_reach place_lock_reach(const char *path);
 
 /* Renames "<path>" and what SQLite keeps beside it to "<path>.old"; no such file: nothing to do. */
 bool place_put_aside(const char *path, lsn_error *err);
@@ -140,6 +135,7 @@ typedef enum store_statement {
     STORE_LET_GO,
     STORE_ACQUIT,
     STORE_COUNT,
+    STORE_WRITER,
     STORE_N_STATEMENTS
 } store_statement;
 
@@ -177,7 +173,7 @@ typedef struct suspect {
 
 struct lsn_store {
     database db;
-    place_lock lock;
+    database_lock lock;
     const lsn_plan *plan; /* NULL: nothing can be added, only completed and judged */
     store_facts facts;
     int32_t block_images, blocks;

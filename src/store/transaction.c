@@ -1,5 +1,7 @@
 #include "store/store_internal.h"
 
+#include <string.h>
+
 bool store_begin(lsn_store *store, lsn_error *err)
 {
     if (!store->in_transaction)
@@ -35,12 +37,33 @@ static bool count(lsn_store *store, lsn_error *err)
                          integer(store->evaluated));
 }
 
+/* Whether this store may write still: asked inside the transaction, which keeps others out where SQLite's locks reach;
+ * where they do not, the file of the lock tells. */
+static bool check_writer(lsn_store *store, lsn_error *err)
+{
+    sqlite3_stmt *query = store->statements[STORE_WRITER];
+    bool row = false;
+    if (!lock_check(&store->lock, store->db.path, err))
+        return false;
+    if (query == NULL) /* it is being opened */
+        return true;
+    bool ok = database_row(&store->db, query, &row, err);
+    if (ok && (!row || strcmp(database_words(query, 0), store->lock.mine.token) != 0))
+        ok = lsn_fail(err, LSN_FAILED,
+                      "%s: was taken over by process %lld on host %s while this run was not heard of; it stops and "
+                      "writes nothing more. What it had stored before is kept",
+                      store->db.path, row ? (long long)sqlite3_column_int64(query, 2) : 0LL,
+                      row ? database_words(query, 1) : "?");
+    sqlite3_reset(query);
+    return ok;
+}
+
 bool lsn_store_commit(lsn_store *store, lsn_error *err)
 {
     if (!store->in_transaction)
         return store->failure.code == LSN_OK || lsn_fail(err, store->failure.code, "%s", store->failure.text);
     lsn_error why;
-    if (!progress_count(store, &why) || !count(store, &why))
+    if (!check_writer(store, &why) || !progress_count(store, &why) || !count(store, &why))
         return store_give_up(store, &why, err);
     if (database_run(&store->db, "COMMIT", &why)) {
         store->in_transaction = false;

@@ -26,6 +26,7 @@ SKIPPED = 77
 IMAGES = 700        # in three blocks
 MARK = 'LESION_MOMENT'
 ALL_GONE_S = 60     # after a kill, for the others to notice and leave
+START_S = 10        # the same while ranks are still starting, and wait for each other in collectives
 STUDY = """study: moments
 model: {weights: net.safetensors}
 data: {format: idx, images: images.idx, labels: labels.idx, preprocess: {pad: 2, mean: 0.3, std: 0.4}, take: all}
@@ -137,6 +138,7 @@ class Trial:
     def launch(self, launch):
         self.launched += 1
         self.mark = f'{os.getpid()}-{self.number}-{self.launched}'
+        self.hung = False
         self.logs.append(f'{self.database}.{self.launched}.log')
         self.said = f'{self.database}.{self.launched}.txt'
         environment = {**os.environ, **launch.environment, MARK: self.mark, 'LESION_UNIT_LOG': self.logs[-1]}
@@ -165,6 +167,9 @@ class Trial:
             ranks = [process for process in left if process.role in ('rank 0', 'worker')]
             if not ranks:
                 break
+            if launch.name == 'survivors' and not self.anything_given() and time.monotonic() > end - ALL_GONE_S + START_S:
+                self.hung = True  # nobody tells a rank in a collective that another one is dead
+                break
             if time.monotonic() > end:
                 self.fail(f'{len(ranks)} ranks are still there {ALL_GONE_S} s after the kill ({launch.name})')
             time.sleep(0.02)
@@ -175,6 +180,10 @@ class Trial:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def anything_given(self):
+        """Whether a worker began to compute in the latest run."""
+        return os.path.exists(self.logs[-1])
 
     def check_what_is_left(self):
         """After a kill: how much work was lost, in images x ablations, and how much the workers held."""
@@ -243,7 +252,7 @@ class Home:
 class Tally:
     def __init__(self):
         self.kills, self.lost, self.held = collections.Counter(), [], []
-        self.trials = self.missed = self.empty = 0
+        self.trials = self.missed = self.empty = self.hung = self.survived = 0
 
     def print(self, home):
         kills = sum(self.kills.values())
@@ -251,8 +260,9 @@ class Tally:
               'completed with the tables of an undisturbed run; nothing was stored twice')
         for (launch, victim), n in sorted(self.kills.items()):
             print(f'  {launch:10} {victim:8} {n:4}')
-        print(f'  {self.empty} of them while workers held nothing')
-        lost, held = (100 / home.needed / kills * sum(pair[i] for pair in self.lost) for i in (0, 1))
+        print(f'  {self.survived} of them survived by the run, which completed; {self.empty} while workers held nothing; after {self.hung} the others, told not to leave '
+              '(--enable-recovery), waited in a collective of the start for one who was dead, and were killed too')
+        lost, held = (100 / home.needed / len(self.lost) * sum(pair[i] for pair in self.lost) for i in (0, 1))
         print(f'lost work, in per cent of the study: {lost:.1f} on average, '
               f'{100 / home.needed * max(lost for lost, _ in self.lost):.1f} at most; never more than workers held, '
               f'{held:.1f} on average')
@@ -277,6 +287,10 @@ def disturb(home, trial, tally):
     trial.wait_until_gone(launch)
     home.took[launch.name] = max(home.took[launch.name], moment)
     tally.kills[launch.name, victim] += 1
+    tally.hung += trial.hung
+    if has_tables(trial.database) and ask(trial.database, 'SELECT how FROM run ORDER BY run DESC LIMIT 1') == [('complete',)]:
+        tally.survived += 1
+        return True
     lost, held = trial.check_what_is_left()
     tally.empty += held == 0
     tally.lost.append((lost, held))

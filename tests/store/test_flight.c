@@ -1,0 +1,191 @@
+/* Units that workers hold, and who is suspected when a run dies. */
+#include "fixture.h"
+
+#include <string.h>
+
+static lsn_store *begin(fixture *f)
+{
+    lsn_store *store = fixture_store(f, 4);
+    assert_true(lsn_store_run_begin(store, &(lsn_run_record){.ranks = 3}, NULL));
+    return store;
+}
+
+static void give(lsn_store *store, int32_t worker, int32_t unit, int32_t block, int32_t count,
+                 const int32_t *evaluations)
+{
+    const lsn_given given = {
+        .worker = worker, .unit = unit, .block = block, .count = count, .evaluations = evaluations};
+    assert_true(lsn_store_give(store, &given, NULL));
+}
+
+/* The run ends without a word: what was committed stays. */
+static void die(lsn_store *store)
+{
+    assert_true(lsn_store_commit(store, NULL));
+    lsn_store_close(store);
+}
+
+static void what_workers_hold_is_there(void **state)
+{
+    fixture *f = *state;
+    lsn_store *store = begin(f);
+    give(store, 0, 7, 0, 2, (const int32_t[]){1, 2});
+    give(store, 1, 8, 1, 1, (const int32_t[]){3});
+    give(store, 1, 9, 2, 1, (const int32_t[]){3});
+    assert_true(lsn_store_answered(store, 0, 7, NULL));
+    assert_true(lsn_store_commit(store, NULL));
+    fixture_expect(f, "SELECT worker, unit, block, evaluations FROM unit ORDER BY given", "1|8|1|[3]\n1|9|2|[3]\n");
+    fixture_expect(f, "SELECT group_concat(evaluation) FROM evaluation WHERE status = 'running'", "1,2,3\n");
+    assert_true(lsn_store_answered(store, 1, -1, NULL));
+    assert_true(lsn_store_run_note(store, "stopped", NULL));
+    fixture_expect(f, "SELECT count(*) FROM unit", "0\n");
+    lsn_store_close(store);
+    store = fixture_store(f, 4);
+    assert_false(lsn_store_wary(store));
+    lsn_store_close(store);
+}
+
+static void what_a_run_stored_is_counted(void **state)
+{
+    fixture *f = *state;
+    lsn_store *store = begin(f);
+    fixture_add(f, store, 0, 0);
+    fixture_add(f, store, 1, 1);
+    fixture_add(f, store, 1, 1); /* again: is not stored */
+    assert_true(lsn_store_commit(store, NULL));
+    fixture_expect(f, "SELECT evaluated FROM run", "8\n");
+    lsn_store_close(store);
+    store = begin(f);
+    fixture_fill(f, store);
+    lsn_store_close(store);
+    fixture_expect(f, "SELECT sum(evaluated) = (SELECT images FROM study) * (SELECT count(*) FROM evaluation) FROM run",
+                   "1\n");
+}
+
+static void who_was_computed_when_a_run_died_is_suspected(void **state)
+{
+    fixture *f = *state;
+    lsn_store *store = begin(f);
+    give(store, 0, 1, 2, 2, (const int32_t[]){1, 2});
+    give(store, 1, 2, 1, 2, (const int32_t[]){2, 3});
+    fixture_add(f, store, 4, 0);
+    die(store);
+    store = begin(f);
+    assert_true(lsn_store_wary(store));
+    fixture_expect(f, "SELECT how FROM run ORDER BY run", "died\n\n");
+    fixture_expect(f, "SELECT count(*) FROM unit", "0\n");
+    assert_int_equal(lsn_store_suspicion(store, 1).deaths, 1);
+    assert_int_equal(lsn_store_suspicion(store, 1).block, 2);
+    assert_int_equal(lsn_store_suspicion(store, 2).deaths, 1); /* once, on what it was given first */
+    assert_int_equal(lsn_store_suspicion(store, 2).block, 2);
+    assert_int_equal(lsn_store_suspicion(store, 4).deaths, 0);
+    assert_int_equal(lsn_store_suspicion(store, 4).block, -1);
+    fixture_add(f, store, 2, 1);
+    assert_int_equal(lsn_store_suspicion(store, 2).deaths, 1); /* that was another block */
+    fixture_add(f, store, 2, 2);
+    assert_int_equal(lsn_store_suspicion(store, 2).deaths, 0);
+    lsn_store_run_note(store, "stopped", NULL);
+    lsn_store_close(store);
+    store = fixture_store(f, 4);
+    assert_int_equal(lsn_store_suspicion(store, 2).deaths, 0);
+    assert_int_equal(lsn_store_suspicion(store, 1).deaths, 1); /* a run that was stopped says nothing of it */
+    assert_true(lsn_store_wary(store));
+    lsn_store_close(store);
+}
+
+/* Dies `times` times while evaluation 5 is computed, with another one where not `alone`. */
+static void die_of_5(fixture *f, int times, bool alone)
+{
+    for (int i = 0; i < times; i++) {
+        lsn_store *store = begin(f);
+        give(store, 0, 1, 0, alone ? 1 : 2, (const int32_t[]){5, 6});
+        die(store);
+    }
+}
+
+static void only_who_dies_alone_is_condemned(void **state)
+{
+    fixture *f = *state;
+    die_of_5(f, 6, false);
+    lsn_store *store = fixture_store(f, 4);
+    for (int32_t e = 5; e <= 6; e++) {
+        assert_int_equal(lsn_store_suspicion(store, e).deaths, 6);
+        assert_false(lsn_store_suspicion(store, e).condemned || lsn_store_failed(store, e));
+    }
+    lsn_store_close(store);
+    die_of_5(f, 1, true);
+    store = fixture_store(f, 4);
+    assert_false(lsn_store_suspicion(store, 5).condemned); /* that may have been an accident */
+    lsn_store_close(store);
+    die_of_5(f, 1, true);
+    store = fixture_store(f, 4);
+    assert_true(lsn_store_suspicion(store, 5).condemned && lsn_store_failed(store, 5));
+    assert_false(lsn_store_suspicion(store, 6).condemned);
+    lsn_store_close(store);
+    fixture_expect(f, "SELECT evaluation, reason FROM evaluation WHERE status = 'failed'",
+                   "5|8 runs died while it was computed, 2 of them while nothing else was; it is left out until a run "
+                   "is told to --retry\n");
+}
+
+static void two_deaths_are_not_enough(void **state)
+{
+    fixture *f = *state;
+    die_of_5(f, 2, true);
+    lsn_store *store = fixture_store(f, 4);
+    assert_false(lsn_store_suspicion(store, 5).condemned);
+    lsn_store_close(store);
+    die_of_5(f, 1, true);
+    store = fixture_store(f, 4);
+    assert_true(lsn_store_suspicion(store, 5).condemned);
+    lsn_store_close(store);
+}
+
+static void the_condemned_are_forgiven_where_that_is_asked_for(void **state)
+{
+    fixture *f = *state;
+    die_of_5(f, 3, true);
+    lsn_store *store = begin(f);
+    assert_true(lsn_store_suspicion(store, 5).condemned);
+    lsn_store_run_note(store, "complete", NULL);
+    lsn_store_close(store);
+    store = begin(f); /* and are condemned still */
+    assert_true(lsn_store_suspicion(store, 5).condemned);
+    lsn_store_run_note(store, "complete", NULL);
+    lsn_store_close(store);
+    store = lsn_store_open_with(f->path, &f->plan, 4, &(lsn_store_options){.retry = true}, NULL);
+    assert_non_null(store);
+    assert_int_equal(lsn_store_suspicion(store, 5).deaths, 0);
+    assert_false(lsn_store_failed(store, 5));
+    fixture_fill(f, store);
+    lsn_store_close(store);
+    fixture_expect(f, "SELECT count(*) FROM job_result WHERE status <> 'done'", "0\n");
+}
+
+static void strange_rows_harm_nobody(void **state)
+{
+    fixture *f = *state;
+    die(begin(f));
+    fixture_tamper(f->path, "INSERT INTO unit (worker, unit, block, evaluations) VALUES (0, 1, -5, '[1,99999999999999"
+                            "99999999,-3,2'), (0, 2, 0, ''), (1, 1, 0, '[]'), (1, 2, 0, '[,,'), (2, 2, 7, 'x')");
+    lsn_store *store = fixture_store(f, 4);
+    assert_int_equal(lsn_store_suspicion(store, 1).deaths, 1);
+    assert_int_equal(lsn_store_suspicion(store, 1).block, 0);
+    fixture_fill(f, store);
+    lsn_store_close(store);
+    fixture_expect(f, "SELECT count(*) FROM job_result WHERE status <> 'done'", "0\n");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(what_workers_hold_is_there),
+        TEST(what_a_run_stored_is_counted),
+        TEST(who_was_computed_when_a_run_died_is_suspected),
+        TEST(only_who_dies_alone_is_condemned),
+        TEST(two_deaths_are_not_enough),
+        TEST(the_condemned_are_forgiven_where_that_is_asked_for),
+        TEST(strange_rows_harm_nobody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
