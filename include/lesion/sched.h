@@ -30,6 +30,14 @@
  * the parts of a split unit while they are tried. What one worker refused another one gets, if there is one that
  * computed its last unit; who refuses three units that others can compute gets no more for five minutes.
  *
+ * What ends the whole run. Where a worker's death is the death of all (MPI without recovery), nothing of the above is
+ * left but what the database knows: which evaluations were computed when runs died (`suspected`). One death says
+ * little, for many are computed at a time. Who was computed at two, and has not come back since, is given out last,
+ * when nothing else is left or in flight: an eighth of those with the most deaths at a time, first on the block on
+ * which they were computed last, and nothing else beside; what comes back from there goes through the other blocks with
+ * all workers. So each further death has an eighth of the suspects, and in the end one alone. Whoever drives this
+ * decides when that is enough to give it up (the database: after three deaths, two of them alone).
+ *
  * Invariants. A part is in one unit at most; a unit has two holders at most that are not silent or lost; a worker holds
  * `held` units at most; after a drain, and after LSN_FINISH, nothing is assigned; LSN_FINISH comes once. It comes if
  * whatever is in flight comes back, or its worker is said to be silent or lost.
@@ -57,6 +65,10 @@ typedef struct lsn_sched_work {
     bool (*has)(void *context, int32_t evaluation, int32_t block);
     /* For how many blocks `has` is true; NULL: they are counted with `has`, all of them, at the beginning. */
     int32_t (*stored)(void *context, int32_t evaluation);
+    /* In how many runs that died it was computed, and on which block at the last; asked at the beginning. NULL: in
+     * none.
+     */
+    int32_t (*suspected)(void *context, int32_t evaluation, int32_t *block);
     void *context;
 } lsn_sched_work;
 

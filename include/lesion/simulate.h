@@ -4,7 +4,8 @@
  * time; and things go wrong as `lsn_faults` says. The same simulation with the same seed plays the same history. Every
  * history is checked as it is played: a part is recorded once, nothing is assigned after a drain,
  * nobody holds more than `held` units, it ends, and at the end every evaluation is whole or was given up, which only
- * one is that workers really failed to compute.
+ * one is that workers really failed to compute. When the coordinator dies, the virtual database counts who was
+ * computed, and gives up who was three times, twice alone, as the real one does (store.h).
  */
 #ifndef LESION_SIMULATE_H
 #define LESION_SIMULATE_H
@@ -22,6 +23,7 @@ typedef struct lsn_faults {
     int32_t refusals; /* times that a worker refuses what it computes at a random moment */
     int32_t sick;     /* workers that refuse whatever they get */
     int32_t poisons;  /* evaluations that kill whoever computes them */
+    int32_t fatal;    /* evaluations that kill the coordinator and all workers whenever one computes them */
     int32_t broken;   /* evaluations that everybody refuses */
     int32_t restarts; /* times that the coordinator dies, all workers with it, and begins again from its database */
     bool reborn;      /* dead workers come back as new processes */
@@ -58,6 +60,7 @@ typedef struct lsn_simulated {
     int64_t dropped;   /* of these, given back unbegun */
     int32_t failed;    /* evaluations */
     int32_t dead;      /* workers */
+    int32_t crashes;   /* deaths of the coordinator */
 } lsn_simulated;
 
 /* False and *err where memory is short, and (LSN_FAILED, "seed 7: ...") where a check failed. */

@@ -53,6 +53,7 @@ static const struct {
                  "      refused=N     units that a worker refuses at random moments\n"
                  "      sick=N        workers that refuse everything\n"
                  "      poison=N      ablations that kill whoever computes them\n"
+                 "      fatal=N       ablations that kill all ranks, and rank 0, when one computes them\n"
                  "      broken=N      ablations that nobody can compute\n"
                  "      restarts=N    times that rank 0 dies, and the study is continued from its database\n"
                  "      speed=X       standard deviation of the logarithm of the workers' speeds (0)\n"

@@ -57,6 +57,7 @@ static const struct {
     {"start", DURATION, offsetof(lsn_faults, start_s)},  {"delay", DURATION, offsetof(lsn_faults, delay_s)},
     {"serve", DURATION, offsetof(lsn_faults, serve_s)},  {"notice", DURATION, offsetof(lsn_faults, notice_s)},
     {"lost", DURATION, offsetof(lsn_faults, give_up_s)}, {"stop", DURATION, offsetof(lsn_faults, stop_s)},
+    {"fatal", TIMES, offsetof(lsn_faults, fatal)},
 };
 
 enum { N_FAULTS = sizeof fault_names / sizeof *fault_names };

@@ -41,17 +41,29 @@ typedef struct coordinator {
     double cost_whole;  /* of all parts, those that the database had when this run began included */
 } coordinator;
 
-/* What another shard computes need not be done here. */
+/* What another shard computes need not be done here; and what runs died of again and again is left out. */
+static bool wanted(const coordinator *c, int32_t evaluation)
+{
+    return lsn_plan_wants(c->plan, evaluation) && !lsn_store_suspicion(c->store, evaluation).condemned;
+}
+
 static bool has_part(void *context, int32_t evaluation, int32_t block)
 {
     const coordinator *c = context;
-    return !lsn_plan_wants(c->plan, evaluation) || lsn_store_has(c->store, evaluation, block);
+    return !wanted(c, evaluation) || lsn_store_has(c->store, evaluation, block);
 }
 
 static int32_t stored_parts(void *context, int32_t evaluation)
 {
     const coordinator *c = context;
-    return lsn_plan_wants(c->plan, evaluation) ? lsn_store_parts(c->store, evaluation) : lsn_store_blocks(c->store);
+    return wanted(c, evaluation) ? lsn_store_parts(c->store, evaluation) : lsn_store_blocks(c->store);
+}
+
+static int32_t suspected(void *context, int32_t evaluation, int32_t *block)
+{
+    const lsn_suspicion found = lsn_store_suspicion(((const coordinator *)context)->store, evaluation);
+    *block = found.block;
+    return found.deaths;
 }
 
 /* What an ablation costs on a block. */
@@ -105,6 +117,7 @@ static bool begin(coordinator *c, lsn_error *err)
         .max_failures = c->options->max_failures,
         .has = has_part,
         .stored = stored_parts,
+        .suspected = suspected,
         .context = c,
     };
     c->commit_s = c->unit_s = -1;

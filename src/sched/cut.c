@@ -75,7 +75,7 @@ bool sched_sheet_init(lsn_sched *sched, lsn_error *err)
     if (!sched->work.by_block)
         return true;
     sheet->block = NOBODY;
-    sheet->count = sheet->at = sched->tasks.n_order;
+    sheet->count = sheet->at = sched->next_position = sched->tasks.n_trusted;
     sheet->positions = lsn_array((size_t)sheet->count, sizeof *sheet->positions, err);
     for (int32_t p = 0; sheet->positions != NULL && p < sheet->count; p++)
         sheet->positions[p] = p;
@@ -283,12 +283,12 @@ static found find_in_groups(lsn_sched *sched, int32_t worker, bool picky, sched_
 /* New work. */
 static found find_new(lsn_sched *sched, int32_t worker, bool picky, sched_unit **unit, lsn_error *err)
 {
-    if (!sched->work.by_block) {
-        sched_group *group = sched_group_more(sched, err);
+    if (!sched->work.by_block || (sched->sheet.at >= sched->sheet.count && !next_block(sched))) {
+        sched_group *group = sched->work.by_block ? NULL : sched_group_more(sched, err);
+        if (group == NULL && err->code == LSN_OK)
+            group = sched_group_suspects(sched, err);
         return group == NULL ? NOTHING : find_in(sched, group, worker, picky, unit, err);
     }
-    if (sched->sheet.at >= sched->sheet.count && !next_block(sched))
-        return NOTHING;
     *unit = cut_row(sched, sched_size_for(sched, sched_speed(sched, worker)), err);
     return *unit != NULL ? FOUND : err->code == LSN_OK ? AGAIN : NOTHING;
 }
@@ -315,8 +315,10 @@ bool sched_anything_left(const lsn_sched *sched)
 {
     if (sched->loose.first != NULL)
         return true;
+    if (sched->open_groups > 0 || sched->next_position < sched->tasks.n_order)
+        return true;
     if (!sched->work.by_block)
-        return sched->open_groups > 0 || sched->next_position < sched->tasks.n_order;
+        return false;
     return sched->flat.units > 0 || sched->sheet.at < sched->sheet.count ||
            sched->sheet.block + 1 < sched->work.n_blocks;
 }

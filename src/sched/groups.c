@@ -3,7 +3,8 @@
  * are given. The window is the most units of a group that may be in flight: these canaries, or an eighth of what the
  * workers can hold, where nothing else is left to give; any number once all evaluations of the group came back on one
  * block; one after a fault, and twice as many after each result that follows. While parts of a split unit are tried,
- * nothing else of the group is given. */
+ * nothing else of the group is given. Suspects (of having ended a run) come after all others, a group of them at a
+ * time, which begins as if it had been at fault. */
 #include "sched/sched_internal.h"
 
 #include <assert.h>
@@ -14,6 +15,7 @@ enum {
     WORD_BITS = 64,
     FEW_BLOCKS = 8, /* too few for canaries: the group would be given out before they are back */
     WIDE_SHARE = 8,
+    SUSPECT_SHARE = 8,
     ORDERED = 16, /* of the groups that have something to give, so many are in order */
 };
 
@@ -134,9 +136,9 @@ static bool choose(const lsn_sched *sched, int32_t *first, int32_t *end)
     const sched_size size = sched_size_for(sched, sched->crew.mean_speed);
     double cost = sched->work.unit_cost;
     int32_t at = sched->next_position, count = 0;
-    while (at < tasks->n_order && tasks->left[tasks->order[at]] == 0)
+    while (at < tasks->n_trusted && tasks->left[tasks->order[at]] == 0)
         at++;
-    for (*first = at; at < tasks->n_order && count < size.count; at++) {
+    for (*first = at; at < tasks->n_trusted && count < size.count; at++) {
         if (tasks->left[tasks->order[at]] == 0)
             continue;
         cost += sched->work.cost[tasks->order[at]];
@@ -148,13 +150,9 @@ static bool choose(const lsn_sched *sched, int32_t *first, int32_t *end)
     return count > 0;
 }
 
-static sched_group *open_group(lsn_sched *sched, bool ahead, int64_t window, lsn_error *err)
+/* A group of the positions first .. end-1. */
+static sched_group *open_at(lsn_sched *sched, int32_t first, int32_t end, bool ahead, int64_t window, lsn_error *err)
 {
-    int32_t first, end;
-    if (!choose(sched, &first, &end)) {
-        sched->next_position = sched->tasks.n_order;
-        return NULL;
-    }
     sched_group *group = make(sched, err);
     if (group == NULL)
         return NULL;
@@ -163,12 +161,72 @@ static sched_group *open_group(lsn_sched *sched, bool ahead, int64_t window, lsn
                            .taken = group->taken,
                            .untaken = sched->work.n_blocks,
                            .window = window,
+                           .first_block = NOBODY,
                            .ahead = ahead,
                            .next_made = group->next_made};
     sched->next_position = end;
     sched->open_groups++;
     if (ahead)
         sched->ahead[sched->n_ahead++] = group;
+    return group;
+}
+
+static sched_group *open_group(lsn_sched *sched, bool ahead, int64_t window, lsn_error *err)
+{
+    int32_t first, end;
+    if (!choose(sched, &first, &end)) {
+        if (sched->next_position < sched->tasks.n_trusted)
+            sched->next_position = sched->tasks.n_trusted;
+        return NULL;
+    }
+    sched_group *group = open_at(sched, first, end, ahead, window, err);
+    if (group != NULL)
+        sched_group_settle(sched, group);
+    return group;
+}
+
+/* An eighth of the suspects with as many deaths as the next one: first .. end-1. */
+static bool choose_suspects(const lsn_sched *sched, int32_t *first, int32_t *end)
+{
+    const sched_tasks *tasks = &sched->tasks;
+    const sched_suspect *suspects = tasks->suspects; /* by position - trusted */
+    const int32_t trusted = tasks->n_trusted;
+    const sched_size size = sched_size_for(sched, sched->crew.mean_speed);
+    double cost = sched->work.unit_cost;
+    int32_t at = sched->next_position, same = 0, count = 0;
+    while (at < tasks->n_order && tasks->left[tasks->order[at]] == 0)
+        at++;
+    *first = *end = at;
+    for (int32_t p = at; p < tasks->n_order && suspects[p - trusted].deaths == suspects[at - trusted].deaths; p++)
+        same += tasks->left[tasks->order[p]] > 0;
+    for (; count < (same + SUSPECT_SHARE - 1) / SUSPECT_SHARE; at++) {
+        if (tasks->left[tasks->order[at]] == 0)
+            continue;
+        cost += sched->work.cost[tasks->order[at]];
+        if (count > 0 && cost > size.cost)
+            break;
+        count++;
+        *end = at + 1;
+    }
+    return count > 0;
+}
+
+sched_group *sched_group_suspects(lsn_sched *sched, lsn_error *err)
+{
+    int32_t first, end;
+    const sched_tasks *tasks = &sched->tasks;
+    if (sched->next_position < tasks->n_trusted || sched->next_position >= tasks->n_order || sched->open_groups > 0 ||
+        sched->flat.units > 0 || sched->in_flight > 0)
+        return NULL;
+    if (!choose_suspects(sched, &first, &end)) {
+        sched->next_position = tasks->n_order;
+        return NULL;
+    }
+    sched_group *group = open_at(sched, first, end, false, 1, err);
+    if (group == NULL)
+        return NULL;
+    group->careful = true;
+    group->first_block = tasks->suspects[first - tasks->n_trusted].block;
     sched_group_settle(sched, group);
     return group;
 }
@@ -220,6 +278,8 @@ static bool is_taken(const sched_group *group, int32_t block)
 int32_t sched_group_block(sched_group *group, int32_t preferred)
 {
     assert(group->untaken > 0);
+    if (group->first_block != NOBODY && !is_taken(group, group->first_block))
+        return group->first_block;
     if (preferred != NOBODY && !is_taken(group, preferred))
         return preferred;
     int32_t block = group->cursor;

@@ -17,11 +17,19 @@ enum { NOBODY = -1 };
 
 enum { EVALUATION_OPEN, EVALUATION_ENDED, EVALUATION_FAILED };
 
+enum { SCHED_SUSPECTED = 2 }; /* deaths of runs from which on an evaluation is given out with care */
+
+typedef struct sched_suspect {
+    int32_t deaths, block;
+} sched_suspect;
+
 typedef struct sched_tasks {
     int32_t *order; /* evaluations with anything to do, dearest first; a position is an index into it */
     int32_t n_order;
-    int32_t *left;        /* [n_evaluations] parts to do that are in no unit */
-    unsigned char *state; /* [n_evaluations] */
+    int32_t n_trusted;       /* from this position on there are suspects, those with the most deaths first */
+    sched_suspect *suspects; /* [n_order - n_trusted] */
+    int32_t *left;           /* [n_evaluations] parts to do that are in no unit */
+    unsigned char *state;    /* [n_evaluations] */
     int64_t parts, parts_done;
     double cost, cost_done;
     double cost_uncut; /* of what `left` counts */
@@ -193,6 +201,7 @@ struct sched_group {
     int32_t in_flight;            /* of these */
     int32_t trials;               /* of these */
     int64_t window;               /* most units in flight */
+    int32_t first_block;          /* that should be given first; NOBODY: any */
     sched_queue returned, tried;  /* tried: waiting trials */
     sched_group *previous, *next; /* in the list of those that have something to give */
     bool listed;
@@ -207,6 +216,8 @@ struct sched_group {
 /* A group that has something to give, though none was listed; NULL without an error where there is none. */
 sched_group *sched_group_more(lsn_sched *sched, lsn_error *err);
 /* The group is about to be given: if to all, the next ones should be tried. */
+/* The next suspects, when there is nothing else; NULL without an error where there are none now. */
+sched_group *sched_group_suspects(lsn_sched *sched, lsn_error *err);
 bool sched_group_look_ahead(lsn_sched *sched, sched_group *group, lsn_error *err);
 void sched_groups_free(lsn_sched *sched);
 /* Something about the group changed: lists it, closes it. */

@@ -49,6 +49,7 @@ static sim_held remember(const sim *s, const lsn_unit *unit)
                      .digest = digest_of(unit)};
     for (int32_t i = 0; i < unit->count; i++) {
         held.deadly |= s->nature[unit->evaluations[i]] == NATURE_POISON;
+        held.fatal |= s->nature[unit->evaluations[i]] == NATURE_FATAL;
         held.refused |= s->nature[unit->evaluations[i]] == NATURE_BROKEN;
     }
     return held;
@@ -319,6 +320,7 @@ bool sim_coordinator_start(sim *s)
     lsn_sched_work work = s->given->work;
     work.has = sim_database_has;
     work.stored = sim_database_stored;
+    work.suspected = sim_database_suspected;
     work.context = s;
     s->process++;
     s->drained = s->over = false;

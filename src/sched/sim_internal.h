@@ -27,6 +27,8 @@ typedef enum sim_kind {
     SIM_SILENCE,
     SIM_REFUSAL,
     SIM_RESTART,
+    /* a worker computes what kills all; void if it is not the process any more for which it was meant */
+    SIM_FATALITY,
 } sim_kind;
 
 typedef struct sim_event {
@@ -57,7 +59,7 @@ typedef struct sim_held {
     int32_t only; /* its evaluation where it is one; -1 */
     double cost;
     uint64_t digest;
-    bool deadly, refused;          /* what computing it leads to */
+    bool deadly, fatal, refused;   /* what computing it leads to */
     double arrives_s, cancelled_s; /* at the worker; the word to drop it, too: INFINITY while there is none */
 } sim_held;
 
@@ -84,10 +86,13 @@ typedef struct sim_worker {
 } sim_worker;
 
 typedef struct sim_database {
-    uint64_t *recorded;  /* a bit a part */
-    int32_t *blocks;     /* [evaluations]: recorded */
-    int32_t *enough;     /* [evaluations]: blocks after which it ends */
-    bool *failed;        /* [evaluations] */
+    uint64_t *recorded; /* a bit a part */
+    int32_t *blocks;    /* [evaluations]: recorded */
+    int32_t *enough;    /* [evaluations]: blocks after which it ends */
+    bool *failed;       /* [evaluations] */
+    struct sim_suspicion {
+        int32_t deaths, alone, block, mark;
+    } * suspicions;      /* [evaluations] */
     size_t *uncommitted; /* parts */
     size_t n_uncommitted, uncommitted_room;
     double committed_s;   /* when */
@@ -110,13 +115,13 @@ typedef struct sim {
     unsigned char *nature;   /* [evaluations] */
     unsigned char *suffered; /* [evaluations]: faults of workers that held it alone in hand */
     lsn_sched *sched;
-    int32_t process; /* of the coordinator */
-    int32_t resumed;
+    int32_t process;            /* of the coordinator */
+    int32_t resumed, accidents; /* accidents: deaths of the coordinator that nothing it gave out is to blame for */
     double served_until_s;
     bool drained, over;
 } sim;
 
-enum { NATURE_SOUND, NATURE_POISON, NATURE_BROKEN };
+enum { NATURE_SOUND, NATURE_POISON, NATURE_BROKEN, NATURE_FATAL };
 
 /* Says what is wrong with the history; false. */
 bool sim_violated(sim *s, const char *format, ...) LSN_PRINTF(2, 3);
@@ -159,7 +164,10 @@ bool sim_database_record(sim *s, const lsn_unit *unit, double seconds);
 void sim_database_tick(sim *s);
 /* What was not committed was never recorded. */
 void sim_database_crash(sim *s);
-/* What failed is taken up again. */
+/* Who was computed when the coordinator died: to be told before it is stopped. False where an innocent is condemned. */
+bool sim_database_count_death(sim *s);
+int32_t sim_database_suspected(void *sim, int32_t evaluation, int32_t *block);
+/* What failed is taken up again, but for who was condemned. */
 void sim_database_take_up(sim *s);
 /* Every evaluation is whole or failed. */
 bool sim_database_check(sim *s);

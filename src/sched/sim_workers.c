@@ -58,7 +58,7 @@ static bool begin(sim *s, int32_t w)
     sim_worker *worker = &s->workers[w];
     const sim_held *unit = &worker->held.units[0];
     double seconds = unit->cost / worker->speed * sim_factor(s, s->faults->noise);
-    if (unit->deadly || unit->refused)
+    if (unit->deadly || unit->fatal || unit->refused)
         seconds *= sim_uniform(s, 0, 1);
     if (worker->sick)
         seconds = REFUSED_AT_ONCE_S;
@@ -141,6 +141,8 @@ static bool end_unit(sim *s, int32_t w)
     const double seconds = s->now_s - worker->began_s;
     if (unit.deadly && !worker->sick)
         return die(s, w);
+    if (unit.fatal && !worker->sick)
+        return sim_add(s, (sim_event){.at_s = s->now_s, .kind = SIM_FATALITY, .process = s->process});
     stop_computing(s, worker);
     sim_list_remove(&worker->held, 0);
     const sim_kind kind = unit.refused || worker->sick ? SIM_REFUSED : SIM_RESULT;
@@ -244,7 +246,7 @@ bool sim_worker_fate(sim *s, sim_kind kind)
         return die(s, w);
     if (kind == SIM_SILENCE)
         return fall_silent(s, w);
-    if (!worker->computing || worker->held.units[0].deadly)
+    if (!worker->computing || worker->held.units[0].deadly || worker->held.units[0].fatal)
         return true;
     worker->held.units[0].refused = true;
     worker->ends_s = s->now_s;

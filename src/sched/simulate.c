@@ -91,9 +91,11 @@ static bool make_evaluations(sim *s)
     s->suffered = s->nature == NULL ? NULL : lsn_array(n, sizeof *s->suffered, s->err);
     if (s->suffered == NULL)
         return false;
-    const int32_t strange = s->faults->poisons + s->faults->broken;
-    for (int32_t i = 0; i < strange; i++)
-        s->nature[lsn_random_below(&s->random, n)] = i < s->faults->poisons ? NATURE_POISON : NATURE_BROKEN;
+    const int32_t deadly = s->faults->poisons, broken = deadly + s->faults->broken, all = broken + s->faults->fatal;
+    for (int32_t i = 0; i < all; i++)
+        s->nature[lsn_random_below(&s->random, n)] = i < deadly   ? NATURE_POISON
+                                                     : i < broken ? NATURE_BROKEN
+                                                                  : NATURE_FATAL;
     return true;
 }
 
@@ -130,6 +132,9 @@ static bool begin(sim *s)
 static bool begin_again(sim *s, bool crash)
 {
     sim_trace(s, crash ? "the coordinator dies" : "another coordinator begins");
+    s->out->crashes += crash;
+    if (crash && !sim_database_count_death(s))
+        return false;
     sim_coordinator_stop(s);
     if (crash)
         sim_database_crash(s);
@@ -150,7 +155,10 @@ static bool play(sim *s, const sim_event *event)
     case SIM_REFUSAL:
         return sim_worker_fate(s, event->kind);
     case SIM_RESTART:
+        s->accidents++;
         return begin_again(s, true);
+    case SIM_FATALITY:
+        return event->process != s->process || begin_again(s, true);
     default:
         return sim_coordinator_event(s, event);
     }

@@ -7,11 +7,20 @@
 typedef struct ranked {
     double cost;
     int32_t evaluation;
+    sched_suspect suspect; /* deaths 0: it is none */
 } ranked;
 
+/* Suspects last, of these the ones with the most deaths first, by block. */
 static int dearest_first(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;
+    const sched_suspect *s = &x->suspect, *t = &y->suspect;
+    if ((s->deaths > 0) != (t->deaths > 0))
+        return s->deaths > 0 ? 1 : -1;
+    if (s->deaths != t->deaths)
+        return s->deaths > t->deaths ? -1 : 1;
+    if (s->block != t->block)
+        return s->block < t->block ? -1 : 1;
     if (x->cost != y->cost)
         return x->cost > y->cost ? -1 : 1;
     return (x->evaluation > y->evaluation) - (x->evaluation < y->evaluation);
@@ -27,6 +36,32 @@ static int32_t count_missing(const lsn_sched_work *work, int32_t evaluation)
             missing -= work->has(work->context, evaluation, b);
     assert(missing >= 0);
     return missing;
+}
+
+static sched_suspect suspect(const lsn_sched_work *work, int32_t evaluation)
+{
+    sched_suspect found = {.block = 0};
+    if (work->suspected != NULL)
+        found.deaths = work->suspected(work->context, evaluation, &found.block);
+    if (found.deaths < SCHED_SUSPECTED)
+        return (sched_suspect){0};
+    if (found.block < 0 || found.block >= work->n_blocks)
+        found.block = 0;
+    return found;
+}
+
+/* Takes over their order. */
+static bool put_in_order(sched_tasks *tasks, const ranked *all, lsn_error *err)
+{
+    while (tasks->n_trusted < tasks->n_order && all[tasks->n_trusted].suspect.deaths == 0)
+        tasks->n_trusted++;
+    tasks->suspects = lsn_array((size_t)(tasks->n_order - tasks->n_trusted), sizeof *tasks->suspects, err);
+    for (int32_t i = 0; tasks->suspects != NULL && i < tasks->n_order; i++) {
+        tasks->order[i] = all[i].evaluation;
+        if (i >= tasks->n_trusted)
+            tasks->suspects[i - tasks->n_trusted] = all[i].suspect;
+    }
+    return tasks->suspects != NULL;
 }
 
 bool sched_tasks_init(lsn_sched *sched, lsn_error *err)
@@ -47,22 +82,22 @@ bool sched_tasks_init(lsn_sched *sched, lsn_error *err)
         if (missing == 0)
             continue;
         assert(work->cost[e] > 0);
-        all[tasks->n_order++] = (ranked){work->cost[e], e};
+        all[tasks->n_order++] = (ranked){work->cost[e], e, suspect(work, e)};
         tasks->left[e] = missing;
         tasks->parts += missing;
         tasks->cost += missing * work->cost[e];
     }
     tasks->cost_uncut = tasks->cost;
     qsort(all, (size_t)tasks->n_order, sizeof *all, dearest_first);
-    for (int32_t i = 0; i < tasks->n_order; i++)
-        tasks->order[i] = all[i].evaluation;
+    const bool ok = put_in_order(tasks, all, err);
     free(all);
-    return true;
+    return ok;
 }
 
 void sched_tasks_finish(lsn_sched *sched)
 {
     free(sched->tasks.order);
+    free(sched->tasks.suspects);
     free(sched->tasks.left);
     free(sched->tasks.state);
 }

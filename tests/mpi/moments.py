@@ -148,6 +148,7 @@ class Trial:
         return time.monotonic()
 
     def fail(self, what):
+        self.kill_all()
         with open(self.said) as said:
             sys.exit(f'trial {self.number}, run {self.launched}: {what}; it said:\n{said.read()[-4000:]}')
 
@@ -158,6 +159,12 @@ class Trial:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.home.draw.choice(found).pid, signal.SIGKILL)
         return bool(found)
+
+    def kill_all(self):
+        for process in processes(self.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def wait_until_gone(self, launch):
         """Until no process of the run is left. With a rank missing mpirun may wait for ever; the ranks may not."""
@@ -176,10 +183,7 @@ class Trial:
         grace = time.monotonic() + 2
         while processes(self.mark) and time.monotonic() < grace:
             time.sleep(0.02)
-        for process in processes(self.mark):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.kill_all()
 
     def anything_given(self):
         """Whether a worker began to compute in the latest run."""

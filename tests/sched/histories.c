@@ -59,6 +59,7 @@ void history_choose(uint64_t seed, lsn_simulation *simulation, double cost[HISTO
         .refusals = some(&random),
         .sick = one_in(&random, 8) ? 1 + below(&random, simulation->work.n_workers) : 0,
         .poisons = one_in(&random, 6) ? 1 + below(&random, 2) : 0,
+        .fatal = one_in(&random, 10) ? 1 + below(&random, 2) : 0,
         .broken = one_in(&random, 6) ? 1 + below(&random, 3) : 0,
         .restarts = one_in(&random, 5) ? 1 + below(&random, 3) : 0,
         .reborn = one_in(&random, 2),

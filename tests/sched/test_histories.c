@@ -9,7 +9,7 @@ enum { USUAL = 100000, REPLAYED = 1000 };
 
 typedef struct totals {
     int64_t units, dropped, endings[4];
-    int32_t failed;
+    int32_t failed, crashes;
 } totals;
 
 static bool play(uint64_t seed, FILE *trace, totals *all)
@@ -27,6 +27,7 @@ static bool play(uint64_t seed, FILE *trace, totals *all)
     all->units += simulated.units;
     all->dropped += simulated.dropped;
     all->failed += simulated.failed;
+    all->crashes += simulated.crashes;
     all->endings[simulated.ending]++;
     return true;
 }
@@ -58,12 +59,12 @@ int main(void)
     for (long i = 0; i < histories; i++)
         if (!play((uint64_t)i, NULL, &all) || (i % REPLAYED == 0 && !replays((uint64_t)i)))
             return 1;
-    printf(
-        "%ld histories in %.1f s: %lld units, %lld given back, %d evaluations given up; %lld complete, %lld drained, "
-        "%lld without workers, %lld with too many failures\n",
-        histories, lsn_now_s() - began_s, (long long)all.units, (long long)all.dropped, (int)all.failed,
-        (long long)all.endings[LSN_COMPLETE], (long long)all.endings[LSN_DRAINED],
-        (long long)all.endings[LSN_NO_WORKERS], (long long)all.endings[LSN_TOO_MANY_FAILED]);
+    printf("%ld histories in %.1f s: %lld units, %lld given back, %d evaluations given up, %d deaths of rank 0; %lld "
+           "complete, %lld drained, "
+           "%lld without workers, %lld with too many failures\n",
+           histories, lsn_now_s() - began_s, (long long)all.units, (long long)all.dropped, (int)all.failed,
+           (int)all.crashes, (long long)all.endings[LSN_COMPLETE], (long long)all.endings[LSN_DRAINED],
+           (long long)all.endings[LSN_NO_WORKERS], (long long)all.endings[LSN_TOO_MANY_FAILED]);
     /* Histories in which nothing interesting happens would prove nothing. */
     return histories >= USUAL && (all.failed == 0 || all.dropped == 0 || all.endings[LSN_DRAINED] == 0 ||
                                   all.endings[LSN_NO_WORKERS] == 0 || all.endings[LSN_TOO_MANY_FAILED] == 0);

@@ -107,6 +107,42 @@ static void poison_is_found(void **state)
     assert_in_range(seen.dead, 4, 16);
 }
 
+/* An evaluation that ends the whole run, again and again, is found in a few deaths, whoever else was computed, and is
+ * the only one that is given up. */
+static void what_kills_the_run_is_found(void **state)
+{
+    (void)state;
+    static const int32_t workers[] = {1, 10, 200};
+    for (int by_block = 0; by_block < 2; by_block++)
+        for (int i = 0; i < 3; i++)
+            for (uint64_t seed = 0; seed < 10; seed++) {
+                lsn_simulation simulation = usual(workers[i]);
+                simulation.work.by_block = by_block == 1;
+                simulation.faults.fatal = 1;
+                simulation.seed = seed;
+                const lsn_simulated seen = play(&simulation);
+                assert_int_equal(seen.ending, LSN_COMPLETE);
+                assert_int_equal(seen.failed, 1);
+                assert_true(seen.share > 0.99);
+                assert_in_range(seen.crashes, 3, 9);
+            }
+}
+
+/* A run that dies of other things gives nothing up. */
+static void accidents_condemn_nobody(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        lsn_simulation simulation = usual(10);
+        simulation.faults.restarts = 12;
+        simulation.seed = seed;
+        const lsn_simulated seen = play(&simulation);
+        assert_int_equal(seen.ending, LSN_COMPLETE);
+        assert_int_equal(seen.failed, 0);
+        assert_in_range(seen.crashes, 1, 12);
+    }
+}
+
 static void it_stops_in_time(void **state)
 {
     (void)state;
@@ -126,6 +162,8 @@ int main(void)
         cmocka_unit_test(a_seed_is_a_history),
         cmocka_unit_test(faults_cost_what_they_should),
         cmocka_unit_test(poison_is_found),
+        cmocka_unit_test(what_kills_the_run_is_found),
+        cmocka_unit_test(accidents_condemn_nobody),
         cmocka_unit_test(it_stops_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
