@@ -160,4 +160,21 @@ LSN_API void lsn_file_unmap(lsn_file *file);
  */
 LSN_API char *lsn_path_beside(const char *beside, const char *name, lsn_error *err);
 
+/* ---- processes ----------------------------------------------------------------------------------------------- */
+
+/* A process among all that ever were: its number may come again, on another host, in another name space, or later. */
+typedef struct lsn_process {
+    int64_t pid;
+    uint64_t begun; /* ticks of its kernel */
+    uint64_t space; /* its name space of process numbers */
+    char boot[40];  /* its kernel, from its start to its end; "": not known */
+} lsn_process;
+
+LSN_API lsn_process lsn_process_self(void);
+/* Whether two processes are of one kernel, so that files tell both the same, or see each other by number besides. */
+LSN_API bool lsn_process_same_kernel(const lsn_process *a, const lsn_process *b);
+LSN_API bool lsn_process_sees(const lsn_process *self, const lsn_process *other);
+/* Whether a process that this one can see has ended (it may not have been waited for yet). */
+LSN_API bool lsn_process_ended(const lsn_process *process);
+
 #endif

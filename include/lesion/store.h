@@ -137,7 +137,8 @@ typedef struct lsn_run_record {
     int32_t ranks;
 } lsn_run_record;
 
-/* Records that a run began, or how it ended: `how` is "complete", "stopped", "failed"; NULL only tells that it is still
+/* Records that a run began, or how it ended: `how` is "complete", "stopped", "failed", or "died" where a
+ * worker did and the others were ended for that; NULL only tells that it is still
  * alive (status can then say when it died). At the end what is marked as running is pending again. Committed at once,
  * with all that was added before. A run may not begin with another `method` than that of the results there are
  * (LSN_INVALID): their last bits would differ. */

@@ -451,6 +451,18 @@ static bool turn(coordinator *c, lsn_error *err)
     return true;
 }
 
+/* Where the launcher ends all ranks because one died, it does so as if somebody had asked for it: rank 0 is told to
+ * leave. Names a dead worker; false where there is none. */
+static bool find_dead(const coordinator *c, char *name, size_t size)
+{
+    for (int32_t w = 0; c->crew->dead != NULL && w < c->crew->workers; w++)
+        if (c->workers[w].presence != LOST && c->crew->dead(c->crew->context, w)) {
+            c->crew->name(c->crew->context, w, name, size);
+            return true;
+        }
+    return false;
+}
+
 /* LSN_OK where all evaluations are complete, LSN_JOBS_FAILED where the others failed, LSN_STOPPED where any is left. */
 static lsn_code how_complete(const coordinator *c, lsn_error *err)
 {
@@ -480,6 +492,7 @@ static lsn_code how_complete(const coordinator *c, lsn_error *err)
 lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *crew, const lsn_sweep_options *options,
                         const lsn_prices *prices, bool *missing, lsn_error *err)
 {
+    char name[32];
     coordinator c = {.plan = plan, .store = store, .crew = crew, .options = options, .prices = prices};
     bool ok = begin(&c, err) && lsn_store_weigh(store, c.cost, err) && note_progress(&c, err) && turn(&c, err);
     /* What is in hand is kept even after a failure, unless it is the store that failed. */
@@ -493,9 +506,17 @@ lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *
         }
     }
     lsn_code code = ok ? how_complete(&c, err) : err->code;
+    const bool died = code == LSN_STOPPED && lsn_signals_asked() == LSN_LEAVE && find_dead(&c, name, sizeof name);
+    if (died) {
+        lsn_fail(err, LSN_FAILED,
+                 "%s died, and with it the run; what is done is in %s. Run the same command again to continue", name,
+                 options->database);
+        code = LSN_FAILED;
+    }
     /* Before anything that takes time: mpirun kills a second after TERM. */
     const bool ended = code == LSN_OK || code == LSN_JOBS_FAILED;
-    lsn_store_run_note(store, code == LSN_STOPPED ? "stopped" : ended ? "complete" : "failed", &late);
+    const char *how = died ? "died" : code == LSN_STOPPED ? "stopped" : ended ? "complete" : "failed";
+    lsn_store_run_note(store, how, &late);
     *missing = anybody_missing(&c);
     finish(&c);
     return code;

@@ -149,7 +149,7 @@ enum {
     LSN_TAG_UNIT = 1, /* rank 0 to worker: a unit */
     LSN_TAG_CANCEL,   /* rank 0 to worker: lsn_note, drop that unit unless it has begun */
     LSN_TAG_LEAVE,    /* rank 0 to worker: lsn_farewell; nothing comes after it */
-    LSN_TAG_ALIVE,    /* either way: nothing but that */
+    LSN_TAG_ALIVE,    /* either way: nothing but that; from a worker that begins: its lsn_process */
     LSN_TAG_RESULT,   /* worker to rank 0 */
     LSN_TAG_REFUSED,  /* worker to rank 0: lsn_note, could not be computed, with the reason */
     LSN_TAG_DROPPED,  /* worker to rank 0: lsn_note, was cancelled */
@@ -230,6 +230,8 @@ typedef struct lsn_crew {
     bool (*take)(void *context, lsn_news *news, lsn_error *err);
     /* To be called now and then: tells the workers that rank 0 is alive. NULL: they know. */
     bool (*tend)(void *context, lsn_error *err);
+    /* Whether the worker is known to be dead, which can be seen on this host only. NULL: no worker can be. */
+    bool (*dead)(void *context, int32_t worker);
     const char *(*name)(void *context, int32_t worker, char *text, size_t size); /* "rank 3" */
 } lsn_crew;
 

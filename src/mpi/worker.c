@@ -24,6 +24,8 @@ typedef struct worker {
     lsn_message result;
     MPI_Request sending; /* of `result` */
     sent_note notes[NOTES];
+    lsn_process self; /* said at the beginning */
+    MPI_Request hello;
     double heard_s, told_s;
     bool leave, abandon, orphaned;
     lsn_error trouble; /* of what is done while a unit is computed */
@@ -44,6 +46,13 @@ static bool say(worker *w, int tag, const lsn_note *note, size_t size, lsn_error
         w->told_s = lsn_now_s();
         break;
     }
+    return true;
+}
+
+static bool say_hello(worker *w, lsn_error *err)
+{
+    w->self = lsn_process_self();
+    LSN_MPI(MPI_Isend(&w->self, sizeof w->self, MPI_BYTE, 0, LSN_TAG_ALIVE, MPI_COMM_WORLD, &w->hello));
     return true;
 }
 
@@ -217,7 +226,7 @@ static bool loop(worker *w, lsn_error *err)
 static bool say_goodbye(worker *w, lsn_error *err)
 {
     const lsn_note bye = {0};
-    bool ok = wait_sent(w, &w->sending, err);
+    bool ok = wait_sent(w, &w->hello, err) && wait_sent(w, &w->sending, err);
     for (int i = 0; ok && i < NOTES; i++)
         ok = wait_sent(w, &w->notes[i].sending, err);
     return ok && say(w, LSN_TAG_BYE, &bye, 0, err) && wait_sent(w, &w->notes[0].sending, err);
@@ -228,11 +237,12 @@ bool lsn_worker_loop(lsn_compute *computing, bool *abandon, lsn_error *err)
     worker *w = lsn_array(1, sizeof *w, err);
     if (w == NULL)
         return false;
-    *w = (worker){.compute = computing, .patience = lsn_patience_get(), .sending = MPI_REQUEST_NULL};
+    *w = (worker){
+        .compute = computing, .patience = lsn_patience_get(), .sending = MPI_REQUEST_NULL, .hello = MPI_REQUEST_NULL};
     for (int i = 0; i < NOTES; i++)
         w->notes[i].sending = MPI_REQUEST_NULL;
     w->heard_s = w->told_s = lsn_now_s();
-    bool ok = loop(w, err) && (w->abandon || say_goodbye(w, err));
+    bool ok = say_hello(w, err) && loop(w, err) && (w->abandon || say_goodbye(w, err));
     *abandon = w->abandon;
     if (w->abandon) /* what is under way is left to MPI, with its memory */
         return ok;

@@ -17,8 +17,9 @@ typedef struct posted {
 struct lsn_workers {
     int size;
     lsn_patience patience;
-    double *told_s; /* [size] when a rank was told anything last */
-    posted *sends;  /* under way, or ready for reuse */
+    double *told_s;               /* [size] when a rank was told anything last */
+    lsn_process self, *processes; /* [size] of each rank; pid 0: not known */
+    posted *sends;                /* under way, or ready for reuse */
     size_t n_sends, sends_room;
     size_t next; /* where a free place is looked for first */
     lsn_message received;
@@ -32,10 +33,12 @@ lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err)
     workers->size = ranks->size;
     workers->patience = lsn_patience_get();
     workers->told_s = lsn_array((size_t)ranks->size, sizeof *workers->told_s, err);
-    if (workers->told_s == NULL) {
-        free(workers);
+    workers->processes = lsn_array((size_t)ranks->size, sizeof *workers->processes, err);
+    if (workers->told_s == NULL || workers->processes == NULL) {
+        lsn_workers_destroy(workers);
         return NULL;
     }
+    workers->self = lsn_process_self();
     for (int rank = 0; rank < ranks->size; rank++)
         workers->told_s[rank] = lsn_now_s();
     return workers;
@@ -55,6 +58,7 @@ void lsn_workers_destroy(lsn_workers *workers)
     }
     free(workers->sends);
     free(workers->received.bytes);
+    free(workers->processes);
     free(workers->told_s);
     free(workers);
 }
@@ -151,6 +155,14 @@ static bool read_note(const lsn_workers *workers, int rank, lsn_news *news, lsn_
     return true;
 }
 
+/* A worker that begins says who it is. */
+static void read_process(lsn_workers *workers, int rank)
+{
+    if (workers->received.size == sizeof *workers->processes)
+        memcpy(&workers->processes[rank], workers->received.bytes, sizeof *workers->processes);
+    workers->processes[rank].boot[sizeof workers->self.boot - 1] = '\0';
+}
+
 static bool take(void *context, lsn_news *news, lsn_error *err)
 {
     lsn_workers *workers = context;
@@ -176,9 +188,17 @@ static bool take(void *context, lsn_news *news, lsn_error *err)
         news->kind = LSN_DROPPED;
         return read_note(workers, status.MPI_SOURCE, news, err);
     default:
+        read_process(workers, status.MPI_SOURCE);
         news->kind = LSN_ALIVE;
         return true;
     }
+}
+
+static bool dead(void *context, int32_t worker)
+{
+    const lsn_workers *workers = context;
+    const lsn_process *process = &workers->processes[worker + 1];
+    return process->pid > 0 && lsn_process_sees(&workers->self, process) && lsn_process_ended(process);
 }
 
 static const char *name(void *context, int32_t worker, char *text, size_t size)
@@ -222,5 +242,6 @@ lsn_crew lsn_workers_crew(lsn_workers *workers)
                       .cancel = cancel,
                       .take = take,
                       .tend = tend,
+                      .dead = dead,
                       .name = name};
 }

@@ -131,7 +131,8 @@ bool flight_bury(lsn_store *store, bool retry, lsn_error *err)
 {
     int64_t died;
     victims found = {0};
-    if (!database_integer(&store->db, "SELECT count(*) FROM run WHERE how IS NULL", &died, err))
+    if (!database_integer(&store->db, "SELECT how IS NULL OR how = 'died' FROM run ORDER BY run DESC LIMIT 1", &died,
+                          err))
         return false;
     store->wary = died > 0;
     bool ok = !retry || database_run(&store->db,

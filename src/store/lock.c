@@ -40,46 +40,16 @@ static double clamp_beat(double seconds)
     return seconds >= LEAST_BEAT_S ? fmin(seconds, GREATEST_BEAT_S) : LEAST_BEAT_S;
 }
 
-static void read_line(const char *path, char *text, size_t size)
-{
-    FILE *file = fopen(path, "re");
-    text[0] = '\0';
-    if (file != NULL && fgets(text, (int)size, file) != NULL)
-        text[strcspn(text, "\n")] = '\0';
-    if (file != NULL)
-        fclose(file);
-}
-
-/* When the process began, in ticks of its host; 0 where there is none. A number of a process may come again. */
-static uint64_t begun(long pid)
-{
-    char path[64], stat[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    read_line(path, stat, sizeof stat);
-    const char *at = strrchr(stat, ')'); /* the name before it may hold anything */
-    for (int field = 2; at != NULL && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    return at == NULL ? 0 : strtoull(at, NULL, 10);
-}
-
-/* Which numbers of processes are the same as ours: those of one kernel and name space. */
-static uint64_t name_space(void)
-{
-    struct stat status;
-    return stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
-}
-
 static void describe_self(lock_note *note, lock_reach reach)
 {
     const char *asked = getenv("LESION_BEAT_S"), *job = getenv("SLURM_JOB_ID");
     uint64_t token[2] = {0};
-    *note = (lock_note){.pid = getpid(), .begun = begun(getpid()), .space = name_space(), .reach = reach};
+    *note = (lock_note){.process = lsn_process_self(), .reach = reach};
     gethostname(note->host, sizeof note->host - 1);
-    read_line("/proc/sys/kernel/random/boot_id", note->boot, sizeof note->boot);
     snprintf(note->job, sizeof note->job, "%s", job == NULL ? "" : job);
     note->every_s = asked == NULL ? BEAT_S : clamp_beat(strtod(asked, NULL));
     if (getrandom(token, sizeof token, 0) != sizeof token)
-        token[0] = (uint64_t)note->pid, token[1] = (uint64_t)time(NULL);
+        token[0] = (uint64_t)note->process.pid, token[1] = (uint64_t)time(NULL);
     snprintf(note->token, sizeof note->token, "%016" PRIx64 "%016" PRIx64, token[0], token[1]);
 }
 
@@ -93,9 +63,9 @@ static bool write_note(int file, const lock_note *note)
     const int length =
         snprintf(text, sizeof text,
                  "Lesion writes to the database beside this file; do not remove it.\nhost %s\nboot %s\nspace %" PRIu64
-                 "\npid %ld\nbegun %" PRIu64 "\njob %s\ntoken %s\nlocks %s\nevery %.3f\nbeat %lld\n",
-                 note->host, note->boot, note->space, note->pid, note->begun, note->job, note->token,
-                 reaches[note->reach], note->every_s, note->beat);
+                 "\npid %lld\nbegun %" PRIu64 "\njob %s\ntoken %s\nlocks %s\nevery %.3f\nbeat %lld\n",
+                 note->host, note->process.boot, note->process.space, (long long)note->process.pid, note->process.begun,
+                 note->job, note->token, reaches[note->reach], note->every_s, note->beat);
     return length > 0 && length < (int)sizeof text && pwrite(file, text, (size_t)length, 0) == length &&
            ftruncate(file, length) == 0 && fsync(file) == 0;
 }
@@ -123,7 +93,7 @@ static bool parse_note(char *text, lock_note *note)
             *at = '?';
     *note = (lock_note){.reach = LOCK_NONE};
     take_value(text, "host", note->host, sizeof note->host);
-    take_value(text, "boot", note->boot, sizeof note->boot);
+    take_value(text, "boot", note->process.boot, sizeof note->process.boot);
     take_value(text, "job", note->job, sizeof note->job);
     take_value(text, "token", note->token, sizeof note->token);
     take_value(text, "locks", reach, sizeof reach);
@@ -131,16 +101,16 @@ static bool parse_note(char *text, lock_note *note)
         if (strcmp(reach, reaches[i]) == 0)
             note->reach = (lock_reach)i;
     take_value(text, "pid", number, sizeof number);
-    note->pid = strtol(number, NULL, 10);
+    note->process.pid = strtoll(number, NULL, 10);
     take_value(text, "space", number, sizeof number);
-    note->space = strtoull(number, NULL, 10);
+    note->process.space = strtoull(number, NULL, 10);
     take_value(text, "begun", number, sizeof number);
-    note->begun = strtoull(number, NULL, 10);
+    note->process.begun = strtoull(number, NULL, 10);
     take_value(text, "every", number, sizeof number);
     note->every_s = clamp_beat(strtod(number, NULL));
     take_value(text, "beat", number, sizeof number);
     note->beat = strtoll(number, NULL, 10);
-    return note->token[0] != '\0' && note->pid > 0;
+    return note->token[0] != '\0' && note->process.pid > 0;
 }
 
 static bool read_note(int file, lock_note *note)
@@ -163,21 +133,17 @@ static bool read_note_at(const char *path, lock_note *note)
 
 /* ---- is it dead? --------------------------------------------------------------------------------------------- */
 
-static bool same_kernel(const lock_note *a, const lock_note *b)
-{
-    return a->boot[0] != '\0' && strcmp(a->boot, b->boot) == 0;
-}
-
 typedef enum verdict { DEAD, ALIVE, UNKNOWN } verdict;
 
 /* Of a holder whose kernel's lock we have taken, or that has none. */
 static verdict judge(const lock_note *holder, const lock_note *mine)
 {
     const bool locked = mine->reach != LOCK_NONE && holder->reach != LOCK_NONE;
-    if (locked && (same_kernel(holder, mine) || (mine->reach == LOCK_ALL && holder->reach == LOCK_ALL)))
+    if (locked && (lsn_process_same_kernel(&holder->process, &mine->process) ||
+                   (mine->reach == LOCK_ALL && holder->reach == LOCK_ALL)))
         return DEAD;
-    if (same_kernel(holder, mine) && holder->space == mine->space)
-        return holder->begun != 0 && begun(holder->pid) == holder->begun ? ALIVE : DEAD;
+    if (lsn_process_sees(&mine->process, &holder->process))
+        return lsn_process_ended(&holder->process) ? DEAD : ALIVE;
     return UNKNOWN;
 }
 
@@ -208,7 +174,7 @@ static void name_holder(const char *path, const lock_note *holder, char *words, 
     const double quiet = quiet_s(path);
     if (quiet >= 0)
         snprintf(when, sizeof when, ", last alive %.0f s ago", quiet);
-    snprintf(words, size, "process %ld on host %s%s%s%s%s", holder->pid, holder->host,
+    snprintf(words, size, "process %lld on host %s%s%s%s%s", (long long)holder->process.pid, holder->host,
              holder->job[0] == '\0' ? "" : " (SLURM job ", holder->job, holder->job[0] == '\0' ? "" : ")", when);
 }
 
@@ -307,7 +273,8 @@ static bool locked_out(database_lock *lock, const char *path, bool asked, lsn_er
     if (!read_note(lock->file, &holder))
         return lsn_fail(err, LSN_FAILED,
                         "%s: another run is writing to it; wait for its end, or give another file with --db", path);
-    if (!same_kernel(&holder, &lock->mine) && asked) /* it may be a server that has not noticed yet */
+    if (!lsn_process_same_kernel(&holder.process, &lock->mine.process) &&
+        asked) /* it may be a server that has not noticed yet */
         return steal(lock, &holder, path, asked, err);
     name_holder(lock->path, &holder, words, sizeof words);
     return lsn_fail(err, LSN_FAILED,

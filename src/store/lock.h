@@ -17,11 +17,10 @@ typedef enum lock_reach {
 
 /* What the file says of its holder. */
 typedef struct lock_note {
-    char host[128], boot[48]; /* boot: the kernel, from its start to its end */
-    char job[32];             /* of SLURM; "": none */
+    char host[128];
+    lsn_process process;
+    char job[32]; /* of SLURM; "": none */
     char token[40];
-    uint64_t space, begun; /* of the process: its name space, and when it began */
-    long pid;
     lock_reach reach;
     double every_s; /* its heartbeat */
     long long beat;

@@ -161,7 +161,7 @@ static bool sign(const lsn_store *store, lsn_error *err)
     sqlite3_stmt *insert = database_prepare(
         &store->db, "INSERT OR REPLACE INTO writer (id, token, host, pid, since) VALUES (1, ?, ?, ?, ?)", err);
     const bool ok = insert != NULL && DATABASE_STEP(&store->db, insert, err, text(mine->token), text(mine->host),
-                                                    integer(mine->pid), text(time_text(now)));
+                                                    integer(mine->process.pid), text(time_text(now)));
     sqlite3_finalize(insert);
     return ok;
 }

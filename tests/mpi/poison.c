@@ -1,0 +1,32 @@
+/* To be preloaded: kills the process, as kill -9 does, when it begins to compute the evaluation that POISON names, as
+ * LESION_UNIT_LOG would tell. */
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Whether the line "... begin ... [3,17]" lists the number. */
+static bool lists(const char *line, size_t length, const char *number)
+{
+    const char *list = memmem(line, length, " begin ", 7);
+    list = list == NULL ? NULL : memchr(list, '[', length - (size_t)(list - line));
+    const size_t digits = strlen(number);
+    for (const char *at = list; at != NULL && at + digits + 1 < line + length; at++)
+        if ((*at == '[' || *at == ',') && strncmp(at + 1, number, digits) == 0 &&
+            (at[1 + digits] == ',' || at[1 + digits] == ']'))
+            return true;
+    return false;
+}
+
+__attribute__((visibility("default"))) ssize_t write(int file, const void *bytes, size_t length)
+{
+    static ssize_t (*next)(int, const void *, size_t);
+    const char *poison = getenv("POISON");
+    if (poison != NULL && lists(bytes, length, poison))
+        kill(getpid(), SIGKILL);
+    if (next == NULL)
+        *(void **)&next = dlsym(RTLD_NEXT, "write");
+    return next(file, bytes, length);
+}
