@@ -434,6 +434,8 @@ bool lock_check(database_lock *lock, const char *path, lsn_error *err)
 
 void lock_release(database_lock *lock)
 {
+    if (lock == NULL)
+        return;
     stop_beating(lock);
     if (lock->path != NULL && lock->file >= 0) {
         if (lock->held && still_ours(lock))

@@ -39,10 +39,12 @@ typedef struct database_lock {
 } database_lock;
 
 /* Keeps everybody else from writing to the database at `path` until lock_release. LSN_FAILED, with who holds it, where
- * another does, unless that one is known to be dead, or `steal` and its heartbeat stands still: see lock.c. */
+ * another does, unless that one is known to be dead, or `steal` and its heartbeat stands still: see lock.c.
+ * The lock must not be moved while it is held. */
 bool lock_take(database_lock *lock, const char *path, bool steal, lsn_error *err);
 /* Whether it is held still; to be asked before each commit. */
 bool lock_check(database_lock *lock, const char *path, lsn_error *err);
+/* NULL, and one that was never taken (file -1, path NULL), are accepted. */
 void lock_release(database_lock *lock);
 
 #endif

@@ -222,14 +222,14 @@ bool lsn_store_merge(const char *const *inputs, int n_inputs, const char *output
                      lsn_error *err)
 {
     merging m = {0};
-    place_lock lock = {.file = -1};
+    database_lock lock = {.file = -1};
     lsn_text made = {0};
     *merged = (lsn_merged){0};
     lsn_text_add(&made, "%s%s.merging", strchr(output, '/') == NULL || strncmp(output, "file:", 5) == 0 ? "./" : "",
                  output);
     bool ok = !made.failed || lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
     ok = ok && check_inputs(inputs, n_inputs, output, err) && check_output(output, force, err) &&
-         place_make_folder(output, err) && place_take_lock(&lock, output, err);
+         place_make_folder(output, err) && lock_take(&lock, output, false, err);
     if (ok) {
         remove_made(made.data); /* of a merge that died */
         ok = build(&m, inputs, n_inputs, made.data, err) && finish(made.data, merged, err) &&
@@ -238,7 +238,7 @@ bool lsn_store_merge(const char *const *inputs, int n_inputs, const char *output
             remove_made(made.data);
     }
     database_close(&m.db);
-    place_release_lock(&lock);
+    lock_release(&lock);
     lsn_text_finish(&made);
     return ok;
 }

@@ -33,7 +33,8 @@ static const char runs_sql[] =
     "FROM input.run WHERE run NOT IN (SELECT theirs FROM temp.runs);"
     "INSERT OR IGNORE INTO main.run SELECT r.ours, version, libraries, command, method, hosts, ranks, slurm_job, host, "
     "pid, study_sha256, weights_sha256, images_sha256, calibration_sha256, started, heartbeat, coalesce(ended, "
-    "heartbeat), coalesce(how, 'died') FROM input.run t JOIN temp.runs r ON r.theirs = t.run ORDER BY r.ours;"
+    "heartbeat), evaluated, coalesce(how, 'died') FROM input.run t JOIN temp.runs r ON r.theirs = t.run ORDER BY "
+    "r.ours;"
     "INSERT OR IGNORE INTO main.progress SELECT r.ours, seconds, share, jobs_done, images, workers, computing, left_s "
     "FROM input.progress p JOIN temp.runs r ON r.theirs = p.run;";
 

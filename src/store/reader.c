@@ -8,8 +8,8 @@
 struct lsn_reader {
     database db;
     bool immutable;
-    place_lock lock;   /* where runs are kept out */
-    lsn_reader *other; /* attached */
+    database_lock *lock; /* where runs are kept out */
+    lsn_reader *other;   /* attached */
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
@@ -92,7 +92,6 @@ lsn_reader *lsn_reader_open(const char *path, lsn_error *err)
     lsn_reader *reader = lsn_array(1, sizeof *reader, err);
     if (reader == NULL)
         return NULL;
-    reader->lock.file = -1;
     database_kind kind;
     bool ok = open_somehow(&reader->db, path, &reader->immutable, err) && database_examine(&reader->db, &kind, err);
     if (ok && kind == DATABASE_EMPTY)
@@ -128,16 +127,20 @@ static bool is_quiet(const lsn_reader *reader, lsn_error *err)
 lsn_reader *lsn_reader_open_alone(const char *path, lsn_error *err)
 {
     struct stat status;
-    place_lock lock = {.file = -1};
     const bool lockable = stat(path, &status) == 0 && can_lock(path);
     lsn_error locked;
-    if (lockable && !place_take_lock(&lock, path, &locked)) {
+    database_lock *lock = lsn_array(1, sizeof *lock, err);
+    if (lock == NULL)
+        return NULL;
+    if (lockable && !lock_take(lock, path, false, &locked)) {
+        free(lock);
         lsn_fail(err, LSN_FAILED, "%s: a run is writing to it; wait for its end, or stop it", path);
         return NULL;
     }
     lsn_reader *reader = lsn_reader_open(path, err);
     if (reader == NULL) {
-        place_release_lock(&lock);
+        lock_release(lock);
+        free(lock);
         return NULL;
     }
     reader->lock = lock;
@@ -165,7 +168,8 @@ void lsn_reader_close(lsn_reader *reader)
         return;
     database_close(&reader->db);
     lsn_reader_close(reader->other);
-    place_release_lock(&reader->lock);
+    lock_release(reader->lock);
+    free(reader->lock);
     free(reader);
 }
 

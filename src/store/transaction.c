@@ -43,6 +43,8 @@ static bool check_writer(lsn_store *store, lsn_error *err)
 {
     sqlite3_stmt *query = store->statements[STORE_WRITER];
     bool row = false;
+    if (!store->lock.held) /* a file of our own, that nobody knows of yet */
+        return true;
     if (!lock_check(&store->lock, store->db.path, err))
         return false;
     if (query == NULL) /* it is being opened */
