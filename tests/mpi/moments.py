@@ -107,7 +107,7 @@ class Process:
             return 'mpirun'
         if self.name in ('orted', 'prted'):
             return 'daemon'
-        if self.name == 'lesion':
+        if self.name == os.path.basename(os.environ['LESION'])[:15]:
             rank = self.environment.get(b'OMPI_COMM_WORLD_RANK', b'0')
             return 'rank 0' if rank == b'0' else 'worker'
         return 'other'
