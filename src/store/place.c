@@ -1,6 +1,7 @@
 #include "store/store_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,20 @@
 
 /* ---- folder -------------------------------------------------------------------------------------------------- */
 
+/* A folder just made is there after a loss of power only if the folder that it was made in was written out. That of the
+ * database itself SQLite writes out with the first commit. */
+static void write_out_above(const char *folder)
+{
+    lsn_text above = {0};
+    lsn_text_add(&above, "%s/..", folder);
+    const int file = above.failed ? -1 : open(above.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file >= 0) {
+        fsync(file); /* where a file system cannot, there is nothing more to be done */
+        close(file);
+    }
+    lsn_text_finish(&above);
+}
+
 bool place_make_folder(const char *path, lsn_error *err)
 {
     char *folder = lsn_strdup(path, err);
@@ -19,7 +34,9 @@ bool place_make_folder(const char *path, lsn_error *err)
     bool ok = true;
     for (char *slash = strchr(folder + 1, '/'); ok && slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        if (mkdir(folder, 0777) == 0)
+            write_out_above(folder);
+        else if (errno != EEXIST) {
             int reason = errno;
             struct stat status; /* a read-only file system says so even of a folder that is there */
             if (stat(folder, &status) != 0)
