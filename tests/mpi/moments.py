@@ -37,6 +37,7 @@ ablate:
     filters: {random: {count: 8, seeds: 0..9999}}
 metrics: [top1, top5, loss, kl, per_class]
 """
+LAST_END = 'SELECT how FROM run ORDER BY run DESC LIMIT 1'
 # Everything but the seconds.
 TABLES = ('SELECT job, experiment, layers, filters, fraction, mode, seed, images, top1, top5, loss, kl, d_top1, d_loss, '
           'lost, gained, p, q, top1_low, top1_high, status FROM job_result',
@@ -174,7 +175,8 @@ class Trial:
             ranks = [process for process in left if process.role in ('rank 0', 'worker')]
             if not ranks:
                 break
-            if launch.name == 'survivors' and not self.anything_given() and time.monotonic() > end - ALL_GONE_S + START_S:
+            late = time.monotonic() > end - ALL_GONE_S + START_S
+            if late and launch.name == 'survivors' and not self.anything_given():
                 self.hung = True  # nobody tells a rank in a collective that another one is dead
                 break
             if time.monotonic() > end:
@@ -264,8 +266,9 @@ class Tally:
               'completed with the tables of an undisturbed run; nothing was stored twice')
         for (launch, victim), n in sorted(self.kills.items()):
             print(f'  {launch:10} {victim:8} {n:4}')
-        print(f'  {self.survived} of them survived by the run, which completed; {self.empty} while workers held nothing; after {self.hung} the others, told not to leave '
-              '(--enable-recovery), waited in a collective of the start for one who was dead, and were killed too')
+        print(f'  {self.survived} of them survived by the run, which completed; {self.empty} while workers held nothing; '
+              f'after {self.hung} the others, told not to leave (--enable-recovery), waited in a collective of the start '
+              'for one who was dead, and were killed too')
         lost, held = (100 / home.needed / len(self.lost) * sum(pair[i] for pair in self.lost) for i in (0, 1))
         print(f'lost work, in per cent of the study: {lost:.1f} on average, '
               f'{100 / home.needed * max(lost for lost, _ in self.lost):.1f} at most; never more than workers held, '
@@ -292,7 +295,7 @@ def disturb(home, trial, tally):
     home.took[launch.name] = max(home.took[launch.name], moment)
     tally.kills[launch.name, victim] += 1
     tally.hung += trial.hung
-    if has_tables(trial.database) and ask(trial.database, 'SELECT how FROM run ORDER BY run DESC LIMIT 1') == [('complete',)]:
+    if has_tables(trial.database) and ask(trial.database, LAST_END) == [('complete',)]:
         tally.survived += 1
         return True
     lost, held = trial.check_what_is_left()
