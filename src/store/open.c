@@ -216,8 +216,8 @@ lsn_store *lsn_store_open_with(const char *path, const lsn_plan *plan, int32_t b
     store->lock.file = -1;
     if (place_make_folder(path, err) && lock_take(&store->lock, path, options->steal_lock, err) &&
         (!options->fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
-        store_allocate(store, err) && bring_up_to_date(store, block_images, options->retry, err) && load_parts(store, err) &&
-        store_prepare(store, err) && progress_begin(store, err))
+        store_allocate(store, err) && bring_up_to_date(store, block_images, options->retry, err) &&
+        load_parts(store, err) && store_prepare(store, err) && progress_begin(store, err))
         return store;
     lsn_store_close(store);
     return NULL;
