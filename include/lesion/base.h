@@ -67,6 +67,9 @@ typedef struct lsn_text {
 } lsn_text;
 
 LSN_API void lsn_text_add(lsn_text *text, const char *format, ...) LSN_PRINTF(2, 3);
+/* The bytes as they are, none of them zero: where text is written a million times, for the C library's formatting is
+ * slow. */
+LSN_API void lsn_text_put(lsn_text *text, const char *bytes, size_t count);
 LSN_API void lsn_text_finish(lsn_text *text);
 
 /* What is wrong with a file that has many things wrong: a list of messages in the order they were found. Zero-

@@ -23,14 +23,27 @@ static void add_v(lsn_text *text, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    /* It mostly fits as it is; a zero is written where the text already ends otherwise. */
+    const size_t left = text->room - text->length;
+    const int length = vsnprintf(left == 0 ? NULL : text->data + text->length, left, format, args);
     if (length < 0)
         text->failed = true;
-    else if (!text->failed && make_room(text, (size_t)length)) {
+    else if ((size_t)length >= left && !text->failed && make_room(text, (size_t)length))
         vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+    if (!text->failed)
         text->length += (size_t)length;
-    }
+    else if (text->data != NULL)
+        text->data[text->length] = '\0';
     va_end(again);
+}
+
+void lsn_text_put(lsn_text *text, const char *bytes, size_t count)
+{
+    if (text->failed || !make_room(text, count))
+        return;
+    memcpy(text->data + text->length, bytes, count);
+    text->length += count;
+    text->data[text->length] = '\0';
 }
 
 void lsn_text_add(lsn_text *text, const char *format, ...)

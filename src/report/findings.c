@@ -19,7 +19,7 @@ static const section sections[] = {
     {"Baseline (nothing removed)", "rlrrr",
      "SELECT printf('%.2f %%', 100 * top1) AS 'top-1', printf('[%.1f, %.1f]', 100 * top1_low, 100 * top1_high) AS "
      "'95 %', printf('%.2f %%', 100 * top5) AS 'top-5', printf('%.4f', loss) AS loss, images "
-     "FROM job_result WHERE experiment = 'baseline' AND status = 'done'"},
+     "FROM job_metric WHERE experiment = 'baseline' AND status = 'done'"},
     {"Most damaging single filters (changes of top-1 in points)", "lrrrrrl",
      SINGLES "SELECT layer, filter, printf('%+.2f', 100 * d_top1) AS 'top-1', printf('%+.4f', d_loss) AS loss, lost, "
              "gained, " Q " AS q FROM single ORDER BY rank, layer, filter LIMIT 8"},
@@ -31,12 +31,12 @@ static const section sections[] = {
      "SELECT experiment, coalesce(score, '') AS 'by', mode, printf('%g %%', 100 * fraction) AS share, count(*) AS "
      "jobs, "
      "printf('%+.2f', 100 * avg(d_top1)) AS mean, layers AS 'worst in', printf('%+.2f', 100 * min(d_top1)) AS there "
-     "FROM job_result WHERE fraction IS NOT NULL AND step IS NULL AND layers NOT LIKE '%,%' AND status = 'done' "
+     "FROM job_metric WHERE fraction IS NOT NULL AND step IS NULL AND layers NOT LIKE '%,%' AND status = 'done' "
      "GROUP BY experiment, score, mode, fraction ORDER BY fraction, mode, experiment, score LIMIT 24"},
     {"Filters removed one after another (half: the share at which half of what is above chance is lost)", "lllrrr",
      "SELECT experiment, ordering AS 'order', mode, count(*) AS curves, printf('%.3f', avg(area)) AS 'mean area', "
      "coalesce(printf('%.1f %%', 100 * avg(half)), '') AS 'mean half' FROM curve WHERE experiment IN (SELECT "
-     "experiment FROM job_result WHERE step IS NOT NULL) GROUP BY experiment, ordering, mode ORDER BY avg(area) LIMIT "
+     "experiment FROM job_metric WHERE step IS NOT NULL) GROUP BY experiment, ordering, mode ORDER BY avg(area) LIMIT "
      "12"},
     {"Pairs that do more damage together than one by one (losses of top-1 in points)", "llrrrrl",
      "SELECT DISTINCT layer_a || ' ' || filter_a AS a, layer_b || ' ' || filter_b AS b, printf('%.2f', 100 * top1_a) "

@@ -1,6 +1,19 @@
 /* Masks in words. */
 #include "lesion/study.h"
 
+/* "17", or ",17". */
+static void put_filter(lsn_text *text, int32_t filter, bool more)
+{
+    char digits[16];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + filter % 10);
+    while ((filter /= 10) > 0);
+    if (more)
+        digits[--at] = ',';
+    lsn_text_put(text, digits + at, sizeof digits - at);
+}
+
 void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text)
 {
     lsn_text_add(text, "{");
@@ -8,7 +21,7 @@ void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text)
         const lsn_mask_part *part = &mask->parts[p];
         lsn_text_add(text, "%s\"%s\":[", p == 0 ? "" : ",", model->layers[part->layer].name);
         for (int32_t i = 0; i < part->count; i++)
-            lsn_text_add(text, "%s%d", i == 0 ? "" : ",", part->filters[i]);
+            put_filter(text, part->filters[i], i > 0);
         lsn_text_add(text, "]");
     }
     lsn_text_add(text, "}");

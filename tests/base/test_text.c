@@ -30,6 +30,23 @@ static void a_text_grows(void **state)
     assert_int_equal(text.length, 0);
 }
 
+static void bytes_are_added_as_they_are(void **state)
+{
+    (void)state;
+    lsn_text text = {0};
+    lsn_text_put(&text, "", 0);
+    assert_string_equal(text.data, "");
+    for (int i = 0; i < 1000; i++) {
+        lsn_text_put(&text, "%s,more", 3);
+        lsn_text_add(&text, "%d", i % 10);
+    }
+    assert_false(text.failed);
+    assert_int_equal(text.length, 4000);
+    assert_int_equal(strlen(text.data), 4000);
+    assert_string_equal(text.data + 3992, "%s,8%s,9");
+    lsn_text_finish(&text);
+}
+
 static void adding_nothing_gives_an_empty_string(void **state)
 {
     (void)state;
@@ -47,6 +64,7 @@ static void a_text_that_failed_stays_so(void **state)
     lsn_text_add(&text, "%ls", NOT_PRINTABLE);
     assert_true(text.failed);
     lsn_text_add(&text, "after");
+    lsn_text_put(&text, "after", 5);
     assert_true(text.failed);
     assert_string_equal(text.data, "before");
     lsn_text_finish(&text);
@@ -126,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_grows),
+        cmocka_unit_test(bytes_are_added_as_they_are),
         cmocka_unit_test(adding_nothing_gives_an_empty_string),
         cmocka_unit_test(a_text_that_failed_stays_so),
         cmocka_unit_test(problems_stand_in_order),
