@@ -32,7 +32,8 @@ typedef struct lsn_faults {
     double noise;     /* the same of a unit's duration */
     double start_s;   /* the workers join within so long */
     double delay_s;   /* that a message takes */
-    double serve_s;   /* that the coordinator takes over a message from a worker */
+    double serve_s;   /* that the coordinator takes over a message from a worker ... */
+    double store_s;   /* ... and, where that is > 0, over each evaluation of a result that counts, besides */
     double notice_s;  /* after which a worker is said to be silent ... */
     double give_up_s; /* ... and lost; >= notice_s */
     double stop_s;    /* the sweep is drained so as to end by then */

@@ -274,8 +274,10 @@ static bool attend(sim *s, const sim_event *event, bool *ok)
     if (event->served || !(s->faults->serve_s > 0))
         return true;
     sim_event later = *event;
-    s->served_until_s = fmax(s->served_until_s, s->now_s) + s->faults->serve_s;
-    s->out->served_s += s->faults->serve_s;
+    const lsn_unit *unit = event->kind == SIM_RESULT ? lsn_sched_owed(s->sched, event->worker, event->unit) : NULL;
+    const double serve_s = s->faults->serve_s + (unit == NULL ? 0 : unit->count * s->faults->store_s);
+    s->served_until_s = fmax(s->served_until_s, s->now_s) + serve_s;
+    s->out->served_s += serve_s;
     later.at_s = s->served_until_s;
     later.served = true;
     *ok = sim_add(s, later);
