@@ -238,7 +238,8 @@ static void measure_vgg19(const counts *wanted)
 {
     static const lsn_faults usual = {
         .noise = 0.05, .start_s = 5, .delay_s = 1e-3, .serve_s = 1e-4, .notice_s = 30, .give_up_s = 60};
-    lsn_faults uneven = usual, rough = usual, slow = usual;
+    lsn_faults uneven = usual, rough = usual, storing = usual, slow = usual;
+    storing.store_s = 5e-6;
     slow.store_s = 1e-5;
     uneven.spread = 0.3;
     rough.spread = 0.2;
@@ -253,6 +254,7 @@ static void measure_vgg19(const counts *wanted)
         simulate_vgg19(cost, count, wanted->workers[i], &usual, "alike");
         simulate_vgg19(cost, count, wanted->workers[i], &uneven, "speeds vary by 30 %");
         simulate_vgg19(cost, count, wanted->workers[i], &rough, "1 % die, 1 % silent");
+        simulate_vgg19(cost, count, wanted->workers[i], &storing, "0.005 ms a result");
         simulate_vgg19(cost, count, wanted->workers[i], &slow, "0.01 ms a result");
     }
     free(cost);
