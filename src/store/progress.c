@@ -1,14 +1,16 @@
 /* How far a study is, in few rows: what `lesion status` reads while the run writes, and the history of each run.
  *
- * Counts by experiment are of the evaluations' own rows: they are taken anew before each commit, in the same
- * transaction, and so always agree with these. */
+ * Counts by experiment are of the evaluations' own rows: they are taken anew before a commit, in the same transaction,
+ * and agree with these; but of many jobs, which take milliseconds to count, only twice a second and when the run ends.
+ */
 #include "store/store_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ROWS = 1000 };
+enum { MOST_ROWS = 1000, MANY_JOBS = 20000 };
+static const double COUNT_S = 0.5;
 
 /* ---- counts by experiment ------------------------------------------------------------------------------------ */
 
@@ -74,13 +76,25 @@ static bool same_counts(const experiment_counts *a, const experiment_counts *b)
            a->work == b->work;
 }
 
+static bool is_due(lsn_store *store)
+{
+    const double now = lsn_now_s();
+    if (store->by_experiment == NULL ||
+        (store->plan->n_jobs >= MANY_JOBS && now - store->counted_s < COUNT_S && !store->ending))
+        return false;
+    store->counted_s = now;
+    return true;
+}
+
 bool progress_count(lsn_store *store, lsn_error *err)
 {
     static const char sql[] = "UPDATE experiment SET jobs = ?2, done = ?3, running = ?4, failed = ?5, work = ?6 "
                               "WHERE position = ?1";
     sqlite3_stmt *update = NULL;
+    if (!is_due(store))
+        return true;
     bool ok = true;
-    for (int32_t x = 0; ok && store->by_experiment != NULL && x < store->plan->n_experiments; x++) {
+    for (int32_t x = 0; ok && x < store->plan->n_experiments; x++) {
         const experiment_counts n = count(store, &store->plan->experiments[x]);
         if (same_counts(&n, &store->by_experiment[x]))
             continue;

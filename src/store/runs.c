@@ -99,6 +99,7 @@ static bool stop_running(lsn_store *store, lsn_error *err)
 bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err)
 {
     lsn_error why;
+    store->ending = how != NULL;
     if (!store_begin(store, err))
         return false;
     if (!update_run(store, how, &why) || (how != NULL && !stop_running(store, &why)))

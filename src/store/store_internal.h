@@ -194,6 +194,8 @@ struct lsn_store {
     /* How far it is. */
     int32_t *evaluation_of;           /* [plan->n_jobs]; -1: of another share of the study */
     experiment_counts *by_experiment; /* [plan->n_experiments] as they are stored; NULL without a plan */
+    double counted_s;                 /* when */
+    bool ending;                      /* the run says how it ended */
     double *cost;                     /* [evaluations] of a block; NULL: all alike */
     run_history history;
 

@@ -29,19 +29,18 @@ static const char job_metric_view[] =
 
 static const char job_q_view[] =
     "CREATE VIEW job_q AS\n"
-    "    -- q of each job, by its number in table job: p corrected within the experiment by Benjamini and Hochberg.\n"
-    "    -- Apart from job_result, for sorting a million jobs by p is quick only where nothing else is carried along.\n"
-    "    SELECT\n"
-    "        id,\n"
-    "        CASE WHEN p IS NOT NULL THEN\n"
-    "            min(1.0, min(m * p / p_rank) OVER (PARTITION BY experiment ORDER BY p DESC)) END AS q\n"
+    "    -- q of each job that is done, by its number in table job: p corrected within the experiment by Benjamini\n"
+    "    -- and Hochberg. Apart from job_result, for sorting a million jobs by p is quick only where nothing else is\n"
+    "    -- carried along.\n"
+    "    SELECT id, min(1.0, min(m * p / p_rank) OVER (PARTITION BY experiment ORDER BY p DESC)) AS q\n"
     "    FROM (\n"
     "        SELECT\n"
     "            j.job AS id, j.experiment, e.p,\n"
-    "            count(e.p) OVER (PARTITION BY j.experiment) AS m,\n"
-    "            count(e.p) OVER (PARTITION BY j.experiment ORDER BY e.p) AS p_rank -- of equal p the last one's\n"
+    "            count(*) OVER (PARTITION BY j.experiment) AS m,\n"
+    "            count(*) OVER (PARTITION BY j.experiment ORDER BY e.p) AS p_rank -- of equal p the last one's\n"
     "        FROM job j\n"
-    "        JOIN evaluation e ON e.evaluation = j.evaluation)";
+    "        JOIN evaluation e ON e.evaluation = j.evaluation\n"
+    "        WHERE e.p IS NOT NULL)";
 
 static const char job_result_view[] =
     "CREATE VIEW job_result AS\n"
@@ -59,7 +58,7 @@ static const char job_result_view[] =
     "        m.margin, m.agreement, m.d_loss_error, m.d_loss_low, m.d_loss_high, m.p_exact, m.score, m.step,\n"
     "        m.mode_seed, m.balanced_accuracy\n"
     "    FROM job_metric m\n"
-    "    JOIN job_q c ON c.id = m.id\n"
+    "    LEFT JOIN job_q c ON c.id = m.id\n"
     "    ORDER BY m.experiment_position, m.position";
 
 static const char class_result_view[] =
@@ -104,7 +103,7 @@ static const char filter_rank_view[] =
     "        m.layer, m.filter, m.d_top1, m.d_loss, m.lost, m.gained, m.p, c.q, m.job, m.experiment, m.mode,\n"
     "        m.mode_seed\n"
     "    FROM job_metric m\n"
-    "    JOIN job_q c ON c.id = m.id\n"
+    "    LEFT JOIN job_q c ON c.id = m.id\n"
     "    WHERE m.filter IS NOT NULL AND m.status = 'done'\n"
     "    ORDER BY m.experiment, m.mode, m.mode_seed, rank, m.layer_index, m.filter";
 
