@@ -44,6 +44,23 @@ typedef enum lsn_format { LSN_FORMAT_TABLE, LSN_FORMAT_CSV, LSN_FORMAT_JSONL } l
 LSN_API bool lsn_report_diff(const char *a, const char *b, lsn_format format, bool unmatched, FILE *out,
                              lsn_error *err);
 
+/* ---- the page ------------------------------------------------------------------------------------------------ */
+
+/* What lsn_report_page did. */
+typedef struct lsn_page_made {
+    int figures;       /* drawn */
+    size_t bytes;      /* of the page */
+    lsn_error missing; /* why no figures were drawn, and what to install; code LSN_OK: they were */
+    bool no_pdf;       /* gnuplot makes no PDF: the figures' folder has SVG only */
+} lsn_page_made;
+
+/* Writes what a study found as one self-contained HTML page for those who did not run it: words, figures, tables. Where
+ * `figures` is not NULL its figures are also written there, as ID.svg and ID.pdf for paper; the folder is made. Figures
+ * need gnuplot; without it the page has words and tables. The database may be written meanwhile. LSN_FAILED where a
+ * file cannot be written or gnuplot fails; an older page then stays. */
+LSN_API bool lsn_report_page(const char *database, const char *page, const char *figures, lsn_page_made *made,
+                             lsn_error *err);
+
 /* ---- export -------------------------------------------------------------------------------------------------- */
 
 /* Writes, as CSV or JSON Lines, all rows of a view or table of a reader's database, with columns in the order of its

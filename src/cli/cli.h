@@ -20,6 +20,7 @@ int lsn_command_export(int argc, char **argv);
 int lsn_command_merge(int argc, char **argv);
 int lsn_command_diff(int argc, char **argv);
 int lsn_command_verify(int argc, char **argv);
+int lsn_command_report(int argc, char **argv);
 
 /* Prints what the command does and its options to stdout. */
 void lsn_help(const char *command);

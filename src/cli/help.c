@@ -123,6 +123,13 @@ static const struct {
                "  --format FORMAT   csv (default; RFC 4180: NULL is nothing, an empty text \"\"), or jsonl:\n"
                "                    an object a line, with null, numbers, texts, and lists of filters\n"
                "  -o FILE           default: standard output\n" HELP_HELP},
+    {"report", "usage: lesion report DB [-o FILE.html] [OPTION]...\n\n"
+               "Writes what a study found as one HTML page: what was studied, the findings in words,\n"
+               "figures with how to read them, and tables that can be sorted and filtered. The page\n"
+               "needs nothing but itself. May be used while the study runs.\n\n"
+               "  -o, --output FILE  the page; default: the database's name with .html\n"
+               "  --figures DIR      write the figures there too, each as SVG and PDF for paper\n" HELP_HELP "\n"
+               "Figures are drawn by gnuplot (5.2 or later). Without it the page has words and tables.\n"},
     {"inspect", "usage: lesion inspect WEIGHTS|STUDY [OPTION]...\n\n"
                 "Prints the layer table of a network, or (for a file that ends in .yaml or .yml) the\n"
                 "network and the images of a study: classes, formats, sizes, and which cannot be read.\n"

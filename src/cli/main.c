@@ -17,6 +17,7 @@ static const struct {
     {"merge", "combine databases of one study", lsn_command_merge},
     {"verify", "check a database, and compute a sample again", lsn_command_verify},
     {"diff", "compare two databases of the same jobs", lsn_command_diff},
+    {"report", "draw what a study found, as one HTML page", lsn_command_report},
     {"inspect", "look at a network's layers or a study's images", lsn_command_inspect},
 };
 

@@ -1,4 +1,6 @@
-#include "lesion/report.h"
+#include "report/sentences.h"
+
+#include <string.h>
 
 /* A table of the closing report: printed with its title where the query gives any row. */
 typedef struct section {
@@ -35,15 +37,17 @@ static const section sections[] = {
      "GROUP BY experiment, score, mode, fraction ORDER BY fraction, mode, experiment, score LIMIT 24"},
     {"Filters removed one after another (half: the share at which half of what is above chance is lost)", "lllrrr",
      "SELECT experiment, ordering AS 'order', mode, count(*) AS curves, printf('%.3f', avg(area)) AS 'mean area', "
-     "coalesce(printf('%.1f %%', 100 * avg(half)), '') AS 'mean half' FROM curve WHERE experiment IN (SELECT "
-     "experiment FROM job_metric WHERE step IS NOT NULL) GROUP BY experiment, ordering, mode ORDER BY avg(area) LIMIT "
+     "CASE WHEN count(half) > 0 THEN printf('%.1f %%', 100 * avg(half)) ELSE '' END AS 'mean half' FROM curve WHERE "
+     "experiment IN (SELECT experiment FROM job_metric WHERE step IS NOT NULL) GROUP BY experiment, ordering, mode "
+     "ORDER BY avg(area) LIMIT "
      "12"},
     {"Pairs that do more damage together than one by one (losses of top-1 in points)", "llrrrrl",
      "SELECT DISTINCT layer_a || ' ' || filter_a AS a, layer_b || ' ' || filter_b AS b, printf('%.2f', 100 * top1_a) "
      "AS "
      "'a alone', printf('%.2f', 100 * top1_b) AS 'b alone', printf('%.2f', 100 * top1_both) AS both, "
-     "printf('%+.2f', 100 * top1_interaction) AS interaction, coalesce(printf('[%.2f, %.2f]', 100 * top1_low, 100 * "
-     "top1_high), '') AS '95 %' FROM pair_interaction WHERE top1_interaction > 0 ORDER BY top1_interaction DESC, a, b "
+     "printf('%+.2f', 100 * top1_interaction) AS interaction, CASE WHEN top1_low IS NULL THEN '' ELSE printf('[%.2f, "
+     "%.2f]', 100 * top1_low, 100 * top1_high) END AS '95 %' FROM pair_interaction WHERE top1_interaction > 0 ORDER BY "
+     "top1_interaction DESC, a, b "
      "LIMIT 5"},
     {"Classes that suffer most from one filter", "llrrr",
      SINGLES "SELECT c.class_name AS class, f.layer, f.filter, printf('%+.1f', 100 * c.d_top1) AS 'class top-1', "
@@ -52,10 +56,43 @@ static const section sections[] = {
     {"Failed jobs", "lll", "SELECT experiment, layers, reason FROM failures LIMIT 10"},
 };
 
+enum { WIDTH = 100 };
+
+/* A sentence in lines of at most WIDTH bytes, broken between words. */
+static void print_sentence(void *context, const char *text)
+{
+    FILE *out = context;
+    int column = fprintf(out, "-");
+    for (const char *word = text; *word != '\0';) {
+        const int length = (int)strcspn(word, " ");
+        if (column + 1 + length > WIDTH)
+            column = fprintf(out, "\n ") - 1;
+        column += fprintf(out, " %.*s", length, word);
+        word += length;
+        word += strspn(word, " ");
+    }
+    fputc('\n', out);
+}
+
+/* What the page says, in words. */
+static bool print_sentences(lsn_reader *reader, FILE *out, lsn_error *err)
+{
+    report_singles singles = {0};
+    report_pairs pairs = {0};
+    bool ok = report_singles_read(reader, &singles, err) && report_pairs_read(reader, &pairs, err);
+    if (ok) {
+        fprintf(out, "\nFindings\n");
+        ok = report_sentences(reader, &singles, &pairs, print_sentence, out, err);
+    }
+    report_singles_finish(&singles);
+    lsn_table_finish(&pairs.layers);
+    return ok;
+}
+
 bool lsn_report_findings(const char *database, FILE *out, lsn_error *err)
 {
     lsn_reader *reader = lsn_reader_open(database, err);
-    bool ok = reader != NULL;
+    bool ok = reader != NULL && print_sentences(reader, out, err);
     for (size_t i = 0; ok && i < sizeof sections / sizeof *sections; i++) {
         lsn_table table = {0};
         ok = lsn_reader_query(reader, &table, sections[i].sql, NULL, 0, err);

@@ -1,0 +1,260 @@
+#include "report/heat.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What ablations do to single classes. The jobs looked at are the single filters of the study, or, where it has none,
+ * of the experiment that removes filters of single layers most often. */
+
+enum { MOST_ROWS = 30, MOST_COLUMNS = 40, MOST_JOBS = 50000 };
+
+static const char set_sql[] = "SELECT experiment, mode, count(*) AS jobs FROM job_metric WHERE layer_index IS NOT NULL "
+                              "AND status = 'done' AND experiment_position > 0 "
+                              "GROUP BY experiment, mode HAVING jobs <= 50000 ORDER BY jobs DESC LIMIT 1";
+
+/* Classes and layers: worst, best and mean change of the class's top-1 over the layer's jobs. Racing sees only some of
+ * a class's images, so such jobs are left out. */
+#define JOBS                                                                                                    \
+    "WITH s AS MATERIALIZED (SELECT DISTINCT evaluation, layer_index, layer, filter, d_top1, n_filters FROM "   \
+    "job_metric WHERE experiment = ?1 AND mode = ?2 AND "                                                       \
+    "layer_index IS NOT NULL AND status = 'done' AND (?3 = '' OR (filter IS NOT NULL AND fraction IS NULL AND " \
+    "grouping IS NULL)) AND images = (SELECT images FROM study)) "
+static const char cells_sql[] =
+    JOBS "SELECT c.class, s.layer_index, s.layer, min((c.top1 - b.top1) * 1.0 / k.images), max((c.top1 - b.top1) * 1.0 "
+         "/ k.images), count(*) "
+         "FROM s CROSS JOIN evaluation_class c ON c.evaluation = s.evaluation JOIN evaluation_class b ON b.evaluation "
+         "= 0 AND b.class = c.class "
+         "JOIN class k ON k.class = c.class GROUP BY c.class, s.layer_index ORDER BY c.class, s.layer_index";
+/* Bare columns are those of the row with the extreme. */
+#define EXTREME(function, order)                                                                                       \
+    JOBS "SELECT c.class, coalesce(k.name, CAST(k.class AS TEXT)), " function                                          \
+         "((c.top1 - b.top1) * 1.0 / k.images) AS change, s.layer, coalesce(CAST(s.filter AS TEXT), s.n_filters || ' " \
+         "filters'), s.d_top1, k.images, b.top1 * 1.0 / k.images "                                                     \
+         "FROM s CROSS JOIN evaluation_class c ON c.evaluation = s.evaluation JOIN evaluation_class b ON "             \
+         "b.evaluation = 0 AND b.class = c.class "                                                                     \
+         "JOIN class k ON k.class = c.class GROUP BY c.class ORDER BY " order
+static const char losses_sql[] = EXTREME("min", "c.class");
+static const char gains_sql[] = EXTREME("max", "c.class");
+
+typedef struct classes {
+    lsn_table cells, losses, gains;
+    const char *parameters[3]; /* experiment, mode, whether single filters */
+    int64_t order[MOST_ROWS];  /* rows of `losses`: the classes shown, the most changed first */
+    int rows;
+} classes;
+
+static double change(const lsn_table *t, int64_t row)
+{
+    return report_real(t, row, 2);
+}
+
+/* Classes by their greatest loss. */
+static void choose(classes *c)
+{
+    for (int64_t i = 0; i < c->losses.rows; i++) {
+        int at = c->rows < MOST_ROWS ? c->rows++ : c->rows;
+        while (at > 0 && change(&c->losses, c->order[at - 1]) > change(&c->losses, i)) {
+            if (at < MOST_ROWS)
+                c->order[at] = c->order[at - 1];
+            at--;
+        }
+        if (at < MOST_ROWS)
+            c->order[at] = i;
+    }
+}
+
+static const char *class_name(const classes *c, int row)
+{
+    return lsn_table_cell(&c->losses, c->order[row], 1)->text;
+}
+
+/* ---- class by layer ------------------------------------------------------------------------------------------ */
+
+typedef struct columns {
+    int64_t layers[MOST_COLUMNS];
+    const char *names[MOST_COLUMNS];
+    int count;
+    double most;
+} columns;
+
+static int column_of(const columns *l, int64_t layer)
+{
+    for (int i = 0; i < l->count; i++)
+        if (l->layers[i] == layer)
+            return i;
+    return -1;
+}
+
+static columns find_columns(const classes *c)
+{
+    columns l = {.most = 0.01};
+    for (int64_t i = 0; i < c->cells.rows; i++) {
+        const int64_t layer = lsn_table_cell(&c->cells, i, 1)->integer;
+        l.most = fmax(l.most, fmax(fabs(report_real(&c->cells, i, 3)), fabs(report_real(&c->cells, i, 4))));
+        if (column_of(&l, layer) >= 0 || l.count == MOST_COLUMNS)
+            continue;
+        int at = l.count++;
+        for (; at > 0 && l.layers[at - 1] > layer; at--) {
+            l.layers[at] = l.layers[at - 1];
+            l.names[at] = l.names[at - 1];
+        }
+        l.layers[at] = layer;
+        l.names[at] = lsn_table_cell(&c->cells, i, 2)->text;
+    }
+    return l;
+}
+
+static void add_cells(heat *h, const classes *c, const columns *l, int column)
+{
+    for (int row = 0; row < c->rows; row++)
+        for (int64_t i = 0; i < c->cells.rows; i++) {
+            const int at = column_of(l, lsn_table_cell(&c->cells, i, 1)->integer);
+            if (lsn_table_cell(&c->cells, i, 0)->integer != lsn_table_cell(&c->losses, c->order[row], 0)->integer ||
+                at < 0)
+                continue;
+            heat_cell(h, row, at, report_real(&c->cells, i, column), false);
+            figure_hover(h->f, "%s, %s: worst %+.1f, best %+.1f points of %s jobs", class_name(c, row), l->names[at],
+                         100 * report_real(&c->cells, i, 3), 100 * report_real(&c->cells, i, 4),
+                         lsn_table_cell(&c->cells, i, 5)->text);
+        }
+}
+
+static bool add_heat(report *r, const classes *c, lsn_error *err)
+{
+    const columns l = find_columns(c);
+    const char *names[MOST_ROWS];
+    figure f = figure_of("classes-layers", "Which layers matter to which classes?", 900, 0);
+    for (int i = 0; i < c->rows; i++)
+        names[i] = class_name(c, i);
+    heat h = {.f = &f,
+              .scale = COLOUR_SIGNED,
+              .unit = 0.01,
+              .most = l.most,
+              .factor = 100,
+              .unit_name = "points",
+              .row_names = names,
+              .column_names = l.names,
+              .rows = c->rows,
+              .columns = l.count,
+              .wide = 2,
+              .cell = c->rows > 15 ? 14 : 20,
+              .x_label = "",
+              .y_label = ""};
+    heat_panel(&h, "greatest loss of the class", "");
+    add_cells(&h, c, &l, 3);
+    heat_panel(&h, "greatest gain of the class", "");
+    add_cells(&h, c, &l, 4);
+    heat_draw(&h);
+    lsn_text_add(
+        &f.caption,
+        "Left: how much a class loses at worst when %s of a layer %s removed (experiment %s, mode %s); right: how much "
+        "it gains at best. Points of the class\xE2\x80\x99s own top-1; orange: lost, blue: gained, logarithmic from "
+        "one point on. Each cell is the extreme of many jobs on few images of the class: on its own it proves little.",
+        c->parameters[2][0] != '\0' ? "one filter" : "filters", c->parameters[2][0] != '\0' ? "is" : "are",
+        c->parameters[0], c->parameters[1]);
+    if (c->losses.rows > c->rows)
+        lsn_text_add(&f.caption, " Of %lld classes the %d that lose most are shown.", (long long)c->losses.rows,
+                     c->rows);
+    return figure_add(r, &f, err);
+}
+
+/* ---- worst and best ------------------------------------------------------------------------------------------ */
+
+static bool add_extremes(report *r, const classes *c, lsn_error *err)
+{
+    figure f = figure_of("classes-extremes", "Which classes suffer most, and which gain?", 900, 84 + 20 * c->rows);
+    for (int side = 0; side < 2; side++) {
+        const lsn_table *t = side == 0 ? &c->losses : &c->gains;
+        char plot[8];
+        snprintf(plot, sizeof plot, "%d", side + 1);
+        figure_say(&f, "$s%d << EOD\n", side);
+        figure_hover_plot(&f, plot);
+        for (int row = 0; row < c->rows; row++) {
+            figure_say(&f, "%.3f\t%d\n", 100 * change(t, c->order[row]), row);
+            figure_hover(&f, "%s: %+.1f points without %s %s (all classes %+.2f); intact %.1f %% of %s images",
+                         class_name(c, row), 100 * change(t, c->order[row]), lsn_table_cell(t, c->order[row], 3)->text,
+                         lsn_table_cell(t, c->order[row], 4)->text, 100 * report_real(t, c->order[row], 5),
+                         100 * report_real(t, c->order[row], 7), lsn_table_cell(t, c->order[row], 6)->text);
+        }
+        figure_say(&f, "EOD\n");
+    }
+    figure_say(
+        &f,
+        "set border 1\nset yrange [%d.6:-0.6]\nset grid xtics lc rgb '" COLOUR_GRID
+        "' lw 1\nset xlabel 'change of the class\xE2\x80\x99s top-1 (points)'\nset tmargin 0.3\nset ytics scale 0 (",
+        c->rows - 1);
+    for (int row = 0; row < c->rows; row++) {
+        figure_tic(&f, class_name(c, row), 22);
+        figure_say(&f, " %d%s", row, row == c->rows - 1 ? ")\n" : ", ");
+    }
+    figure_say(&f,
+               "plot $s0 using 1:2:(0):1:($2-0.34):($2+0.34) with boxxyerror fc rgb '" COLOUR_LOSS
+               "' notitle, $s1 using 1:2:(0):1:($2-0.34):($2+0.34) with boxxyerror fc rgb '" COLOUR_GAIN "' notitle\n");
+    lsn_text_add(&f.caption,
+                 "The greatest loss (orange) and the greatest gain (blue) of each class over all jobs of experiment "
+                 "%s, mode %s; the mouse tells which. Classes that gain where another loses are often those that look "
+                 "alike: they trade images.",
+                 c->parameters[0], c->parameters[1]);
+    return figure_add(r, &f, err);
+}
+
+static bool add_table(report *r, const classes *c, lsn_error *err)
+{
+    enum { COLUMNS = 6, ROWS = 200 };
+    static const char *const names[COLUMNS] = {"class", "change", "without layer", "filter", "all classes", "images"};
+    static const page_table table = {
+        "class-table", "The greatest loss and the greatest gain of each class, in points, and what was removed.",
+        "lrlrrr", "class_damage"};
+    const int64_t rows = 2 * (c->losses.rows < ROWS / 2 ? c->losses.rows : ROWS / 2);
+    (void)err;
+    report_begin(r);
+    page_begin_table(&r->body, &table, COLUMNS, names, rows, 2 * c->losses.rows);
+    for (int64_t i = 0; i < rows; i++) {
+        const lsn_table *t = i < rows / 2 ? &c->losses : &c->gains;
+        const int64_t row = i % (rows / 2);
+        char number[2][LSN_NUMBER_BYTES];
+        snprintf(number[0], sizeof *number, "%+.1f", 100 * change(t, row));
+        snprintf(number[1], sizeof *number, "%+.2f", 100 * report_real(t, row, 5));
+        const char *const cells[COLUMNS] = {
+            lsn_table_cell(t, row, 1)->text, number[0], lsn_table_cell(t, row, 3)->text,
+            lsn_table_cell(t, row, 4)->text, number[1], lsn_table_cell(t, row, 6)->text};
+        for (int k = 0; k < COLUMNS; k++)
+            page_cell(&r->body, &table, k, cells[k]);
+    }
+    page_end_table(&r->body);
+    return true;
+}
+
+bool fig_classes(report *r, lsn_error *err)
+{
+    classes c = {.parameters = {r->singles.experiment, r->singles.mode, "single"}};
+    lsn_table set = {0};
+    bool ok = true;
+    report_section(r, "classes", "Classes");
+    if (!r->study.per_class)
+        return true;
+    if (r->singles.count == 0) {
+        ok = report_query(r, &set, set_sql, err);
+        if (!ok || set.rows == 0) {
+            lsn_table_finish(&set);
+            return ok;
+        }
+        c.parameters[0] = set.cells[0].text;
+        c.parameters[1] = set.cells[1].text;
+        c.parameters[2] = "";
+    }
+    ok = ok && lsn_reader_query(r->reader, &c.cells, cells_sql, c.parameters, 3, err) &&
+         lsn_reader_query(r->reader, &c.losses, losses_sql, c.parameters, 3, err) &&
+         lsn_reader_query(r->reader, &c.gains, gains_sql, c.parameters, 3, err);
+    if (ok && c.losses.rows > 0 && c.gains.rows == c.losses.rows) {
+        choose(&c);
+        ok = add_heat(r, &c, err) && add_extremes(r, &c, err) && add_table(r, &c, err);
+    }
+    lsn_table_finish(&c.cells);
+    lsn_table_finish(&c.losses);
+    lsn_table_finish(&c.gains);
+    lsn_table_finish(&set);
+    return ok;
+}

@@ -1,0 +1,193 @@
+#include "report/heat.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How far an ablation of one layer moves the outputs of that layer and of those behind it, and how much of that reaches
+ * the logits. */
+
+enum { MOST_LAYERS = 48, MOST_LINES = 7, LABEL = 128 };
+
+/* Ordered by series; experiments of very many jobs are left to SQL. */
+static const char cells_sql[] =
+    "SELECT m.experiment, " REPORT_WAY
+    " AS way, m.mode, m.layer_index, m.layer, d.layer, l.name, avg(d.drift), count(*), l.logits FROM job_metric m "
+    "JOIN drift d ON d.evaluation = m.evaluation JOIN layer l ON l.layer = d.layer WHERE m.layer_index IS NOT NULL AND "
+    "m.status = 'done' AND "
+    "m.experiment IN (SELECT x.name FROM experiment x JOIN job j ON j.experiment = x.experiment GROUP BY x.name HAVING "
+    "count(*) <= 100000) "
+    "GROUP BY m.experiment_position, way, m.mode, m.layer_index, d.layer ORDER BY m.experiment_position, way, m.mode, "
+    "m.layer_index, d.layer";
+
+enum { C_EXPERIMENT, C_WAY, C_MODE, C_ABLATED, C_ABLATED_NAME, C_LAYER, C_NAME, C_DRIFT, C_JOBS, C_LOGITS };
+
+static const char *text(const lsn_table *t, int64_t row, int column)
+{
+    return lsn_table_cell(t, row, column)->text;
+}
+
+static bool new_series(const lsn_table *t, int64_t row)
+{
+    if (row == 0)
+        return true;
+    for (int c = C_EXPERIMENT; c <= C_MODE; c++)
+        if (strcmp(text(t, row, c), text(t, row - 1, c)) != 0)
+            return true;
+    return false;
+}
+
+/* The layers of a column of the table in the network's order, and their names from the next one. */
+typedef struct axis {
+    int64_t layers[MOST_LAYERS];
+    const char *names[MOST_LAYERS];
+    int count;
+} axis;
+
+static int place_of(const axis *a, int64_t layer)
+{
+    for (int i = 0; i < a->count; i++)
+        if (a->layers[i] == layer)
+            return i;
+    return -1;
+}
+
+static axis axis_of(const lsn_table *t, int column)
+{
+    axis a = {.count = 0};
+    for (int64_t i = 0; i < t->rows; i++) {
+        const int64_t layer = lsn_table_cell(t, i, column)->integer;
+        if (place_of(&a, layer) >= 0 || a.count == MOST_LAYERS)
+            continue;
+        int at = a.count++;
+        for (; at > 0 && a.layers[at - 1] > layer; at--) {
+            a.layers[at] = a.layers[at - 1];
+            a.names[at] = a.names[at - 1];
+        }
+        a.layers[at] = layer;
+        a.names[at] = text(t, i, column + 1);
+    }
+    return a;
+}
+
+static bool add_heat(report *r, const lsn_table *t, lsn_error *err)
+{
+    const axis ablated = axis_of(t, C_ABLATED), measured = axis_of(t, C_LAYER);
+    int series = 0;
+    double most = 0;
+    for (int64_t i = 0; i < t->rows; i++) {
+        series += new_series(t, i);
+        most = fmax(most, report_real(t, i, C_DRIFT));
+    }
+    figure f = figure_of("drift-layers", "How far does damage spread?", 900, 0);
+    heat h = {.f = &f,
+              .scale = COLOUR_AMOUNT,
+              .most = fmax(most, 1e-6),
+              .factor = 100,
+              .unit_name = "drift (%)",
+              .row_names = ablated.names,
+              .column_names = measured.names,
+              .rows = ablated.count,
+              .columns = measured.count,
+              .wide = series < 3   ? series
+                      : series < 5 ? 2
+                                   : 3,
+              .cell = 13,
+              .x_label = "layer whose output moves",
+              .y_label = "layer of which filters are removed"};
+    for (int64_t i = 0; i < t->rows; i++) {
+        const int row = place_of(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer),
+                  column = place_of(&measured, lsn_table_cell(t, i, C_LAYER)->integer);
+        if (new_series(t, i) && h.panels == HEAT_PANELS)
+            break;
+        if (new_series(t, i)) {
+            char second[LABEL];
+            snprintf(second, sizeof second, "%.40s%s%.40s", text(t, i, C_WAY), text(t, i, C_WAY)[0] == '\0' ? "" : ", ",
+                     text(t, i, C_MODE));
+            heat_panel(&h, text(t, i, C_EXPERIMENT), second);
+        }
+        if (row < 0 || column < 0)
+            continue;
+        heat_cell(&h, row, column, report_real(t, i, C_DRIFT), false);
+        figure_hover(&f, "%s removed from, %s moves by %.1f %% (%s jobs)", text(t, i, C_ABLATED_NAME),
+                     text(t, i, C_NAME), 100 * report_real(t, i, C_DRIFT), text(t, i, C_JOBS));
+    }
+    heat_draw(&h);
+    lsn_text_add(&f.caption, "Mean drift of each layer\xE2\x80\x99s output, |changed \xE2\x88\x92 intact| as a share "
+                             "of |intact|, when filters of the layer at the left are removed. A row that stays dark to "
+                             "the right is damage that cascades to the logits; one that fades is damage that later "
+                             "layers make good. Drift tells how far damage spreads, not whether it matters.");
+    if (series > HEAT_PANELS)
+        lsn_text_add(&f.caption, " The first %d of %d ways of removing are shown.", HEAT_PANELS, series);
+    return figure_add(r, &f, err);
+}
+
+/* Drift of the logits by ablated layer, a line for each series. */
+static bool add_logits(report *r, const lsn_table *t, lsn_error *err)
+{
+    const axis ablated = axis_of(t, C_ABLATED);
+    int lines = 0;
+    double x = 60, y = 10;
+    lsn_text plot = {0};
+    figure f = figure_of("drift-logits", "How much of the damage reaches the logits?", 900, 330);
+    for (int64_t i = 0; i < t->rows; i++) {
+        const int at = place_of(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer);
+        if (new_series(t, i) && lines == MOST_LINES)
+            break;
+        if (new_series(t, i)) {
+            char label[LABEL], number[16];
+            snprintf(label, sizeof label, "%.40s: %.30s%s%.30s", text(t, i, C_EXPERIMENT), text(t, i, C_WAY),
+                     text(t, i, C_WAY)[0] == '\0' ? "" : ", ", text(t, i, C_MODE));
+            figure_say(&f, "%s$l%d << EOD\n", lines == 0 ? "" : "EOD\n", lines);
+            lsn_text_add(&plot, "%s$l%d using 1:2 with linespoints lw 1.6 pt 7 ps 0.5 lc rgb '%s' notitle",
+                         lines == 0 ? "" : ", ", lines, colour_series[lines]);
+            figure_legend(&f, &x, &y, FIGURE_LINE, colour_series[lines], label);
+            lines++;
+            snprintf(number, sizeof number, "%d", lines);
+            figure_hover_plot(&f, number);
+        }
+        if (lsn_table_cell(t, i, C_LOGITS)->integer == 0 || at < 0)
+            continue;
+        figure_say(&f, "%d\t%.4f\n", at, 100 * report_real(t, i, C_DRIFT));
+        figure_hover(&f, "%s, %s %s: the logits move by %.1f %%", text(t, i, C_ABLATED_NAME), text(t, i, C_WAY),
+                     text(t, i, C_MODE), 100 * report_real(t, i, C_DRIFT));
+    }
+    figure_say(
+        &f,
+        "EOD\nset xrange [-0.4:%d.4]\nset yrange [0:*]\nset ylabel 'drift of the logits (%%)'\nset grid ytics lc rgb "
+        "'" COLOUR_GRID
+        "' lw 1\nset tmargin at screen %.4f\nset bmargin at screen %.4f\nset xtics rotate by 90 right font ',11' (",
+        ablated.count - 1, 1 - (y + 14) / f.height, 66.0 / f.height);
+    for (int i = 0; i < ablated.count; i++) {
+        figure_tic(&f, ablated.names[i], 12);
+        figure_say(&f, " %d%s", i, i == ablated.count - 1 ? ")\n" : ", ");
+    }
+    figure_say(&f, "plot %s\n", plot.data);
+    lsn_text_add(&f.caption,
+                 "Mean drift of the last layer\xE2\x80\x99s output by the layer of which filters are removed. Lines "
+                 "that differ only in the mode show what stands in best for a removed filter.");
+    lsn_text_finish(&plot);
+    return figure_add(r, &f, err);
+}
+
+bool fig_drift(report *r, lsn_error *err)
+{
+    static const page_table table = {"drift-table",
+                                     "Mean drift of the logits (%) and change of top-1 (points) by what was removed.",
+                                     "llllrrr", "drift_view"};
+    lsn_table cells = {0};
+    report_section(r, "drift", "Drift");
+    bool ok = report_query(r, &cells, cells_sql, err);
+    if (ok && cells.rows > 0)
+        ok = add_heat(r, &cells, err) && add_logits(r, &cells, err) &&
+             report_table(r, &table,
+                          "SELECT m.layer AS 'removed from', m.experiment, " REPORT_WAY
+                          " AS way, m.mode, count(*) AS jobs, printf('%.1f', 100 * avg(d.drift)) AS 'logits drift', "
+                          "printf('%+.2f', 100 * avg(m.d_top1)) AS 'top-1' FROM job_metric m JOIN layer l ON l.logits "
+                          "= 1 JOIN drift d ON d.evaluation = m.evaluation AND d.layer = l.layer "
+                          "WHERE m.layer_index IS NOT NULL AND m.status = 'done' GROUP BY m.experiment_position, way, "
+                          "m.mode, m.layer_index ORDER BY avg(d.drift) DESC LIMIT 300",
+                          -1, err);
+    lsn_table_finish(&cells);
+    return ok;
+}

@@ -1,0 +1,207 @@
+#include "report/heat.h"
+#include "report/layers.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Which layers bear the loss of a share of their filters: a panel for each series (experiment, score, mode), in it a
+ * row for each layer and a column for each fraction; and for each layer its curves, with the band of random choices. */
+
+static const char cells_sql[] =
+    "SELECT experiment_position, experiment, " REPORT_WAY
+    " AS way, mode, layer_index, layer, fraction, count(*) AS jobs, avg(d_top1), min(d_top1), "
+    "max(d_top1), avg(d_loss) FROM job_metric m WHERE layer_index IS NOT NULL AND fraction IS NOT NULL AND status = "
+    "'done' "
+    "GROUP BY experiment_position, way, mode, layer_index, fraction ORDER BY experiment_position, way, mode, "
+    "layer_index, fraction";
+
+const lsn_cell *layers_cell(const layers *l, int64_t row, int column)
+{
+    return lsn_table_cell(&l->cells, row, column);
+}
+
+static bool same_series(const layers *l, int64_t a, int64_t b)
+{
+    return layers_cell(l, a, C_POSITION)->integer == layers_cell(l, b, C_POSITION)->integer &&
+           strcmp(layers_cell(l, a, C_WAY)->text, layers_cell(l, b, C_WAY)->text) == 0 &&
+           strcmp(layers_cell(l, a, C_MODE)->text, layers_cell(l, b, C_MODE)->text) == 0;
+}
+
+static int place_of_fraction(const layers *l, double fraction)
+{
+    for (int i = 0; i < l->n_fractions; i++)
+        if (fabs(l->fractions[i] - fraction) < 1e-9)
+            return i;
+    return -1;
+}
+
+static int place_of_layer(const layers *l, int64_t layer)
+{
+    for (int i = 0; i < l->n_rows; i++)
+        if (l->rows[i] == layer)
+            return i;
+    return -1;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int by_layer(const void *a, const void *b)
+{
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+int layers_row(const layers *l, int64_t cell)
+{
+    return place_of_layer(l, layers_cell(l, cell, C_LAYER)->integer);
+}
+
+int layers_column(const layers *l, int64_t cell)
+{
+    return place_of_fraction(l, layers_cell(l, cell, C_FRACTION)->real);
+}
+
+/* Finds the series, fractions and layers that are there. */
+static void survey(layers *l)
+{
+    for (int64_t i = 0; i < l->cells.rows; i++) {
+        if (i == 0 || !same_series(l, i, i - 1)) {
+            if (l->series == MOST_SERIES)
+                l->more_series++;
+            else
+                l->begins[l->series++] = i;
+        }
+        if (l->more_series > 0)
+            continue;
+        l->begins[l->series] = i + 1;
+        l->many_modes = l->many_modes || strcmp(layers_cell(l, i, C_MODE)->text, layers_cell(l, 0, C_MODE)->text) != 0;
+        if (place_of_fraction(l, layers_cell(l, i, C_FRACTION)->real) < 0 && l->n_fractions < MOST_FRACTIONS)
+            l->fractions[l->n_fractions++] = layers_cell(l, i, C_FRACTION)->real;
+        if (place_of_layer(l, layers_cell(l, i, C_LAYER)->integer) < 0 && l->n_rows < MOST_LAYERS)
+            l->rows[l->n_rows++] = (int32_t)layers_cell(l, i, C_LAYER)->integer;
+        l->most = fmax(l->most, fabs(layers_cell(l, i, C_MEAN)->real));
+    }
+    qsort(l->fractions, (size_t)l->n_fractions, sizeof *l->fractions, by_value);
+    qsort(l->rows, (size_t)l->n_rows, sizeof *l->rows, by_layer);
+}
+
+/* "weakest: l1, mean" */
+void layers_series_label(const layers *l, int s, char label[LABEL])
+{
+    const int64_t row = l->begins[s];
+    const char *score = layers_cell(l, row, C_WAY)->text;
+    if (strcmp(score, layers_cell(l, row, C_EXPERIMENT)->text) == 0)
+        score = "";
+    snprintf(label, LABEL, "%s%s%s%s%s", layers_cell(l, row, C_EXPERIMENT)->text, score[0] == '\0' ? "" : ": ", score,
+             l->many_modes ? ", " : "", l->many_modes ? layers_cell(l, row, C_MODE)->text : "");
+}
+
+const char *layers_name(const layers *l, int row)
+{
+    for (int64_t i = 0; i < l->cells.rows; i++)
+        if (layers_cell(l, i, C_LAYER)->integer == l->rows[row])
+            return layers_cell(l, i, C_NAME)->text;
+    return "";
+}
+
+/* ---- heatmap ------------------------------------------------------------------------------------------------- */
+
+static void heat_cells(heat *h, const layers *l, int s)
+{
+    char second[LABEL];
+    const int64_t begin = l->begins[s];
+    snprintf(second, sizeof second, "%s%s%s", layers_cell(l, begin, C_WAY)->text,
+             l->many_modes && layers_cell(l, begin, C_WAY)->text[0] != '\0' ? ", " : "",
+             l->many_modes ? layers_cell(l, begin, C_MODE)->text : "");
+    heat_panel(h, layers_cell(l, begin, C_EXPERIMENT)->text, second);
+    for (int64_t i = begin; i < l->begins[s + 1]; i++) {
+        const int x = layers_column(l, i), y = layers_row(l, i);
+        const double mean = layers_cell(l, i, C_MEAN)->real;
+        if (x < 0 || y < 0)
+            continue;
+        heat_cell(h, y, x, mean, false);
+        figure_hover(h->f, "%s, %g %%: %+.2f points, %+.4f nats; %s job%s, %+.2f to %+.2f",
+                     layers_cell(l, i, C_NAME)->text, 100 * layers_cell(l, i, C_FRACTION)->real, 100 * mean,
+                     layers_cell(l, i, C_LOSS)->real, layers_cell(l, i, C_JOBS)->text,
+                     layers_cell(l, i, C_JOBS)->integer == 1 ? "" : "s", 100 * layers_cell(l, i, C_MIN)->real,
+                     100 * layers_cell(l, i, C_MAX)->real);
+    }
+}
+
+static bool add_heat(report *r, const layers *l, lsn_error *err)
+{
+    const char *names[MOST_LAYERS], *shares[MOST_FRACTIONS];
+    char numbers[MOST_FRACTIONS][LSN_NUMBER_BYTES];
+    figure f = figure_of("layers-heat", "Which layers bear the loss of a share of their filters?", 900, 0);
+    for (int i = 0; i < l->n_rows; i++)
+        names[i] = layers_name(l, i);
+    for (int i = 0; i < l->n_fractions; i++) {
+        snprintf(numbers[i], sizeof numbers[i], "%g", 100 * l->fractions[i]);
+        shares[i] = numbers[i];
+    }
+    heat h = {.f = &f,
+              .scale = COLOUR_SIGNED,
+              .unit = 0.005,
+              .most = l->most,
+              .factor = 100,
+              .unit_name = "points",
+              .row_names = names,
+              .column_names = shares,
+              .rows = l->n_rows,
+              .columns = l->n_fractions,
+              .upright = true,
+              .numbers = true,
+              .wide = l->series <= 5 || l->n_fractions == 1 ? l->series : 4,
+              .cell = 20,
+              .x_label = "share of the layer\xE2\x80\x99s filters removed (%)",
+              .y_label = ""};
+    for (int s = 0; s < l->series; s++)
+        heat_cells(&h, l, s);
+    heat_draw(&h);
+    lsn_text_add(&f.caption, "Mean change of top-1 in points, by layer and share removed; orange: lost, blue: gained, "
+                             "on a logarithmic scale from half a point on. A panel for each way of choosing the "
+                             "filters; random choices are means over their seeds. Compare a ranking with the random "
+                             "control beside it: it has found dispensable filters only where it is paler.");
+    if (l->more_series > 0)
+        lsn_text_add(&f.caption, " %d more ways are in the table.", l->more_series);
+    return figure_add(r, &f, err);
+}
+
+/* ---- table --------------------------------------------------------------------------------------------------- */
+
+static bool add_table(report *r, lsn_error *err)
+{
+    static const page_table table = {"layer-table",
+                                     "Change of top-1 (points) and of the loss (nats) by layer and share removed.",
+                                     "lllrlrrrrr", "layer_sensitivity"};
+    return report_table(
+        r, &table,
+        "SELECT layer, experiment, " REPORT_WAY
+        " AS 'by', printf('%g', 100 * fraction) AS '% removed', mode, count(*) AS "
+        "jobs, printf('%+.2f', 100 * avg(d_top1)) AS 'mean top-1', printf('%+.2f', 100 * min(d_top1)) AS least, "
+        "printf('%+.2f', 100 * max(d_top1)) AS most, printf('%+.4f', avg(d_loss)) AS 'mean loss' FROM job_metric m "
+        "WHERE "
+        "layer_index IS NOT NULL AND fraction IS NOT NULL AND status = 'done' GROUP BY experiment_position, "
+        "layer_index, 3, "
+        "mode, fraction ORDER BY experiment_position, layer_index, 3, mode, fraction LIMIT 800",
+        -1, err);
+}
+
+bool fig_layers(report *r, lsn_error *err)
+{
+    layers l = {0};
+    bool ok = report_query(r, &l.cells, cells_sql, err);
+    report_section(r, "layers", "Layers");
+    if (ok && l.cells.rows > 0) {
+        survey(&l);
+        ok = (!(l.most > 0) || (add_heat(r, &l, err) && fig_layer_curves(r, &l, err))) && add_table(r, err);
+    }
+    lsn_table_finish(&l.cells);
+    return ok;
+}

@@ -1,0 +1,315 @@
+#include "report/heat.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Do two filters do more damage together than one after another? By layers, within layers, and the strongest pairs. */
+
+enum { MOST_LAYERS = 48, MOST_FILTERS = 24, MOST_PANELS = 6, LEAST_PAIRS = 6, RANKED = 20 };
+static const double unit = 0.001; /* nats */
+
+static const lsn_cell *of(const report *r, int64_t row, int column)
+{
+    return lsn_table_cell(&r->pairs.layers, row, column);
+}
+
+/* ---- layer by layer ------------------------------------------------------------------------------------------ */
+
+static bool add_layers(report *r, lsn_error *err)
+{
+    int64_t layers[MOST_LAYERS];
+    const char *names[MOST_LAYERS];
+    int count = 0;
+    double most = 2 * unit;
+    int place[2];
+    for (int64_t i = 0; i < r->singles.names.rows && count < MOST_LAYERS; i++) {
+        const int64_t layer = lsn_table_cell(&r->singles.names, i, 0)->integer;
+        bool used = false;
+        for (int64_t k = 0; k < r->pairs.layers.rows && !used; k++)
+            used = of(r, k, PAIR_INDEX_A)->integer == layer || of(r, k, PAIR_INDEX_B)->integer == layer;
+        if (used) {
+            names[count] = lsn_table_cell(&r->singles.names, i, 1)->text;
+            layers[count++] = layer;
+        }
+    }
+    if (count < 3)
+        return true;
+    for (int64_t k = 0; k < r->pairs.layers.rows; k++)
+        most = fmax(most, fabs(of(r, k, PAIR_MEAN)->real));
+    figure f = figure_of("pairs-layers", "Between which layers do filters stand in for each other?", 640, 0);
+    heat h = {.f = &f,
+              .scale = COLOUR_SIGNED,
+              .unit = unit,
+              .most = most,
+              .factor = -1,
+              .unit_name = "nats",
+              .row_names = names,
+              .column_names = names,
+              .rows = count,
+              .columns = count,
+              .wide = 1,
+              .cell = count > 24 ? 14 : 22,
+              .x_label = "",
+              .y_label = ""};
+    heat_panel(&h, "mean interaction of the pairs, by loss", "");
+    for (int64_t k = 0; k < r->pairs.layers.rows; k++) {
+        place[0] = place[1] = -1;
+        for (int i = 0; i < count; i++) {
+            place[0] = layers[i] == of(r, k, PAIR_INDEX_A)->integer ? i : place[0];
+            place[1] = layers[i] == of(r, k, PAIR_INDEX_B)->integer ? i : place[1];
+        }
+        if (place[0] < 0 || place[1] < 0)
+            continue;
+        heat_cell(&h, place[0], place[1], of(r, k, PAIR_MEAN)->real, false);
+        figure_hover(&f, "%s and %s: %+.4f nats in the mean of %s pairs; more than the sum: %.0f, less: %.0f",
+                     of(r, k, PAIR_LAYER_A)->text, of(r, k, PAIR_LAYER_B)->text, of(r, k, PAIR_MEAN)->real,
+                     of(r, k, PAIR_COUNT)->text, of(r, k, PAIR_MORE)->real, of(r, k, PAIR_LESS)->real);
+    }
+    heat_draw(&h);
+    lsn_text_add(&f.caption, "Mean interaction of the pairs of two layers: what both cost together, in nats of loss, "
+                             "beyond the sum of what each costs alone. Orange: more than the sum, the two stand in for "
+                             "each other; blue: less, their damage overlaps. Logarithmic from 0.001 nats on.");
+    return figure_add(r, &f, err);
+}
+
+/* ---- within layers ------------------------------------------------------------------------------------------- */
+
+/* The layers with most pairs of their own. */
+static int layers_within(const report *r, int64_t rows[MOST_PANELS])
+{
+    int count = 0;
+    for (int64_t k = 0; k < r->pairs.layers.rows; k++) {
+        if (of(r, k, PAIR_INDEX_A)->integer != of(r, k, PAIR_INDEX_B)->integer ||
+            of(r, k, PAIR_COUNT)->integer < LEAST_PAIRS)
+            continue;
+        int at = count < MOST_PANELS ? count++ : count;
+        while (at > 0 && of(r, rows[at - 1], PAIR_COUNT)->integer < of(r, k, PAIR_COUNT)->integer) {
+            if (at < MOST_PANELS)
+                rows[at] = rows[at - 1];
+            at--;
+        }
+        if (at < MOST_PANELS)
+            rows[at] = k;
+    }
+    return count;
+}
+
+/* Pairs within the six layers whose names are given, the strongest of each first: so the filters of the strongest pairs
+ * come in first where there are too many. */
+static const char within_sql[] = "SELECT * FROM (SELECT layers, filter_a, filter_b, loss_interaction, loss_low, "
+                                 "loss_high, top1_interaction, row_number() OVER "
+                                 "(PARTITION BY layers ORDER BY abs(loss_interaction) DESC) AS place FROM "
+                                 "pair_interaction WHERE layers IN (?1, ?2, ?3, "
+                                 "?4, ?5, ?6)) WHERE place <= 4000 ORDER BY layers, place";
+
+typedef struct within {
+    const char *layer;
+    int64_t begin, end; /* of its rows */
+    int32_t filters[MOST_FILTERS];
+    int count;
+} within;
+
+static int place_of(const within *w, int64_t filter)
+{
+    for (int i = 0; i < w->count; i++)
+        if (w->filters[i] == filter)
+            return i;
+    return -1;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    return *(const int32_t *)a - *(const int32_t *)b;
+}
+
+/* Finds the layer's rows, and its filters. */
+static void find_within(within *w, const lsn_table *pairs, const char *layer)
+{
+    *w = (within){.layer = layer};
+    while (w->begin < pairs->rows && strcmp(lsn_table_cell(pairs, w->begin, 0)->text, layer) != 0)
+        w->begin++;
+    for (w->end = w->begin; w->end < pairs->rows && strcmp(lsn_table_cell(pairs, w->end, 0)->text, layer) == 0;
+         w->end++)
+        for (int k = 1; k <= 2; k++) {
+            const int64_t filter = lsn_table_cell(pairs, w->end, k)->integer;
+            if (place_of(w, filter) < 0 && w->count < MOST_FILTERS)
+                w->filters[w->count++] = (int32_t)filter;
+        }
+    qsort(w->filters, (size_t)w->count, sizeof *w->filters, by_number);
+}
+
+static void add_within_panel(heat *h, const within *w, const lsn_table *pairs)
+{
+    heat_panel(h, w->layer, "");
+    for (int64_t i = w->begin; i < w->end; i++) {
+        const int a = place_of(w, lsn_table_cell(pairs, i, 1)->integer),
+                  b = place_of(w, lsn_table_cell(pairs, i, 2)->integer);
+        if (a < 0 || b < 0)
+            continue;
+        const double low = report_real(pairs, i, 4), high = report_real(pairs, i, 5);
+        for (int turn = 0; turn < 2; turn++) {
+            heat_cell(h, turn ? b : a, turn ? a : b, report_real(pairs, i, 3), low > 0 || high < 0);
+            figure_hover(h->f, "%s filters %d and %d: %+.4f nats, top-1 %+.2f points", w->layer, w->filters[a],
+                         w->filters[b], report_real(pairs, i, 3), 100 * report_real(pairs, i, 6));
+        }
+    }
+}
+
+/* Each panel's own names of rows and columns. */
+typedef struct names {
+    char text[HEAT_PANELS][MOST_FILTERS][12];
+    const char *pointers[HEAT_PANELS * MOST_FILTERS];
+} names;
+
+static void name_filters(names *n, const within *w, int panels, int most)
+{
+    for (int p = 0; p < HEAT_PANELS; p++)
+        for (int i = 0; i < most; i++) {
+            if (p < panels && i < w[p].count)
+                snprintf(n->text[p][i], sizeof n->text[p][i], "%d", w[p].filters[i]);
+            n->pointers[p * most + i] = n->text[p][i];
+        }
+}
+
+static bool draw_within(report *r, const within *w, int panels, const lsn_table *pairs, lsn_error *err)
+{
+    int most = 0;
+    double strongest = 2 * unit;
+    names n = {0};
+    for (int p = 0; p < panels; p++) {
+        most = w[p].count > most ? w[p].count : most;
+        strongest = fmax(strongest, w[p].end > w[p].begin ? fabs(report_real(pairs, w[p].begin, 3)) : 0);
+    }
+    name_filters(&n, w, panels, most);
+    figure f = figure_of("pairs-within", "Which filters of a layer stand in for each other?", 900, 0);
+    heat h = {.f = &f,
+              .scale = COLOUR_SIGNED,
+              .unit = unit,
+              .most = strongest,
+              .factor = -1,
+              .unit_name = "nats",
+              .row_names = n.pointers,
+              .column_names = n.pointers,
+              .own_names = true,
+              .rows = most,
+              .columns = most,
+              .wide = panels < 3 ? panels : 3,
+              .cell = most > 16 ? 11 : 16,
+              .x_label = "filter",
+              .y_label = "filter"};
+    for (int p = 0; p < panels; p++)
+        add_within_panel(&h, &w[p], pairs);
+    heat_draw(&h);
+    lsn_text_add(&f.caption,
+                 "Interaction of two filters of a layer: what both cost together, in nats of loss, beyond the sum of "
+                 "what each costs alone. Orange: they stand in for each other; blue: their damage overlaps. A dot "
+                 "marks a 95 %% interval without 0 (not corrected for the number of pairs). Logarithmic from 0.001 "
+                 "nats on. The %d layers with most pairs, of each the %d filters of its strongest pairs.",
+                 panels, MOST_FILTERS);
+    return figure_add(r, &f, err);
+}
+
+static bool add_within(report *r, lsn_error *err)
+{
+    int64_t rows[MOST_PANELS];
+    within w[MOST_PANELS];
+    lsn_table pairs = {0};
+    const char *layers[MOST_PANELS];
+    const int panels = layers_within(r, rows);
+    if (panels == 0)
+        return true;
+    for (int p = 0; p < MOST_PANELS; p++)
+        layers[p] = p < panels ? of(r, rows[p], PAIR_LAYER_A)->text : "";
+    bool ok = lsn_reader_query(r->reader, &pairs, within_sql, layers, MOST_PANELS, err);
+    for (int p = 0; ok && p < panels; p++)
+        find_within(&w[p], &pairs, layers[p]);
+    ok = ok && draw_within(r, w, panels, &pairs, err);
+    lsn_table_finish(&pairs);
+    return ok;
+}
+
+/* ---- strongest ----------------------------------------------------------------------------------------------- */
+
+/* First which, then what they are: only so is it quick with a million pairs. */
+static const char strongest_sql[] =
+    "WITH strongest AS MATERIALIZED (SELECT j.job AS job, (m.loss_sum - m.base_loss_sum) / 1073741824.0 / m.images - "
+    "(a.loss_sum - a.base_loss_sum) / 1073741824.0 / a.images - (b.loss_sum - b.base_loss_sum) / 1073741824.0 / "
+    "b.images AS loss FROM job j JOIN evaluation m ON m.evaluation = j.evaluation JOIN evaluation a ON a.evaluation = "
+    "j.single_a JOIN evaluation b ON b.evaluation = j.single_b WHERE m.status = 'done' AND a.status = 'done' AND "
+    "b.status = 'done' ORDER BY abs(loss) DESC LIMIT 150), "
+    "damage AS (SELECT evaluation, layer, filter, 100.0 * (lost - gained) / images AS top1 FROM evaluation) "
+    "SELECT la.name || ' ' || a.filter AS a, lb.name || ' ' || b.filter AS b, printf('%.2f', a.top1) AS 'a alone', "
+    "printf('%.2f', b.top1) AS 'b alone', printf('%.2f', m.top1) AS both, printf('%+.2f', m.top1 - a.top1 - b.top1) AS "
+    "interaction, CASE WHEN i.top1_low IS NULL THEN '' ELSE printf('%+.2f to %+.2f', 100 * i.top1_low, 100 * "
+    "i.top1_high) END AS '95 %', printf('%+.4f', s.loss) AS 'by loss', e.mode FROM strongest s JOIN job j ON j.job = "
+    "s.job JOIN evaluation e ON e.evaluation = j.evaluation JOIN damage m ON m.evaluation = j.evaluation JOIN damage a "
+    "ON a.evaluation = j.single_a JOIN damage b ON b.evaluation = j.single_b JOIN layer la ON la.layer = a.layer JOIN "
+    "layer lb ON lb.layer = b.layer LEFT JOIN pair_interval i ON i.job = j.job GROUP BY a.evaluation, b.evaluation "
+    "ORDER BY abs(s.loss) DESC";
+
+/* Sum and truth of the strongest pairs, from the table's own rows. */
+static bool add_strongest(report *r, const lsn_table *t, lsn_error *err)
+{
+    const int count = t->rows < RANKED ? (int)t->rows : RANKED;
+    figure f = figure_of("pairs-strongest", "How much more do the strongest pairs cost than their sum?", 900,
+                         100 + 20 * count);
+    double x = 60, y = 10;
+    figure_legend(&f, &x, &y, FIGURE_POINT, COLOUR_MUTED, "sum of both alone");
+    figure_legend(&f, &x, &y, FIGURE_POINT, COLOUR_LOSS, "both together");
+    figure_say(&f, "$s << EOD\n");
+    for (int i = 0; i < count; i++)
+        figure_say(&f, "%d\t%.4f\t%.4f\n", i,
+                   strtod(lsn_table_cell(t, i, 2)->text, NULL) + strtod(lsn_table_cell(t, i, 3)->text, NULL),
+                   strtod(lsn_table_cell(t, i, 4)->text, NULL));
+    figure_say(
+        &f,
+        "EOD\nset border 1\nset yrange [%d.6:-0.6]\nset grid xtics lc rgb '" COLOUR_GRID
+        "' lw 1\nset xlabel 'loss of top-1 (points)'\nset tmargin at screen %.4f\nset ytics scale 0 font ',11.5' (",
+        count - 1, 1 - (y + 14) / f.height);
+    for (int i = 0; i < count; i++) {
+        char label[160];
+        snprintf(label, sizeof label, "%.60s + %.60s", lsn_table_cell(t, i, 0)->text, lsn_table_cell(t, i, 1)->text);
+        figure_tic(&f, label, 32);
+        figure_say(&f, " %d%s", i, i == count - 1 ? ")\n" : ", ");
+    }
+    figure_hover_plot(&f, "2");
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < count; i++)
+            figure_hover(&f, "%s + %s: %s and %s alone, %s together", lsn_table_cell(t, i, 0)->text,
+                         lsn_table_cell(t, i, 1)->text, lsn_table_cell(t, i, 2)->text, lsn_table_cell(t, i, 3)->text,
+                         lsn_table_cell(t, i, 4)->text);
+        if (k == 0)
+            figure_hover_plot(&f, "3");
+    }
+    figure_say(&f, "plot $s using 2:1:($3-$2):(0) with vectors nohead lw 2 lc rgb '" COLOUR_BAND
+                   "' notitle, $s using 2:1 with points pt 7 ps 0.8 lc rgb '" COLOUR_MUTED
+                   "' notitle, $s using 3:1 with points pt 7 ps 0.8 lc rgb '" COLOUR_LOSS "' notitle\n");
+    lsn_text_add(&f.caption,
+                 "The pairs with the strongest interaction by loss: grey, what the two cost one by one, added up; "
+                 "orange, what they cost together, in points of top-1. Orange to the right: each hides the "
+                 "other\xE2\x80\x99s loss. They are the extremes of many pairs, so expect less on other images.");
+    return figure_add(r, &f, err);
+}
+
+bool fig_pairs(report *r, lsn_error *err)
+{
+    static const page_table table = {
+        "pair-table",
+        "Pairs with the strongest interaction by loss. Losses of top-1 in points; interaction: both together less both "
+        "alone, in points with its interval, and by loss in nats.",
+        "llrrrrrrl", "pair_interaction"};
+    lsn_table strongest = {0};
+    report_section(r, "pairs", "Pairs");
+    if (r->pairs.count == 0)
+        return true;
+    bool ok = add_layers(r, err) && add_within(r, err) && report_query(r, &strongest, strongest_sql, err) &&
+              add_strongest(r, &strongest, err);
+    if (ok) {
+        report_begin(r);
+        page_add_table(&r->body, &table, &strongest, r->pairs.count);
+    }
+    lsn_table_finish(&strongest);
+    return ok;
+}

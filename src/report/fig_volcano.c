@@ -1,0 +1,204 @@
+#include "report/figure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Size against certainty: every job's change of top-1 against -log10 of its q. Jobs of one experiment that turned the
+ * same numbers of images are one point, so that even a million jobs are few points; where they are too many still, they
+ * are counted on a grid. */
+
+enum { MOST_POINTS = 12000, GRID = 90, TOP = 20, MOST_EXPERIMENTS = 6 };
+static const double unit = 0.005;
+
+static const char points_sql[] =
+    "SELECT x.position, x.name, e.lost, e.gained, e.images, e.p, count(*) AS jobs, min(e.evaluation), e.layers, "
+    "substr(e.filters, 1, 60), length(e.filters) FROM job j JOIN experiment x ON x.experiment = j.experiment JOIN "
+    "evaluation e ON "
+    "e.evaluation = j.evaluation WHERE x.position > 0 AND e.status = 'done' GROUP BY x.position, e.lost, e.gained, "
+    "e.images "
+    "ORDER BY x.position, e.p DESC";
+
+enum { P_POSITION, P_NAME, P_LOST, P_GAINED, P_IMAGES, P_P, P_JOBS, P_FIRST, P_LAYERS, P_FILTERS, P_LENGTH };
+
+typedef struct volcano {
+    lsn_table rows;
+    double *q;        /* [rows] */
+    double most;      /* greatest change, either way, */
+    double low, high; /* and the least and greatest on the figure's scale */
+    int64_t jobs;
+    int experiments;
+} volcano;
+
+static const lsn_cell *at(const volcano *v, int64_t row, int column)
+{
+    return lsn_table_cell(&v->rows, row, column);
+}
+
+static double change(const volcano *v, int64_t row)
+{
+    return (double)(at(v, row, P_GAINED)->integer - at(v, row, P_LOST)->integer) / at(v, row, P_IMAGES)->real;
+}
+
+/* Benjamini and Hochberg's q within each experiment, whose rows come by descending p, each for several jobs. */
+static bool correct(volcano *v, lsn_error *err)
+{
+    v->q = lsn_array((size_t)v->rows.rows, sizeof *v->q, err);
+    if (v->q == NULL)
+        return false;
+    for (int64_t begin = 0, end; begin < v->rows.rows; begin = end) {
+        int64_t tests = 0, left;
+        for (end = begin; end < v->rows.rows && at(v, end, P_POSITION)->integer == at(v, begin, P_POSITION)->integer;
+             end++)
+            tests += at(v, end, P_JOBS)->integer;
+        left = tests;
+        double least = 1;
+        for (int64_t i = begin; i < end; i++) {
+            least = fmin(least, at(v, i, P_P)->real * (double)tests / (double)left);
+            v->q[i] = least;
+            left -= at(v, i, P_JOBS)->integer;
+        }
+        v->jobs += tests;
+        v->experiments++;
+    }
+    for (int64_t i = 0; i < v->rows.rows; i++)
+        v->most = fmax(v->most, fabs(change(v, i)));
+    for (int64_t i = 0; i < v->rows.rows; i++) {
+        v->low = fmin(v->low, figure_signed_log(change(v, i), unit, v->most));
+        v->high = fmax(v->high, figure_signed_log(change(v, i), unit, v->most));
+    }
+    return true;
+}
+
+static double height_of(double q)
+{
+    return q > 0 ? fmin(-log10(q), TOP) : TOP;
+}
+
+static void hover(figure *f, const volcano *v, int64_t i)
+{
+    char q[LSN_NUMBER_BYTES];
+    snprintf(q, sizeof q, v->q[i] < 1e-4 ? "%.1e" : "%.2g", v->q[i]);
+    if (at(v, i, P_JOBS)->integer == 1)
+        figure_hover(f, "%s: %.60s %s%s: %+.2f points, q %s", at(v, i, P_NAME)->text, at(v, i, P_LAYERS)->text,
+                     at(v, i, P_FILTERS)->text, at(v, i, P_LENGTH)->integer > 60 ? "..." : "", 100 * change(v, i), q);
+    else
+        figure_hover(f, "%s: %s jobs: %+.2f points, q %s", at(v, i, P_NAME)->text, at(v, i, P_JOBS)->text,
+                     100 * change(v, i), q);
+}
+
+static void draw_points(figure *f, const volcano *v)
+{
+    double x = 60, y = 10;
+    lsn_text plot = {0};
+    int64_t i = 0;
+    for (int e = 0; i < v->rows.rows; e++) {
+        const char *colour = e < MOST_EXPERIMENTS ? colour_series[e] : COLOUR_MUTED;
+        const int64_t position = at(v, i, P_POSITION)->integer;
+        char name[16];
+        snprintf(name, sizeof name, "%d", e + 1);
+        if (e < MOST_EXPERIMENTS)
+            figure_legend(f, &x, &y, FIGURE_POINT, colour, at(v, i, P_NAME)->text);
+        if (e < FIGURE_HOVERS)
+            figure_hover_plot(f, name);
+        figure_say(f, "$e%d << EOD\n", e);
+        for (; i < v->rows.rows && at(v, i, P_POSITION)->integer == position; i++) {
+            figure_say(f, "%.4f\t%.3f\t%.2f\n", figure_signed_log(change(v, i), unit, v->most), height_of(v->q[i]),
+                       fmin(0.35 + 0.12 * log2((double)at(v, i, P_JOBS)->integer), 1.4));
+            if (e < FIGURE_HOVERS)
+                hover(f, v, i);
+        }
+        figure_say(f, "EOD\n");
+        lsn_text_add(&plot, "%s$e%d using 1:2:3 with points pt 6 ps variable lw 1 lc rgb '%s' notitle",
+                     e == 0 ? "plot " : ", ", e, colour);
+    }
+    figure_say(f, "%s\n", plot.data);
+    lsn_text_finish(&plot);
+}
+
+/* Too many points: how many jobs there are in each cell of a grid. */
+static bool draw_grid(figure *f, const volcano *v, lsn_error *err)
+{
+    double *counts = lsn_array(GRID * GRID, sizeof *counts, err), most = 1;
+    if (counts == NULL)
+        return false;
+    for (int64_t i = 0; i < v->rows.rows; i++) {
+        const int x = (int)lround((figure_signed_log(change(v, i), unit, v->most) + 1) / 2 * (GRID - 1));
+        const int y = (int)lround(height_of(v->q[i]) / TOP * (GRID - 1));
+        counts[y * GRID + x] += at(v, i, P_JOBS)->real;
+        most = fmax(most, counts[y * GRID + x]);
+    }
+    figure_say(f, "$grid << EOD\n");
+    for (int i = 0; i < GRID * GRID; i++)
+        if (counts[i] > 0)
+            figure_say(f, "%.4f\t%.4f\t%d\n", 2.0 * (i % GRID) / (GRID - 1) - 1, (double)TOP * (i / GRID) / (GRID - 1),
+                       colour_at(COLOUR_AMOUNT, 0.15 + 0.85 * log1p(counts[i]) / log1p(most)));
+    figure_say(f,
+               "EOD\nplot $grid using 1:2:($1-%g):($1+%g):($2-%g):($2+%g):3 with boxxyerror fc rgb variable notitle\n",
+               0.94 / (GRID - 1), 0.94 / (GRID - 1), 0.47 * TOP / (GRID - 1), 0.47 * TOP / (GRID - 1));
+    free(counts);
+    return true;
+}
+
+static bool add_figure(report *r, const volcano *v, lsn_error *err)
+{
+    char jobs[LSN_NUMBER_BYTES];
+    const bool points = v->rows.rows <= MOST_POINTS;
+    figure f = figure_of("volcano", "Which changes are large, and which are certain?", 900, 460);
+    figure_say(&f,
+               "set xrange [%.3f:%.3f]\nset yrange [-0.4:%d.6]\nset ylabel '\xE2\x88\x92log\xE2\x82\x81\xE2\x82\x80 "
+               "q'\nset xlabel 'change of top-1 (points)'\n"
+               "set ytics 0,5\nset ytics add ('\xE2\x89\xA5 %d' %d)\nset grid ytics lc rgb '" COLOUR_GRID "' lw 1\n",
+               v->low - 0.06, v->high + 0.06, TOP, TOP, TOP);
+    figure_signed_log_tics(&f, "x", unit, v->most, 100, true);
+    figure_say(
+        &f,
+        "set tmargin %g\nset arrow from graph 0,first 1.301 to graph 1,first 1.301 nohead lw 1 dt (5,3) lc rgb "
+        "'" COLOUR_MUTED "'\n"
+        "set label 'q = 0.05' at graph 0.995,first 1.301 right offset 0,0.6 font ',11' textcolor rgb '" COLOUR_MUTED
+        "'\n"
+        "set arrow from 0,graph 0 to 0,graph 1 nohead lw 1 lc rgb '" COLOUR_GRID "' back\n",
+        points ? 2.0 : 0.5);
+    if (points)
+        draw_points(&f, v);
+    else if (!draw_grid(&f, v, err)) {
+        figure_finish(&f);
+        return false;
+    }
+    lsn_text_add(&f.caption,
+                 "%s jobs: how much top-1 changes (logarithmic from half a point on) against how sure it is (q: "
+                 "false-discovery rate within the experiment). Above the dashed line q < 0.05. Left and high: certain "
+                 "damage; near the middle and low: nothing that so few images can show. ",
+                 lsn_count_text(v->jobs, jobs));
+    lsn_text_add(&f.caption, points ? "Jobs of one experiment with the same numbers of images lost and gained are one "
+                                      "point, larger for more jobs."
+                                    : "They are too many to be drawn one by one: darker cells hold more jobs.");
+    if (points && v->experiments > MOST_EXPERIMENTS)
+        lsn_text_add(&f.caption, " Experiments beyond the sixth are grey.");
+    return figure_add(r, &f, err);
+}
+
+bool fig_volcano(report *r, lsn_error *err)
+{
+    static const page_table table = {"job-table",
+                                     "The jobs that cost most top-1, of all experiments: changes of top-1 (points) and "
+                                     "of the loss (nats), McNemar\xE2\x80\x99s mid-p.",
+                                     "lllrrrrr", "job_result"};
+    volcano v = {0};
+    report_section(r, "jobs", "All jobs");
+    bool ok = report_query(r, &v.rows, points_sql, err) && correct(&v, err);
+    if (ok && v.rows.rows > 1 && v.most > 0)
+        ok = add_figure(r, &v, err);
+    ok = ok &&
+         report_table(r, &table,
+                      "SELECT experiment, " REPORT_LAYERS(
+                          "layers") " AS layers, mode, n_filters AS filters, printf('%+.2f', 100 * d_top1) AS 'top-1', "
+                                    "printf('%+.4f', d_loss) AS loss, images, printf('%.2g', p) AS p FROM job_metric "
+                                    "WHERE status = 'done' AND "
+                                    "experiment_position > 0 ORDER BY d_top1, d_loss DESC LIMIT 100",
+                      v.jobs, err);
+    lsn_table_finish(&v.rows);
+    free(v.q);
+    return ok;
+}

@@ -1,0 +1,262 @@
+#include "report/figure.h"
+
+#include "report/gnuplot.h"
+#include "report/svg.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+figure figure_of(const char *id, const char *title, int width, int height)
+{
+    return (figure){.id = id, .title = title, .width = width, .height = height};
+}
+
+void figure_finish(figure *f)
+{
+    lsn_text_finish(&f->script);
+    lsn_text_finish(&f->legend);
+    lsn_text_finish(&f->caption);
+    lsn_text_finish(&f->summary);
+    lsn_text_finish(&f->hover);
+}
+
+static void add_v(lsn_text *to, const char *format, va_list args)
+{
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0)
+        to->failed = true;
+    else
+        lsn_text_add(to, "%s", text);
+    free(text);
+}
+
+void figure_say(figure *f, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_v(&f->script, format, args);
+    va_end(args);
+}
+
+/* In single quotes gnuplot knows no escapes, no substitution and no macros; only the quote itself has to go, and what
+ * ends a line. */
+static void quote(lsn_text *to, const char *text, int most, const char *percent)
+{
+    int characters = 0;
+    lsn_text_add(to, "'");
+    for (const char *c = text; *c != '\0';) {
+        const int bytes = page_character(c);
+        if (most > 0 && characters++ == most) {
+            lsn_text_add(to, "\xE2\x80\xA6");
+            break;
+        }
+        if (bytes == 0)
+            lsn_text_add(to, "\xEF\xBF\xBD");
+        else if (*c == '\'')
+            lsn_text_add(to, "\xE2\x80\x99");
+        else if (*c == '%')
+            lsn_text_add(to, "%s", percent);
+        else if (bytes == 1)
+            lsn_text_add(to, "%c", *c < ' ' || *c == 0x7F ? ' ' : *c);
+        else
+            lsn_text_add(to, "%.*s", bytes, c);
+        c += bytes == 0 ? 1 : bytes;
+    }
+    lsn_text_add(to, "'");
+}
+
+void figure_quote(figure *f, const char *text, int most)
+{
+    quote(&f->script, text, most, "%");
+}
+
+void figure_tic(figure *f, const char *text, int most)
+{
+    quote(&f->script, text, most, "%%");
+}
+
+/* ---- hover texts --------------------------------------------------------------------------------------------- */
+
+void figure_hover_plot(figure *f, const char *plot)
+{
+    if (f->n_hovers == FIGURE_HOVERS)
+        return;
+    snprintf(f->hovers[f->n_hovers].plot, sizeof f->hovers->plot, "%s", plot);
+    f->hovers[f->n_hovers++].count = 0;
+}
+
+void figure_hover(figure *f, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_v(&f->hover, format, args);
+    va_end(args);
+    lsn_text_add(&f->hover, "%c", 0);
+    if (f->n_hovers > 0)
+        f->hovers[f->n_hovers - 1].count++;
+}
+
+/* ---- scales -------------------------------------------------------------------------------------------------- */
+
+double figure_signed_log(double value, double unit, double most)
+{
+    const double place = log1p(fabs(value) / unit) / log1p(most / unit);
+    return copysign(fmin(place, 1), value);
+}
+
+static void say_tic(figure *f, double value, double place, bool sign)
+{
+    figure_say(f, ", '%s%g' %.4f", value < 0 ? "\xE2\x88\x92" : sign ? "+" : "", fabs(value), place);
+}
+
+void figure_signed_log_tics(figure *f, const char *axis, double unit, double most, double factor, bool both_sides)
+{
+    const bool close = most / unit < 30;
+    figure_say(f, "set %stics ('0' 0", axis);
+    for (int power = (int)floor(log10(unit)); pow(10, power) <= most; power++)
+        for (int m = 1; m <= 5; m += m == 1 ? (close ? 1 : 4) : 3) {
+            const double value = m * pow(10, power);
+            if (value < unit / 2 || value > most * 1.001 || (m == 5 && !close))
+                continue;
+            const double place = figure_signed_log(value, unit, most);
+            say_tic(f, value * factor, place, both_sides);
+            if (both_sides)
+                say_tic(f, -value * factor, -place, both_sides);
+        }
+    figure_say(f, ")\n");
+}
+
+/* Thin axes at the left and below. */
+#define AXES                                                              \
+    "set border 3 lw 1 lc rgb '" COLOUR_MUTED "'\nset xtics\nset ytics\n" \
+    "set tics out nomirror scale 0.4 textcolor rgb '" COLOUR_INK "'\n"
+
+/* ---- legends ------------------------------------------------------------------------------------------------- */
+
+enum { SAMPLE = 22, LETTER = 7, LINE = 19 };
+
+void figure_legend(figure *f, double *x, double *y, figure_mark mark, const char *colour, const char *text)
+{
+    int letters = 0;
+    for (const char *c = text; *c != '\0'; c++)
+        letters += (*c & 0xC0) != 0x80;
+    const int shown = letters > 56 ? 56 : letters;
+    if (*x + SAMPLE + 6 + shown * LETTER > f->width && *x > 100) {
+        *x = 60;
+        *y += LINE;
+    }
+    const double left = *x / f->width, right = (*x + SAMPLE) / f->width, place = 1 - *y / f->height;
+    if (mark == FIGURE_POINT)
+        lsn_text_add(&f->legend, "set label '' at screen %.4f,%.4f point pt 7 ps 0.8 lc rgb '%s'\n", (left + right) / 2,
+                     place, colour);
+    else
+        lsn_text_add(&f->legend, "set arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead lw %s lc rgb '%s'\n", left,
+                     place, right, place,
+                     mark == FIGURE_AREA     ? "9"
+                     : mark == FIGURE_DASHED ? "1.2 dt (5,3)"
+                                             : "1.8",
+                     colour);
+    lsn_text_add(&f->legend, "set label ");
+    quote(&f->legend, text, 56, "%");
+    lsn_text_add(&f->legend, " at screen %.4f,%.4f left font ',12'\n", right + 6.0 / f->width, place);
+    *x += SAMPLE + 6 + shown * LETTER + 18;
+}
+
+void figure_labels(figure *f)
+{
+    figure_say(f, "unset border\nunset xtics\nunset ytics\nset lmargin at screen 0\nset rmargin at screen 1\nset "
+                  "tmargin at screen 1\n"
+                  "set bmargin at screen 0\nplot [0:1][0:1] NaN notitle\nunset label\nunset arrow\n" AXES);
+}
+
+/* ---- drawing ------------------------------------------------------------------------------------------------- */
+
+static const char prelude[] = "set encoding utf8\n"
+                              "set datafile separator tab\n"
+                              "set datafile missing 'NaN'\n"
+                              "unset key\n"
+                              "set pointintervalbox 0\n" AXES "set colorbox noborder\n"
+                              "set style fill solid noborder\n"
+                              "set errorbars 0\n";
+
+typedef enum medium { ON_PAGE, PAPER_SVG, PAPER_PDF } medium;
+
+/* 900 px of the page are 17.8 cm on paper, where texts are 7.5 points. */
+static bool run_script(const figure *f, medium where, const char *folder, lsn_text *output, lsn_error *err)
+{
+    lsn_text script = {0};
+    if (where == PAPER_PDF)
+        lsn_text_add(
+            &script,
+            "set terminal pdfcairo noenhanced size %.2fcm,%.2fcm font 'Helvetica,7.5' linewidth 0.7 pointscale 0.56 "
+            "rounded\nset output '%s.pdf'\n",
+            f->width * 17.8 / 900, f->height * 17.8 / 900, f->id);
+    else
+        lsn_text_add(&script, "set terminal svg noenhanced size %d,%d dynamic font '%s,13' name 'g'%s\n", f->width,
+                     f->height, where == ON_PAGE ? "sans-serif" : "Helvetica,Arial,sans-serif",
+                     where == ON_PAGE ? "" : " background rgb '#ffffff'");
+    if (where == PAPER_SVG)
+        lsn_text_add(&script, "set output '%s.svg'\n", f->id);
+    lsn_text_add(&script, "%s%s%s\nset output\n", prelude, f->legend.data == NULL ? "" : f->legend.data,
+                 f->script.data);
+    script.failed = script.failed || f->script.failed || f->legend.failed;
+    const bool ok = gnuplot_run(folder, &script, output, err);
+    lsn_text_finish(&script);
+    return ok || lsn_fail_in(err, "figure %s", f->id);
+}
+
+static bool draw_on_page(report *r, const figure *f, lsn_error *err)
+{
+    lsn_text svg = {0};
+    svg_hover hovers[FIGURE_HOVERS];
+    size_t total = 0, begun = 0;
+    for (int i = 0; i < f->n_hovers; i++)
+        total += f->hovers[i].count;
+    const char **texts = lsn_array(total, sizeof *texts, err);
+    const char *next = f->hover.data;
+    for (size_t i = 0; texts != NULL && i < total; i++, next += strlen(next) + 1)
+        texts[i] = next;
+    for (int i = 0; texts != NULL && i < f->n_hovers; i++) {
+        hovers[i] = (svg_hover){f->hovers[i].plot, texts + begun, f->hovers[i].count};
+        begun += f->hovers[i].count;
+    }
+    const char *label = f->summary.data != NULL ? f->summary.data : f->title;
+    bool hovered = true;
+    bool ok =
+        texts != NULL && run_script(f, ON_PAGE, NULL, &svg, err) &&
+        svg_rewrite(&r->body, svg.data == NULL ? "" : svg.data, label, hovers, (size_t)f->n_hovers, &hovered, err);
+    if (ok && !hovered)
+        lsn_log("figure %s: gnuplot left out marks, so that some have no words where the mouse rests on them", f->id);
+    lsn_text_finish(&svg);
+    free(texts);
+    return ok;
+}
+
+static bool draw_on_paper(report *r, const figure *f, lsn_error *err)
+{
+    lsn_text nothing = {0};
+    const bool ok = run_script(f, PAPER_SVG, r->figures, &nothing, err) &&
+                    (!r->paper_pdf || run_script(f, PAPER_PDF, r->figures, &nothing, err));
+    lsn_text_finish(&nothing);
+    return ok;
+}
+
+bool figure_add(report *r, figure *f, lsn_error *err)
+{
+    bool ok = true;
+    if (r->draw) {
+        report_begin(r);
+        page_markup(&r->body, "<figure id=\"fig-%s\"%s><h3>", f->id, f->width <= 450 ? " class=\"half\"" : "");
+        page_text(&r->body, f->title);
+        page_markup(&r->body, "</h3>\n<div class=\"draw\" tabindex=\"0\" role=\"region\" aria-label=\"Figure\">\n");
+        ok = draw_on_page(r, f, err) && (r->figures == NULL || draw_on_paper(r, f, err));
+        page_markup(&r->body, "</div>\n<figcaption>");
+        page_text(&r->body, f->caption.data != NULL ? f->caption.data : "");
+        page_markup(&r->body, "</figcaption></figure>\n");
+        r->drawn += ok;
+    }
+    figure_finish(f);
+    return ok;
+}

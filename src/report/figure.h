@@ -1,0 +1,81 @@
+/* A figure: a script for gnuplot with words around it. Drawn once for the page and, where a folder for figures is
+ * named, once as SVG and once as PDF for paper, by the same script.
+ *
+ * How a family of figures is written (fig_layers.c is an example):
+ *
+ *     bool fig_things(report *r, lsn_error *err)
+ *     {
+ *         lsn_table rows = {0};
+ *         if (!report_query(r, &rows, "SELECT ... FROM a_view ...", err) || rows.rows == 0) -> finish, nothing to show
+ *         report_section(r, "things", "Things");             the heading, once; it is written with what comes next
+ *         figure f = figure_of("things", "Which things matter?", 900, 400);
+ *         figure_say(&f, "$d << EOD\n%g\t%g\nEOD\n", x, y);  data of numbers; columns are parted by tabs
+ *         figure_say(&f, "set ylabel 'change of top-1 (points)'\n");
+ *         figure_say(&f, "set xtics ("); figure_tic(&f, hostile_name, 12); figure_say(&f, " 0)\n");
+ *         figure_say(&f, "plot $d using 1:2 with points pt 7 lc rgb '" COLOUR_LOSS "' notitle\n");
+ *         figure_hover_plot(&f, "1");                        of the marks of the first plot ...
+ *         figure_hover(&f, "%s filter %d: ...", ...);        ... once for each mark, in the order of the data
+ *         lsn_text_add(&f.caption, "Each point is ...");     how to read it; plain text, escaped when it is written
+ *         return figure_add(r, &f, err);                     draws it, writes it, finishes it
+ *     }
+ *
+ * Texts from the database reach gnuplot through figure_quote and figure_tic alone, as labels; never in data, never as commands. All
+ * colours are those of colours.h, so that they follow the page's theme. Text sizes are gnuplot's default (13 px);
+ * smaller ones by `font ',11'`. Before the script runs: noenhanced text, no key, tab-separated data, thin grey axes at
+ * the left and below, no mirrored tics. A mark outside of the ranges is not drawn, and then no mark of its plot has
+ * hover texts. */
+#ifndef REPORT_FIGURE_H
+#define REPORT_FIGURE_H
+
+#include "report/colours.h"
+#include "report/report_page.h"
+
+enum { FIGURE_HOVERS = 24 };
+
+typedef struct figure {
+    const char *id;    /* letters, digits and hyphens: of the element, and the files' name */
+    const char *title; /* the question that it answers */
+    int width, height; /* px on the page; 900 is a whole line, and 17.8 cm on paper; 435 a column of 8.6 cm */
+    lsn_text script, caption;
+    lsn_text legend;  /* commands before the script */
+    lsn_text summary; /* what it shows in words, for those who cannot see it; empty: the title serves */
+    lsn_text hover;   /* texts, each ended by a zero */
+    struct {
+        char plot[8];
+        size_t count;
+    } hovers[FIGURE_HOVERS];
+    int n_hovers;
+} figure;
+
+figure figure_of(const char *id, const char *title, int width, int height);
+/* Adds to the script: numbers and texts of our own. */
+void figure_say(figure *f, const char *format, ...) LSN_PRINTF(2, 3);
+/* Adds a text from anywhere to the script as a quoted string, shortened to `most` characters (0: not). */
+void figure_quote(figure *f, const char *text, int most);
+/* The same for the label of a tic, where gnuplot takes percent signs for formats of numbers. */
+void figure_tic(figure *f, const char *text, int most);
+/* Hover texts from now on are of the marks of this plot (svg.h says how they are counted). */
+void figure_hover_plot(figure *f, const char *plot);
+void figure_hover(figure *f, const char *format, ...) LSN_PRINTF(2, 3);
+
+/* A signed logarithmic scale: 0 at 0, `most` at 1, about linear below `unit`. */
+double figure_signed_log(double value, double unit, double most);
+/* "set cbtics (...)" or another axis's: readable numbers at their places on that scale, times `factor` (100: points).
+ */
+void figure_signed_log_tics(figure *f, const char *axis, double unit, double most, double factor, bool both_sides);
+
+/* An entry of a legend at the top: a short line (or dashed, or a point) of the colour and a text from anywhere. *x is
+ * where it begins, px from the left, and moves on behind it; to the next line where there is no room. *y: px from the
+ * top. Entries are labels and arrows, as `set label ... at screen` makes them. */
+typedef enum figure_mark { FIGURE_LINE, FIGURE_DASHED, FIGURE_POINT, FIGURE_AREA } figure_mark;
+void figure_legend(figure *f, double *x, double *y, figure_mark mark, const char *colour, const char *text);
+/* In a multiplot: draws all labels and arrows so far once, over the whole figure, and forgets them. Counts as a plot
+ * command (of one plot) where hover texts are told their plots. */
+void figure_labels(figure *f);
+
+/* Draws the figure into the page, and into the folder of figures; without gnuplot nothing is drawn. Finishes it also
+ * where it fails. */
+bool figure_add(report *r, figure *f, lsn_error *err);
+void figure_finish(figure *f);
+
+#endif

@@ -1,0 +1,161 @@
+#include "report/page.h"
+
+#include "lesion/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void page_markup(lsn_text *html, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0)
+        html->failed = true;
+    else
+        lsn_text_add(html, "%s", text);
+    free(text);
+    va_end(args);
+}
+
+/* ---- escaping ------------------------------------------------------------------------------------------------ */
+
+int page_character(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    int more = c[0] < 0x80                   ? 0
+               : c[0] >= 0xC2 && c[0] < 0xE0 ? 1
+               : c[0] >= 0xE0 && c[0] < 0xF0 ? 2
+               : c[0] >= 0xF0 && c[0] < 0xF5 ? 3
+                                             : -1;
+    if (more < 0)
+        return 0;
+    for (int i = 1; i <= more; i++)
+        if ((c[i] & 0xC0) != 0x80)
+            return 0;
+    if ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] > 0x9F) || (c[0] == 0xF0 && c[1] < 0x90) ||
+        (c[0] == 0xF4 && c[1] > 0x8F))
+        return 0;
+    return 1 + more;
+}
+
+static const char *entity_of(unsigned char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    case '\t':
+    case '\n':
+    case '\r':
+        return " ";
+    default:
+        return c < 0x20 || c == 0x7F ? "\xEF\xBF\xBD" : NULL;
+    }
+}
+
+void page_text(lsn_text *html, const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    while (*c != '\0') {
+        size_t plain = 0;
+        const char *entity = NULL;
+        int bytes = 1;
+        while (c[plain] != '\0' && (entity = entity_of(c[plain])) == NULL &&
+               (bytes = page_character((const char *)c + plain)) > 0)
+            plain += (size_t)bytes;
+        if (plain > 0)
+            lsn_text_add(html, "%.*s", (int)plain, (const char *)c);
+        c += plain;
+        if (*c == '\0')
+            break;
+        lsn_text_add(html, "%s", entity != NULL ? entity : "\xEF\xBF\xBD");
+        c++;
+    }
+}
+
+void page_words(lsn_text *html, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0)
+        html->failed = true;
+    else
+        page_text(html, text);
+    free(text);
+    va_end(args);
+}
+
+/* ---- tables -------------------------------------------------------------------------------------------------- */
+
+/* A number as it is read: with a true minus sign. */
+static void add_number(lsn_text *html, const char *text)
+{
+    const char *digits = text;
+    if (*digits == '-' && digits[1] != '\0') {
+        lsn_text_add(html, "\xE2\x88\x92");
+        digits++;
+    }
+    page_text(html, digits);
+}
+
+void page_begin_table(lsn_text *html, const page_table *table, int columns, const char *const *names, int64_t rows,
+                      int64_t total)
+{
+    char shown[LSN_NUMBER_BYTES], all[LSN_NUMBER_BYTES];
+    page_markup(html,
+                "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-labelledby=\"%s-c\"><table id=\"%s\">"
+                "<caption id=\"%s-c\">",
+                table->id, table->id, table->id);
+    page_text(html, table->title);
+    if (total > rows)
+        page_words(html, " The first %s of %s rows.", lsn_count_text(rows, shown), lsn_count_text(total, all));
+    if (total > rows && table->view != NULL)
+        page_markup(html, " All: <code>lesion export DB --view %s</code>", table->view);
+    page_markup(html, "</caption>\n<thead><tr>");
+    for (int c = 0; c < columns; c++) {
+        page_markup(html, "<th scope=\"col\"%s>", table->align[c] == 'r' ? " class=\"n\"" : "");
+        page_text(html, names[c]);
+        page_markup(html, "</th>");
+    }
+    page_markup(html, "</tr></thead>\n<tbody>\n<tr>");
+}
+
+void page_cell(lsn_text *html, const page_table *table, int column, const char *text)
+{
+    const bool number = table->align[column] == 'r';
+    const char *name = column == 0 ? "th scope=\"row\"" : "td";
+    if (column == 0 && html->length > 4 && strcmp(html->data + html->length - 4, "<tr>") != 0)
+        page_markup(html, "</tr>\n<tr>");
+    page_markup(html, number ? "<%s class=\"n\">" : strlen(text) > 60 ? "<%s class=\"long\">" : "<%s>", name);
+    if (number)
+        add_number(html, text);
+    else
+        page_text(html, text);
+    page_markup(html, column == 0 ? "</th>" : "</td>");
+}
+
+void page_end_table(lsn_text *html)
+{
+    page_markup(html, "</tr>\n</tbody></table></div>\n");
+}
+
+void page_add_table(lsn_text *html, const page_table *table, const lsn_table *rows, int64_t total)
+{
+    if (rows->rows == 0)
+        return;
+    page_begin_table(html, table, rows->columns, (const char *const *)rows->names, rows->rows, total);
+    for (int64_t r = 0; r < rows->rows; r++)
+        for (int c = 0; c < rows->columns; c++)
+            page_cell(html, table, c, lsn_table_cell(rows, r, c)->text);
+    page_end_table(html);
+}

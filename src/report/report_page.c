@@ -1,0 +1,233 @@
+#include "report/report_page.h"
+
+#include "report/colours.h"
+#include "report/gnuplot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Made of page.css and page.js when the program is built. */
+extern const char report_style[], report_script[], report_script_hash[];
+
+/* ---- for the families ---------------------------------------------------------------------------------------- */
+
+bool report_query(report *r, lsn_table *rows, const char *sql, lsn_error *err)
+{
+    return lsn_reader_query(r->reader, rows, sql, NULL, 0, err);
+}
+
+double report_real(const lsn_table *rows, int64_t row, int column)
+{
+    const lsn_cell *cell = lsn_table_cell(rows, row, column);
+    return cell->kind == LSN_CELL_INTEGER || cell->kind == LSN_CELL_REAL ? cell->real : NAN;
+}
+
+bool report_number(report *r, double *number, const char *sql, lsn_error *err)
+{
+    lsn_table rows = {0};
+    const bool ok = report_query(r, &rows, sql, err);
+    *number = ok && rows.rows > 0 ? report_real(&rows, 0, 0) : NAN;
+    lsn_table_finish(&rows);
+    return ok;
+}
+
+void report_section(report *r, const char *id, const char *heading)
+{
+    r->section = id;
+    r->heading = heading;
+}
+
+void report_begin(report *r)
+{
+    if (r->heading == NULL)
+        return;
+    page_markup(&r->body, "%s<section id=\"%s\"><h2>%s</h2>\n", r->contents.data == NULL ? "" : "</section>\n",
+                r->section, r->heading);
+    page_markup(&r->contents, "<a href=\"#%s\">%s</a>\n", r->section, r->heading);
+    r->heading = NULL;
+}
+
+void report_note(report *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0)
+        r->body.failed = true;
+    else {
+        report_begin(r);
+        page_markup(&r->body, "<p>");
+        page_text(&r->body, text);
+        page_markup(&r->body, "</p>\n");
+    }
+    free(text);
+    va_end(args);
+}
+
+bool report_table(report *r, const page_table *table, const char *sql, int64_t total, lsn_error *err)
+{
+    lsn_table rows = {0};
+    const bool ok = report_query(r, &rows, sql, err);
+    if (ok && rows.rows > 0) {
+        report_begin(r);
+        page_add_table(&r->body, table, &rows, total);
+    }
+    lsn_table_finish(&rows);
+    return ok;
+}
+
+/* ---- the page ------------------------------------------------------------------------------------------------ */
+
+static bool read_study(report *r, lsn_error *err)
+{
+    lsn_table rows = {0};
+    bool ok = report_query(
+        r, &rows,
+        "SELECT s.images, s.classes, (SELECT count(*) FROM job), (SELECT count(*) FROM layer), s.per_class, "
+        "(SELECT top1 * 1.0 / images FROM evaluation WHERE evaluation = 0) FROM study s",
+        err);
+    if (ok && rows.rows != 1)
+        ok = lsn_fail(err, LSN_INVALID, "the database has no study: its table `study` should have one row");
+    if (ok) {
+        const lsn_cell *cells = rows.cells;
+        r->study = (report_study){.images = cells[0].integer,
+                                  .classes = cells[1].integer,
+                                  .jobs = cells[2].integer,
+                                  .layers = cells[3].integer,
+                                  .per_class = cells[4].integer != 0,
+                                  .top1 = report_real(&rows, 0, 5)};
+    }
+    lsn_table_finish(&rows);
+    return ok;
+}
+
+static bool add_sections(report *r, lsn_error *err)
+{
+    static bool (*const families[])(report * r, lsn_error * err) = {
+        section_study, section_findings, fig_layers, fig_groups, fig_filters, fig_degradation,
+        fig_classes,   fig_pairs,        fig_scores, fig_drift,  fig_volcano, fig_run,
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        r->heading = NULL;
+        if (!families[i](r, err))
+            return false;
+    }
+    page_markup(&r->body, "</section>\n");
+    return true;
+}
+
+/* Everything between <html> and the sections. Nothing is fetched from anywhere, and the browser is told so. */
+static void add_head(const report *r, lsn_text *html, const char *title)
+{
+    page_markup(html,
+                "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+                "script-src 'sha256-%s'; img-src data:; base-uri 'none'; form-action 'none'\">\n<title>",
+                report_script_hash);
+    page_text(html, title);
+    page_markup(html, " \xC2\xB7 Lesion</title>\n<style>\n:root{");
+    colour_variables(html, false);
+    page_markup(html, "}\n@media screen and (prefers-color-scheme:dark){:root{");
+    colour_variables(html, true);
+    page_markup(html, "}}\n%s</style></head>\n<body>\n<header><p class=\"kind\">Lesion report</p><h1>", report_style);
+    page_text(html, title);
+    page_markup(html, "</h1></header>\n<nav aria-label=\"Contents\">\n%s</nav>\n<main>\n", r->contents.data);
+}
+
+static bool compose(report *r, lsn_text *html, lsn_error *err)
+{
+    lsn_table rows = {0};
+    bool ok = read_study(r, err) && report_singles_read(r->reader, &r->singles, err) &&
+              report_pairs_read(r->reader, &r->pairs, err) && add_sections(r, err) &&
+              report_query(r, &rows, "SELECT name FROM study", err);
+    if (ok && !r->body.failed) {
+        add_head(r, html, lsn_table_cell(&rows, 0, 0)->text);
+        lsn_text_add(html, "%s", r->body.data);
+        page_markup(html, "</main>\n<script>%s</script>\n</body></html>\n", report_script);
+    }
+    if (ok && (html->failed || r->body.failed || r->contents.failed))
+        ok = lsn_fail(err, LSN_FAILED, "out of memory: the page could not be composed");
+    lsn_table_finish(&rows);
+    return ok;
+}
+
+/* ---- files --------------------------------------------------------------------------------------------------- */
+
+static bool write_all(int fd, const lsn_text *html)
+{
+    for (size_t written = 0; written < html->length;) {
+        const ssize_t took = write(fd, html->data + written, html->length - written);
+        if (took < 0 && errno != EINTR)
+            return false;
+        written += took < 0 ? 0 : (size_t)took;
+    }
+    return true;
+}
+
+/* Written beside its place first, so that an older page is replaced as a whole or not at all. */
+static bool write_page(const char *path, const lsn_text *html, lsn_error *err)
+{
+    lsn_text part = {0};
+    lsn_text_add(&part, "%s.part", path);
+    if (part.failed)
+        return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
+    const int fd = open(part.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool ok = fd >= 0 && write_all(fd, html);
+    ok = (fd < 0 || close(fd) == 0) && ok && rename(part.data, path) == 0;
+    if (!ok) {
+        lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+        if (fd >= 0)
+            unlink(part.data);
+    }
+    lsn_text_finish(&part);
+    return ok;
+}
+
+static bool make_folder(const char *folder, lsn_error *err)
+{
+    struct stat status;
+    if (mkdir(folder, 0777) == 0 || (errno == EEXIST && stat(folder, &status) == 0 && S_ISDIR(status.st_mode)))
+        return true;
+    return lsn_fail(err, LSN_FAILED, "%s: no such folder can be made: %s", folder, strerror(errno));
+}
+
+/* Whether gnuplot was built with what makes PDF. */
+static bool makes_pdf(void)
+{
+    lsn_text script = {0}, output = {0};
+    lsn_text_add(&script, "set terminal pdfcairo\n");
+    const bool ok = gnuplot_run(NULL, &script, &output, NULL);
+    lsn_text_finish(&script);
+    lsn_text_finish(&output);
+    return ok;
+}
+
+bool lsn_report_page(const char *database, const char *page, const char *figures, lsn_page_made *made, lsn_error *err)
+{
+    report r = {.figures = figures};
+    lsn_text html = {0};
+    *made = (lsn_page_made){0};
+    r.draw = gnuplot_find(&made->missing);
+    r.paper_pdf = r.draw && figures != NULL && makes_pdf();
+    bool ok = (!r.draw || figures == NULL || make_folder(figures, err)) &&
+              (r.reader = lsn_reader_open(database, err)) != NULL && compose(&r, &html, err) &&
+              write_page(page, &html, err);
+    lsn_reader_close(r.reader);
+    report_singles_finish(&r.singles);
+    lsn_table_finish(&r.pairs.layers);
+    made->figures = r.drawn;
+    made->bytes = html.length;
+    made->no_pdf = r.draw && figures != NULL && !r.paper_pdf;
+    lsn_text_finish(&r.body);
+    lsn_text_finish(&r.contents);
+    lsn_text_finish(&html);
+    return ok;
+}
