@@ -253,7 +253,7 @@ static bool add_areas(report *r, lsn_error *err)
                      report_real(&rows, i, 3), report_real(&rows, i, 4), report_real(&rows, i, 5), text(&rows, i, 6));
     }
     figure_say(&f,
-               "EOD\nset border 1\nset yrange [%d.6:-0.6]\nset xrange [*:1.02]\nset grid xtics lc rgb '" COLOUR_GRID
+               "EOD\nset border 1\nset yrange [%d.6:-0.6]\nset xrange [*:1<*]\nset grid xtics lc rgb '" COLOUR_GRID
                "' lw 1\nset xlabel 'area under the curve'\nset tmargin at screen %.4f\nset ytics scale 0 (",
                layers - 1, 1 - (y + 16) / f.height);
     for (int at = 0; at < layers; at++) {

@@ -16,7 +16,7 @@ OUTSIDE = {
     'jansson.h': 'model', 'zlib.h': 'data', 'jpeglib.h': 'data', 'jerror.h': 'data', 'png.h': 'data', 'openssl/': 'base', 'getopt.h': 'cli',
 }
 STANDARD = {f'{name}.h' for name in (
-    'assert ctype dirent errno fcntl float fnmatch inttypes limits locale math pthread sched setjmp signal stdarg stdbool stddef stdint '
+    'assert ctype dirent errno fcntl float fnmatch inttypes limits locale math poll pthread sched setjmp signal stdarg stdbool stddef stdint '
     'stdio stdlib string strings time unistd immintrin cpuid omp').split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
