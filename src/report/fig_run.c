@@ -71,6 +71,67 @@ static bool add_figure(report *r, const lsn_table *runs, lsn_error *err)
     return figure_add(r, &f, err);
 }
 
+/* ---- over time ----------------------------------------------------------------------------------------------- */
+
+/* What runs note of themselves while they run, in seconds since the first one began; the share of the workers' time
+ * since the note before that they computed. Databases of older versions have no such notes. */
+static const char notes_sql[] =
+    "SELECT p.run, strftime('%s', r.started) - (SELECT min(strftime('%s', started)) FROM run) + p.seconds, p.workers, "
+    "(p.computing - lag(p.computing, 1, 0) OVER (PARTITION BY p.run ORDER BY p.seconds)) / "
+    "nullif((p.seconds - lag(p.seconds, 1, 0) OVER (PARTITION BY p.run ORDER BY p.seconds)) * p.workers, 0), "
+    "p.share FROM progress p JOIN run r ON r.run = p.run ORDER BY p.run, p.seconds LIMIT 20000";
+
+/* Three small panels above each other: workers, share of their time, share of the work. */
+static void draw_notes(figure *f, const lsn_table *notes, double scale, const char *unit)
+{
+    static const char *const labels[] = {"workers alive", "computing (%)", "work done (%)"};
+    figure_say(f, "$n << EOD\n");
+    for (int64_t i = 0; i < notes->rows; i++) {
+        if (i > 0 && report_real(notes, i, 0) != report_real(notes, i - 1, 0))
+            figure_say(f, "\n");
+        const double share = report_real(notes, i, 3);
+        figure_say(f, "%.6f\t%g\t", report_real(notes, i, 1) / scale, report_real(notes, i, 2));
+        figure_say(f, isfinite(share) ? "%.2f" : "NaN", 100 * fmin(share, 1));
+        figure_say(f, "\t%.3f\n", 100 * report_real(notes, i, 4));
+    }
+    figure_say(f, "EOD\nset multiplot\nset lmargin at screen 0.08\nset rmargin at screen 0.98\nset grid ytics lc rgb "
+                  "'" COLOUR_GRID "' lw 1\nset xrange [0:*]\nset tics font ',11'\n");
+    for (int k = 0; k < 3; k++) {
+        figure_say(f,
+                   "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset ylabel '%s' offset 1,0 font ',11'\nset "
+                   "yrange [0:%s]\n",
+                   0.98 - k * 0.29, 0.98 - k * 0.29 - 0.25, labels[k], k == 0 ? "*" : "100");
+        figure_say(f, "set ytics %s\nset format x '%s'\n", k == 0 ? "autofreq" : "50", k == 2 ? "%g" : "");
+        if (k == 2)
+            figure_say(f, "set xlabel '%s since the first run began'\n", unit);
+        figure_say(f, "plot $n using 1:%d with %s lw 1.6 lc rgb '%s' notitle\n", k + 2, k == 0 ? "steps" : "lines",
+                   colour_series[k]);
+    }
+    figure_say(f, "unset multiplot\n");
+}
+
+static bool add_notes(report *r, lsn_error *err)
+{
+    double there = 0, end = 0;
+    lsn_table notes = {0};
+    bool ok = report_number(r, &there, "SELECT count(*) FROM sqlite_master WHERE name = 'progress'", err) &&
+              (there == 0 || report_query(r, &notes, notes_sql, err));
+    for (int64_t i = 0; ok && i < notes.rows; i++)
+        end = fmax(end, report_real(&notes, i, 1));
+    if (ok && notes.rows > 2 && end > 0) {
+        const double scale = end > 3 * 86400 ? 86400 : end > 3 * 3600 ? 3600 : end > 180 ? 60 : 1;
+        figure f = figure_of("run-progress", "How well were the ranks used?", 900, 420);
+        draw_notes(&f, &notes, scale, scale > 3600 ? "days" : scale > 60 ? "hours" : scale > 1 ? "minutes" : "seconds");
+        lsn_text_add(
+            &f.caption,
+            "From above: worker ranks alive; the share of their time that they spent computing since the note before; "
+            "and the share of the study\xE2\x80\x99s predicted work that was done. Gaps are times without a run.");
+        ok = figure_add(r, &f, err);
+    }
+    lsn_table_finish(&notes);
+    return ok;
+}
+
 bool fig_run(report *r, lsn_error *err)
 {
     static const page_table runs = {
@@ -84,7 +145,7 @@ bool fig_run(report *r, lsn_error *err)
     double failed = 0;
     report_section(r, "run", "The run itself");
     bool ok =
-        report_query(r, &bars, bars_sql, err) && (bars.rows < 2 || add_figure(r, &bars, err)) &&
+        report_query(r, &bars, bars_sql, err) && (bars.rows < 2 || add_figure(r, &bars, err)) && add_notes(r, err) &&
         report_table(r, &runs, runs_sql, -1, err) && report_number(r, &failed, "SELECT count(*) FROM failures", err) &&
         report_table(r, &failures,
                      "SELECT experiment, " REPORT_LAYERS("layers") " AS layers, reason FROM failures LIMIT 200",

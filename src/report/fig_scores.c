@@ -109,7 +109,8 @@ static bool add_points(report *r, const lsn_table *scores, const lsn_table *poin
     lsn_text_add(
         &f.caption,
         "Each point is a filter removed alone (experiment %s, mode %s): its place among all filters by the score, "
-        "against what its removal does to the loss (logarithmic from 0.001 nats on). Darker: earlier layers. \xCF\x81: "
+        "against what its removal does to the loss (logarithmic from 0.001 nats on). Stronger colours: earlier layers. "
+        "\xCF\x81: "
         "Spearman\xE2\x80\x99s rank correlation with its 95 %% interval over all layers, which mixes differences "
         "between layers with those within. A score worth ranking by rises to the right.",
         set[0], set[1]);

@@ -171,9 +171,10 @@ static bool add_figure(report *r, const volcano *v, lsn_error *err)
                  "false-discovery rate within the experiment). Above the dashed line q < 0.05. Left and high: certain "
                  "damage; near the middle and low: nothing that so few images can show. ",
                  lsn_count_text(v->jobs, jobs));
-    lsn_text_add(&f.caption, points ? "Jobs of one experiment with the same numbers of images lost and gained are one "
-                                      "point, larger for more jobs."
-                                    : "They are too many to be drawn one by one: darker cells hold more jobs.");
+    lsn_text_add(&f.caption,
+                 points ? "Jobs of one experiment with the same numbers of images lost and gained are one "
+                          "point, larger for more jobs."
+                        : "They are too many to be drawn one by one: cells of stronger colour hold more jobs.");
     if (points && v->experiments > MOST_EXPERIMENTS)
         lsn_text_add(&f.caption, " Experiments beyond the sixth are grey.");
     return figure_add(r, &f, err);
