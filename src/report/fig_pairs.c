@@ -102,7 +102,7 @@ static const char within_sql[] = "SELECT * FROM (SELECT layers, filter_a, filter
                                  "loss_high, top1_interaction, row_number() OVER "
                                  "(PARTITION BY layers ORDER BY abs(loss_interaction) DESC) AS place FROM "
                                  "pair_interaction WHERE layers IN (?1, ?2, ?3, "
-                                 "?4, ?5, ?6)) WHERE place <= 4000 ORDER BY layers, place";
+                                 "?4, ?5, ?6)) WHERE place <= 9000 ORDER BY layers, place";
 
 typedef struct within {
     const char *layer;

@@ -85,8 +85,10 @@ static const char notes_sql[] =
 static void draw_notes(figure *f, const lsn_table *notes, double scale, const char *unit)
 {
     static const char *const labels[] = {"workers alive", "computing (%)", "work done (%)"};
+    double workers = 1;
     figure_say(f, "$n << EOD\n");
     for (int64_t i = 0; i < notes->rows; i++) {
+        workers = fmax(workers, report_real(notes, i, 2));
         if (i > 0 && report_real(notes, i, 0) != report_real(notes, i - 1, 0))
             figure_say(f, "\n");
         const double share = report_real(notes, i, 3);
@@ -101,7 +103,8 @@ static void draw_notes(figure *f, const lsn_table *notes, double scale, const ch
                    "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset ylabel '%s' offset 1,0 font ',11'\nset "
                    "yrange [0:%s]\n",
                    0.98 - k * 0.29, 0.98 - k * 0.29 - 0.25, labels[k], k == 0 ? "*" : "100");
-        figure_say(f, "set ytics %s\nset format x '%s'\n", k == 0 ? "autofreq" : "50", k == 2 ? "%g" : "");
+        figure_say(f, "set ytics %g\nset format x '%s'\n", k == 0 ? fmax(1, ceil(workers / 4)) : 50,
+                   k == 2 ? "%g" : "");
         if (k == 2)
             figure_say(f, "set xlabel '%s since the first run began'\n", unit);
         figure_say(f, "plot $n using 1:%d with %s lw 1.6 lc rgb '%s' notitle\n", k + 2, k == 0 ? "steps" : "lines",

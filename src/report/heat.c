@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Room around the panels, px. */
-enum { LEFT = 96, RIGHT = 78, GAP = 12, OWN_GAP = 40, OWN_BELOW = 34, TITLE = 34, TOP = 4 };
+enum { LEFT = 96, RIGHT = 86, GAP = 12, OWN_GAP = 40, OWN_BELOW = 34, TITLE = 34, TOP = 4 };
 
 static int gap_of(const heat *h)
 {
