@@ -206,7 +206,8 @@ static bool draw_within(report *r, const within *w, int panels, const lsn_table 
                  "Interaction of two filters of a layer: what both cost together, in nats of loss, beyond the sum of "
                  "what each costs alone. Orange: they stand in for each other; blue: their damage overlaps. A dot "
                  "marks a 95 %% interval without 0 (not corrected for the number of pairs). Logarithmic from 0.001 "
-                 "nats on. The %d layers with most pairs, of each the %d filters of its strongest pairs.",
+                 "nats on. White: no such pair, or not among the layer\xE2\x80\x99s 9,000 strongest. The %d layers "
+                 "with most pairs, of each the %d filters of its strongest pairs.",
                  panels, MOST_FILTERS);
     return figure_add(r, &f, err);
 }

@@ -29,7 +29,6 @@
     var more = document.createElement("button"), field = document.createElement("input");
     rows.forEach(function (row, i) {
       row.place = i;
-      row.words = row.textContent.toLowerCase();
       row.words = Array.prototype.map.call(row.cells, function (c) { return c.textContent; }).join(" ").toLowerCase();
     });
 
@@ -42,7 +41,7 @@
         shown += !row.hidden;
       });
       said.textContent = shown + " of " + rows.length + " rows";
-      more.hidden = shown === found && all === false ? true : rows.length <= FIRST + 5;
+      more.hidden = rows.length <= FIRST + 5 || (!all && shown === found);
       more.textContent = all ? "show fewer" : "show all " + found;
     }
 
