@@ -188,11 +188,11 @@ static bool run_script(const figure *f, medium where, const char *folder, lsn_te
 {
     lsn_text script = {0};
     if (where == PAPER_PDF)
-        lsn_text_add(
-            &script,
-            "set terminal pdfcairo noenhanced size %.2fcm,%.2fcm font 'Helvetica,7.5' linewidth 0.7 pointscale 0.56 "
-            "rounded\nset output '%s.pdf'\n",
-            f->width * 17.8 / 900, f->height * 17.8 / 900, f->id);
+        lsn_text_add(&script,
+                     "set terminal pdfcairo noenhanced size %.2fcm,%.2fcm font 'Helvetica,13' fontscale 0.577 "
+                     "linewidth 0.7 pointscale 0.56 "
+                     "rounded\nset output '%s.pdf'\n",
+                     f->width * 17.8 / 900, f->height * 17.8 / 900, f->id);
     else
         lsn_text_add(&script, "set terminal svg noenhanced size %d,%d dynamic font '%s,13' name 'g'%s\n", f->width,
                      f->height, where == ON_PAGE ? "sans-serif" : "Helvetica,Arial,sans-serif",
