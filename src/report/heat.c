@@ -44,7 +44,7 @@ void heat_cell(heat *h, int row, int column, double value, bool mark)
     figure_say(h->f, "%d\t%d\t%.4f\t%s", column, row, place, mark ? "1" : "NaN");
     if (h->numbers) {
         const double shown = h->factor * value;
-        const char *sign = shown < -0.05 ? "\xE2\x88\x92" : shown > 0.05 && h->scale == COLOUR_SIGNED ? "+" : "";
+        const char *sign = shown <= -0.0499 ? "\xE2\x88\x92" : shown >= 0.0499 && h->scale == COLOUR_SIGNED ? "+" : "";
         const char *colour = fabs(place) > 0.55 ? COLOUR_BACK : COLOUR_INK;
         figure_say(h->f, "\t%s%.1f\t%ld", sign, fabs(shown), strtol(colour + 1, NULL, 16));
     }
