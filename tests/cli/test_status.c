@@ -18,7 +18,7 @@ static void a_complete_study(void **state)
     assert_said("none; the study is complete");
     assert_not_said("left ");
     assert_int_equal(shell("$LESION status done.db --findings"), 0);
-    assert_said("Baseline");
+    assert_said("The intact network");
     assert_int_equal(shell("$LESION status done.db --watch"), 0);
     assert_said("the study is complete");
     assert_not_said("\033");
