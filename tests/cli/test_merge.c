@@ -46,7 +46,7 @@ static void shards_give_what_one_run_gives(void **state)
                       studies[s]));
         must(0, shell("$LESION merge 2.db 1.db 3.db -o merged.db"));
         assert_said("merged 3 databases -> merged.db");
-        assert_said("Baseline");
+        assert_said("The intact network");
         assert_same_tables("single.db", "merged.db");
         assert_string_equal(ask("merged.db", "SELECT count(*), count(DISTINCT pid), sum(how = 'complete') FROM run"),
                             "3|3|3");
