@@ -10,13 +10,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__cplusplus)
+#define LSN_C extern "C"
+#else
+#define LSN_C
+#endif
+
+/* What the library exports. */
 #if defined(__GNUC__)
 #define LSN_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#define LSN_API __attribute__((visibility("default")))
+#define LSN_API LSN_C __attribute__((visibility("default")))
 #else
 #define LSN_PRINTF(text, first)
-#define LSN_API
+#define LSN_API LSN_C
 #endif
+
+/* The version of the library that is running, "0.1.0". */
+LSN_API const char *lsn_version(void);
 
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 

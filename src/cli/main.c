@@ -64,7 +64,7 @@ int main(int argc, char **argv)
         return LSN_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        puts("lesion " LESION_VERSION);
+        printf("lesion %s\n", lsn_version());
         return LSN_OK;
     }
     bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;

@@ -7,10 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef LESION_VERSION
-#error "LESION_VERSION is set by the build"
-#endif
-
 static const double BLOCK_MADDS = 64e9;    /* work of the intact network on one block */
 static const double LEAST_MEASURED = 1e12; /* multiply-adds a worker, some 20 s, from which on layers are measured */
 static const double MEASURE_S = 1;
@@ -58,7 +54,7 @@ static bool record_begin(lsn_store *store, const lsn_ranks *ranks, const lsn_swe
     lsn_text_add(&libraries, "MPI: %s; BLAS: %s; SQLite %s; %s", lsn_ranks_library(ranks), lsn_engine_library(),
                  lsn_store_library(), lsn_data_library());
     lsn_run_record record = {
-        .version = LESION_VERSION,
+        .version = lsn_version(),
         .libraries = libraries.failed ? NULL : libraries.data,
         .command = options->command,
         .hosts = hosts,

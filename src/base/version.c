@@ -1,0 +1,6 @@
+#include "lesion/base.h"
+
+const char *lsn_version(void)
+{
+    return LESION_VERSION;
+}
