@@ -3,6 +3,7 @@
 
 usage: test_install.py BUILD PREFIX LIBDIR CC [FLAG]...    (by meson test)
 """
+import glob
 import gzip
 import os
 import re
@@ -152,6 +153,12 @@ def test_studies(prefix):
     for folder in ('configs', 'results/queries'):
         for name in os.listdir(os.path.join(SOURCE, folder)):
             expect(os.path.exists(f'{share}/{os.path.basename(folder)}/{name}'), f'{folder}/{name} is not installed')
+    for name in ('bash-completion/completions/lesion', 'zsh/site-functions/_lesion',
+                 'fish/vendor_completions.d/lesion.fish'):
+        expect(os.path.isfile(f'{prefix}/share/{name}'), f'share/{name} is not installed')
+    for page in glob.glob(f'{BUILD}/man/*.[15]'):
+        installed = f'{prefix}/share/man/man{page[-1]}/{os.path.basename(page)}'
+        expect(os.path.isfile(installed), f'{installed} is not there')
     for name in os.listdir(f'{share}/configs'):
         text = open(f'{share}/configs/{name}').read() if name.endswith('.yaml') else ''
         for file in re.findall(r'^ *(?:weights|classes): *([^$#\s]+)', text, re.M):
