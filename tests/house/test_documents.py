@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-ROOT = os.environ['LESION_SOURCE']
+ROOT = os.environ.get('LESION_SOURCE', os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 FOLDERS = [name for name in sorted(os.listdir(ROOT)) if os.path.isdir(os.path.join(ROOT, name)) and name[0] != '.']
 MADE = ('results/', 'build')  # folders that a run or a build fills
 
