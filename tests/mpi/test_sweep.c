@@ -6,12 +6,16 @@
 #include "../cli/science.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define MPIRUN "mpirun --oversubscribe --bind-to none "
+/* That of the MPI that the program is built with, and with what lets ranks live on without a dead one. */
+#define MPIRUN "$MPIRUN "
 
-/* The process that the mpirun $pid started last: the last rank. */
-#define LAST_RANK \
-    "$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v p=$pid '$4 == p && $1 > last { last = $1 } END { print last }')"
+/* The ranks that the mpirun $pid started, maybe by a daemon of its own, in order; and the last of them. */
+#define RANKS                                                                                               \
+    "cat /proc/[0-9]*/stat 2>/dev/null | awk -v p=$pid '{ up[$1] = $4; if ($2 == \"(lesion)\") rank[$1] } " \
+    "END { for (r in rank) for (q = r; q in up; q = up[q]) if (up[q] == p) print r }' | sort -n"
+#define LAST_RANK "$(" RANKS " | tail -n 1)"
 
 static void assert_same_as_alone(const char *database)
 {
@@ -155,12 +159,16 @@ static void a_killed_worker_costs_only_units_in_flight(void **state)
     assert_continues(MPIRUN "-n 3", "--quiet", "killed.db");
 }
 
-#define RECOVERING "LESION_SILENCE_S=2 mpirun --oversubscribe --bind-to none --enable-recovery "
+#define RECOVERING "LESION_SILENCE_S=2 $MPIRUN_RECOVERING "
 
 /* Where mpirun lets the others live, they take over a dead one's units. */
 static void survivors_finish_the_study(void **state)
 {
     (void)state;
+    if (strstr(getenv("MPIRUN"), "mpirun") == NULL) {
+        print_message("MPICH's mpiexec sends USR1 to the others when a rank dies: they stop, as after any USR1\n");
+        skip();
+    }
     assert_survives(RECOVERING "-n 4", "alive.db", "kill -9 " LAST_RANK, "rank 3 has not been heard of");
 }
 
@@ -178,8 +186,8 @@ static void workers_do_not_outlive_rank_0(void **state)
     (void)state;
     char said[4096];
     interrupt_run(RECOVERING "-n 3", "--quiet", "orphans.db",
-                  "kill -9 $(pgrep -P $pid | head -n 1); for i in $(seq 600); do pgrep -P $pid > left.txt || break; "
-                  "sleep 0.1; done; kill -9 $pid; exit 1",
+                  "kill -9 $(" RANKS " | head -n 1); for i in $(seq 600); do " RANKS " > left.txt; test -s left.txt || "
+                  "break; sleep 0.1; done; kill -9 $pid; exit 1",
                   said, sizeof said);
     assert_int_equal(shell("test -s left.txt"), 1);
     assert_continues(MPIRUN "-n 2", "--quiet", "orphans.db");
