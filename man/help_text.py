@@ -62,6 +62,7 @@ def parse_options(lines):
 
 
 def parse(text):
+    text = text[text.index('usage: '):]  # MPI's libraries may have complained before
     paragraphs = [p.split('\n') for p in text.strip('\n').split('\n\n')]
     usage = [re.sub(r'^usage:\s*', '', line).strip() for line in paragraphs[0]]
     blocks = []
