@@ -122,7 +122,7 @@ static const struct {
                "  --list            name the views and tables instead, and what they hold\n"
                "  --format FORMAT   csv (default; RFC 4180: NULL is nothing, an empty text \"\"), or jsonl:\n"
                "                    an object a line, with null, numbers, texts, and lists of filters\n"
-               "  -o FILE           default: standard output\n" HELP_HELP},
+               "  -o, --output FILE  default: standard output\n" HELP_HELP},
     {"report", "usage: lesion report DB [-o FILE.html] [OPTION]...\n\n"
                "Writes what a study found as one HTML page: what was studied, the findings in words,\n"
                "figures with how to read them, and tables that can be sorted and filtered. The page\n"
