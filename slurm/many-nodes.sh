@@ -1,0 +1,25 @@
+#!/bin/bash
+# A study on several nodes. The study, the weights, the images and Lesion itself are at the same path on all of them.
+#
+#     sbatch slurm/many-nodes.sh STUDY.yaml [OPTION of 'lesion run']...
+#
+# Edit the lines marked <-. The result is results/<study>.db below the folder that this is submitted from. If the time
+# was too short the job ends with exit code 75: submit it again, and it continues, also with other numbers of nodes.
+#SBATCH --job-name=lesion
+#SBATCH --partition=main            # <- sinfo lists them
+#SBATCH --nodes=4                   # <-
+#SBATCH --ntasks-per-node=32        # <- the cores of a node
+#SBATCH --time=4:00:00              # <- 'lesion plan STUDY.yaml --ranks 129' estimates it
+#SBATCH --exclusive
+#SBATCH --mem=0
+#SBATCH --signal=B:USR1@120         # before the time is over: finish what is in hand, store it, stop
+#SBATCH --open-mode=append
+#SBATCH --output=%x-%j.log
+
+# module load openmpi openblas      # <- what Lesion was built with
+lesion=${LESION:-lesion}            # <- its path, unless it is in PATH
+
+# A rank more than there are cores: one coordinates and sleeps. As mpirun takes this script's place, it gets the signal.
+# Where the site wants srun instead: exec srun --mpi=pmix "$lesion" run "$@"
+export OPENBLAS_NUM_THREADS=1
+exec mpirun --oversubscribe --bind-to none -n $((SLURM_NTASKS + 1)) "$lesion" run "$@"
