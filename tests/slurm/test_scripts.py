@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""The job scripts of slurm/, submitted to a real SLURM: whatever interrupts a study, it has to end with the tables of a
+run that nothing interrupted.
+
+usage: test_scripts.py [CLASS[.TEST]]...
+
+Needs LESION, the program, root, and Debian's packages slurm-wlm, munge and openmpi-bin; skipped without."""
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import unittest
+
+import cluster
+import private
+import study
+
+SOURCE = os.environ.get('LESION_SOURCE', os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
+PROGRAM = os.environ.get('LESION', 'lesion')
+WORK = (2500, 10000, 40000, 160000)  # jobs; the next where a run was over before it could be interrupted
+SOME = 100                           # evaluations that are stored before an interruption
+ENDED = ('COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'NODE_FAIL', 'PREEMPTED', 'OUT_OF_MEMORY')
+home, slurm, model = None, None, None
+
+
+class Sweep:
+    """A study of `work` jobs in a database of its own."""
+
+    def __init__(self, name, work):
+        self.work, self.path = work, f'{home}/{name}-{work}'
+        self.database, self.log = f'{self.path}.db', f'{self.path}.log'
+        self.job, self.stored = None, 0
+
+    def submit(self, script, *options, nodes=2, edits=(), also=()):
+        """By a copy of a script in which each of `edits`, (pattern, replacement), is made."""
+        with open(f'{SOURCE}/slurm/{script}') as file:
+            text = file.read()
+        for pattern, replacement in edits:
+            text, count = re.subn(pattern, replacement, text, flags=re.M)
+            assert count > 0, f'{script} has no {pattern}'
+        with open(f'{self.path}-{script}', 'w') as file:
+            file.write(text)
+        self.job = private.run(
+            'sbatch', '--parsable', '--partition=main', '--time=5', f'--nodes={nodes}', f'--ntasks={nodes}',
+            '--ntasks-per-node=1', f'--output={self.log}', *options, f'{self.path}-{script}',
+            *model.arguments(self.work), *also, '--db', self.database).strip()
+
+    def state(self):
+        return cluster.look(self.job)['JobState']
+
+    def wait_for_some(self, run=1):
+        """Until the run of that number has stored some results, or the job has ended."""
+        def happened():
+            now = study.done(self.database)
+            if len(study.runs(self.database)) < run:
+                self.stored = now
+            return now > self.stored + SOME or self.state() in ENDED
+        private.wait_for(lambda: f'some results\n{self.tell()}', happened, 60)
+
+    def wait_for_end(self):
+        """What SLURM says of the job in the end."""
+        private.wait_for(lambda: f'the end of the job\n{self.tell()}', lambda: self.state() in ENDED, 120)
+        return cluster.look(self.job)
+
+    def tell(self):
+        """All there is to say of a failure."""
+        told = [f'job {self.job}: {cluster.look(self.job)}', f'runs: {study.runs(self.database)}']
+        return '\n'.join(told + [private.tail(path) for path in (self.log, f'{slurm.home}/log/slurmctld.log')
+                                 if os.path.exists(path)])
+
+
+class Case(private.Case):
+    def sweep(self, work=WORK[0]):
+        return Sweep(self.id().split('.')[-1], work)
+
+    def check_complete(self, sweep):
+        ended = sweep.wait_for_end()
+        self.assertEqual((ended['JobState'], ended['ExitCode']), ('COMPLETED', '0:0'), sweep.tell())
+        self.assertEqual(study.runs(sweep.database)[-1], 'complete', sweep.tell())
+        self.assertEqual(study.tables(sweep.database), model.straight(sweep.work), 'tables differ')
+
+    def until_interrupted(self, attempt, work=WORK):
+        """Lets attempt(sweep) submit and interrupt a study, with more work where that was over before. Checks that its
+        job was requeued and completed it."""
+        for amount in work:
+            sweep = self.sweep(amount)
+            attempt(sweep)
+            ended = sweep.wait_for_end()
+            runs = study.runs(sweep.database)
+            if ended['Restarts'] != '0' and len(runs) > 1:
+                break
+        else:
+            self.fail(f'not interrupted\n{sweep.tell()}')
+        self.assertNotIn('complete', runs[:-1], sweep.tell())
+        self.check_complete(sweep)
+        return runs
+
+
+class Scripts(Case):
+    def test_one_node(self):
+        sweep = self.sweep()
+        sweep.submit('one-node.sh', nodes=1)
+        self.check_complete(sweep)
+        self.assertEqual(study.ask(sweep.database, 'SELECT hosts, ranks, slurm_job FROM run'),
+                         [('n1*2', 2, sweep.job)])
+
+    def test_many_nodes(self):
+        sweep = self.sweep()
+        sweep.submit('many-nodes.sh')
+        self.check_complete(sweep)
+        self.assertEqual(study.ask(sweep.database, 'SELECT hosts, ranks FROM run'), [('n1*2,n2*1', 3)])
+
+    def out_of_time(self, script, **options):
+        """It stops in time with 75, and continues where it is submitted again, on other nodes too."""
+        for work in WORK:
+            sweep = self.sweep(work)
+            sweep.submit(script, **options)
+            sweep.wait_for_some()
+            subprocess.run(['scancel', '-b', '-s', 'USR1', sweep.job])
+            ended = sweep.wait_for_end()
+            if study.runs(sweep.database) == ['stopped']:
+                break
+        self.assertEqual((ended['JobState'], ended['ExitCode']), ('FAILED', '75:0'), sweep.tell())
+        sweep.submit('many-nodes.sh', nodes=3)
+        self.check_complete(sweep)
+
+    def test_one_node_out_of_time(self):
+        self.out_of_time('one-node.sh', nodes=1)
+
+    def test_many_nodes_out_of_time_by_srun(self):
+        """Launched in the other way that the script mentions."""
+        self.out_of_time('many-nodes.sh', edits=[('^exec .*', 'exec srun --mpi=pmix "$lesion" run "$@"')])
+
+    def test_shellcheck(self):
+        if shutil.which('shellcheck') is None:
+            self.skipTest('shellcheck is not installed')
+        subprocess.run(['shellcheck', *glob.glob(f'{SOURCE}/slurm/*.sh')], check=True)
+
+    def refuse(self, remedy, *launch):
+        ran = subprocess.run(['srun', '--partition=main', '--nodes=2', '--ntasks=4', *launch, PROGRAM, 'run',
+                              *model.arguments(WORK[0]), '--db', f'{home}/wrong.db'],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        self.assertNotEqual(ran.returncode, 0, ran.stdout)
+        self.assertRegex(ran.stdout, remedy)
+        self.assertFalse(os.path.exists(f'{home}/wrong.db'))
+
+    def test_wrong_launcher_pmi2(self):
+        """Open MPI ends the program before it can say anything, and says itself what is missing."""
+        self.refuse('--mpi=pmix|PMIx support', '--mpi=pmi2')
+
+    def test_wrong_launcher_none(self):
+        self.refuse('--mpi=pmix', '--mpi=none')
+
+
+class TimeLimit(Case):
+    def test_it_continues_after_it(self):
+        """Shorter than the study, with SLURM's warning some seconds after the start."""
+        def attempt(sweep):
+            slurm.wait_for_limit_check(5)
+            sweep.submit('requeue.sh', '--time=1', '--signal=B:USR1@45', nodes=1)
+        self.assertEqual(self.until_interrupted(attempt, WORK[1:])[0], 'stopped')
+
+
+class Requeue(Case):
+    def test_signal_by_hand(self):
+        def attempt(sweep):
+            sweep.submit('requeue.sh')
+            sweep.wait_for_some()
+            subprocess.run(['scancel', '-b', '-s', 'USR1', sweep.job])
+        self.assertEqual(self.until_interrupted(attempt)[0], 'stopped')
+
+    def test_a_rank_is_killed(self):
+        def attempt(sweep):
+            sweep.submit('requeue.sh')
+            sweep.wait_for_some()
+            os.kill(max(private.processes_with('exe', os.path.realpath(PROGRAM))), signal.SIGKILL)
+        self.until_interrupted(attempt)
+
+    def test_restarts_are_bounded(self):
+        for work in WORK[1:]:
+            sweep = self.sweep(work)
+            sweep.submit('requeue.sh', edits=[('^most_restarts=.*', 'most_restarts=1')])
+            for run in (1, 2):
+                sweep.wait_for_some(run)
+                subprocess.run(['scancel', '-b', '-s', 'USR1', sweep.job])
+            ended = sweep.wait_for_end()
+            if 'complete' not in study.runs(sweep.database):
+                break
+        self.assertEqual((ended['JobState'], ended['ExitCode'], ended['Restarts']), ('FAILED', '75:0', '1'),
+                         sweep.tell())
+
+    def test_an_invalid_study_is_not_requeued(self):
+        sweep = self.sweep()
+        sweep.submit('requeue.sh', also=('--set', 'ablate.every.layers=conv9_1'))
+        ended = sweep.wait_for_end()
+        self.assertEqual((ended['JobState'], ended['ExitCode'], ended['Restarts']), ('FAILED', '3:0', '0'),
+                         sweep.tell())
+
+    def test_a_cancelled_job_is_not_requeued(self):
+        sweep = self.sweep(WORK[2])
+        sweep.submit('requeue.sh')
+        sweep.wait_for_some()
+        private.run('scancel', sweep.job)
+        ended = sweep.wait_for_end()
+        self.assertEqual((ended['JobState'], ended['Restarts']), ('CANCELLED', '0'), sweep.tell())
+
+
+class Preemption(Case):
+    def preempt(self, *options, edits=()):
+        def attempt(sweep):
+            sweep.submit('requeue.sh', *options, edits=edits)
+            sweep.wait_for_some()
+            private.run('sbatch', '--partition=high', '--nodes=4', '--exclusive', '--output=/dev/null', '--wrap', 'true')
+        return self.until_interrupted(attempt)
+
+    def test_after_a_warning(self):
+        self.assertEqual(self.preempt()[0], 'stopped')
+
+    def test_with_grace_but_without_a_warning(self):
+        """As where SLURM is without preempt_send_user_signal: all that it ends at first is mpirun's daemons."""
+        self.preempt(edits=[('^#SBATCH --signal.*', '')])
+
+    def test_without_grace(self):
+        self.preempt('--partition=abrupt')
+
+
+class NodeLoss(Case):
+    def lose(self, node):
+        def attempt(sweep):
+            sweep.submit('requeue.sh')
+            sweep.wait_for_some()
+            slurm.kill_node(node)
+        try:
+            return self.until_interrupted(attempt)
+        finally:
+            slurm.start_node(node)
+            slurm.wait_for_nodes()
+
+    def test_of_the_coordinator(self):
+        self.assertEqual(self.lose('n1')[0], 'died')
+
+    def test_of_a_worker(self):
+        self.lose('n2')
+
+
+def main():
+    global home, slurm, model
+    if cluster.why_not() is not None:
+        private.skip(cluster.why_not())
+    home = private.enter()
+    os.environ['LESION'] = PROGRAM
+    cluster.link_network()
+    model = study.Study(home, PROGRAM)
+    slurm = cluster.Cluster(f'{home}/slurm')
+    slurm.start()
+    unittest.main(verbosity=2)
+
+
+if __name__ == '__main__':
+    main()
