@@ -17,7 +17,8 @@ static const struct {
             "  --db FILE         the database; default: results/<study>.db\n" SET_HELP
             "  --shard I/N       compute share I of N only, 1 to N; default database:\n"
             "                    results/<study>.I-of-N.db. 'lesion merge' combines them\n"
-            "  --deadline T      begin nothing that would not end within T (90s, 5m, 1h30m)\n"
+            "  --deadline T      begin nothing that would not end within T (90s, 5m, 1h30m), or none;\n"
+            "                    default: a minute before SLURM ends the job ($SLURM_JOB_END_TIME)\n"
             "  --max-failures N  end when more than N ablations cannot be computed\n"
             "  --fail-fast       end when one cannot\n"
             "  --memory SIZE     most memory of each rank, its equal part of the node's weights\n"

@@ -14,7 +14,7 @@ typedef struct run_options {
     lsn_overrides overrides;
     lsn_sweep_options sweep;
     int32_t shard, shards; /* 0, 0: the whole study */
-    bool quiet;
+    bool quiet, deadline_given;
     double began_s;
 } run_options;
 
@@ -64,7 +64,8 @@ static bool take_option(void *context, int option, lsn_error *err)
     case OPT_SET:
         return lsn_override_add(&options->overrides, optarg, err);
     case OPT_DEADLINE:
-        return lsn_parse_duration(optarg, &options->sweep.deadline_s, err) || lsn_fail_in(err, "--deadline");
+        options->deadline_given = true;
+        return lsn_parse_deadline(optarg, &options->sweep.deadline_s, err);
     case OPT_MEMORY:
         return lsn_parse_size(optarg, &options->sweep.memory_bytes, err) || lsn_fail_in(err, "--memory");
     case OPT_METHOD:
@@ -195,6 +196,16 @@ static void name_database(const lsn_plan *plan, const run_options *options, lsn_
     lsn_text_add(path, ".db");
 }
 
+/* The time from `now_s` on. What reading the images took is part of --deadline. */
+static double time_left(const run_options *options, double now_s)
+{
+    if (!options->deadline_given)
+        return lsn_slurm_deadline();
+    if (options->sweep.deadline_s <= 0)
+        return 0;
+    return fmax(options->sweep.deadline_s - (now_s - options->began_s), 1e-3);
+}
+
 static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
 {
     lsn_error err = {0};
@@ -208,8 +219,8 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
         options->sweep.context = &progress;
     }
     double began = lsn_now_s();
-    if (options->sweep.deadline_s > 0) /* the time that reading the images took is part of it */
-        options->sweep.deadline_s = fmax(options->sweep.deadline_s - (began - options->began_s), 1e-3);
+    if (ranks->rank == 0)
+        options->sweep.deadline_s = time_left(options, began);
     lsn_activations found = {0};
     const bool expanded =
         lsn_expand_together(plan, ranks, &options->sweep, &found, &err) && take_share(plan, ranks, options, &err);

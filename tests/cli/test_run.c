@@ -87,6 +87,76 @@ static void a_deadline_stops_with_75(void **state)
     assert_continues("", "", "deadline.db");
 }
 
+static void the_end_of_a_slurm_job_is_a_deadline(void **state)
+{
+    (void)state;
+    char said[4096];
+    assert_int_equal(
+        interrupt_run("env SLURM_JOB_END_TIME=$(($(date +%s) + 3))", "", "slurm.db", ":", said, sizeof said), 75);
+    assert_non_null(strstr(said, "SLURM ends this job in "));
+    assert_continues("", "", "slurm.db");
+    assert_int_equal(shell("rm -f end.db*; SLURM_JOB_END_TIME=1000000000 $LESION run study.yaml --db end.db"), 75);
+    assert_said("SLURM's time for this job is over (SLURM_JOB_END_TIME=1000000000)");
+    assert_string_equal(ask("end.db", "SELECT (SELECT how FROM run), (SELECT sum(status = 'done') FROM job_result)"),
+                        "stopped|0");
+}
+
+static void a_given_deadline_stands_above_slurms(void **state)
+{
+    (void)state;
+    static const char *const deadlines[] = {"none", "1h"};
+    for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {
+        int code = shell("rm -f end.db*; SLURM_JOB_END_TIME=1000000000 $LESION run study.yaml --quiet --db end.db "
+                         "--deadline %s",
+                         deadlines[i]);
+        if (code != 0)
+            fail_msg("--deadline %s: exit code %d:\n%s", deadlines[i], code, shell_output);
+        assert_not_said("SLURM");
+    }
+}
+
+/* Empty, no limit, no time. */
+static void an_end_that_is_none_is_no_deadline(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *end, *study; /* a finished one where the message is enough */
+        bool warned;
+    } cases[] = {
+        {"", "", false},
+        {"$(($(date +%s) + 31536000))", "--fresh", false},
+        {"99999999999999999", "", false},
+        {"soon", "--fresh", true},
+        {"-5", "", true},
+        {"12:30", "", true},
+        {"' 5'", "", true},
+        {"1e3", "", true},
+        {"99999999999999999999", "", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int code =
+            shell("SLURM_JOB_END_TIME=%s $LESION run study.yaml --quiet --db end.db %s", cases[i].end, cases[i].study);
+        if (code != 0)
+            fail_msg("SLURM_JOB_END_TIME=%s: exit code %d:\n%s", cases[i].end, code, shell_output);
+        if (cases[i].warned)
+            assert_said("no time in seconds since 1970: not heeded");
+        else
+            assert_not_said("SLURM");
+    }
+}
+
+static void the_end_of_a_slurm_job_is_said_once(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shell("export SLURM_JOB_END_TIME=$(($(date +%%s) + 7200)); mpirun --oversubscribe -n 3 $LESION run "
+              "study.yaml --quiet --db end.db >said.txt 2>&1; code=$?; cat said.txt; exit $code"),
+        0);
+    assert_said("nothing is begun that would not end 1 min 00 s before that");
+    assert_int_equal(shell("grep -c 'SLURM ends this job in' said.txt"), 0);
+    assert_string_equal(shell_output, "1\n");
+}
+
 static void a_killed_run_loses_nothing_it_committed(void **state)
 {
     (void)state;
@@ -234,6 +304,10 @@ int main(void)
         cmocka_unit_test(another_methods_database_is_refused),
         cmocka_unit_test(signals_stop_with_75),
         cmocka_unit_test(a_deadline_stops_with_75),
+        cmocka_unit_test(the_end_of_a_slurm_job_is_a_deadline),
+        cmocka_unit_test(a_given_deadline_stands_above_slurms),
+        cmocka_unit_test(an_end_that_is_none_is_no_deadline),
+        cmocka_unit_test(the_end_of_a_slurm_job_is_said_once),
         cmocka_unit_test(a_killed_run_loses_nothing_it_committed),
         cmocka_unit_test(another_studys_database_is_refused),
         cmocka_unit_test(new_experiments_are_added),
