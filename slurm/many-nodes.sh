@@ -19,6 +19,9 @@
 # module load openmpi openblas      # <- what Lesion was built with
 lesion=${LESION:-lesion}            # <- its path, unless it is in PATH
 
+# When SLURM ends this job, which 'lesion run' heeds too. Old versions of SLURM do not say it by themselves.
+end=$(SLURM_TIME_FORMAT=%s squeue -h -j "$SLURM_JOB_ID" -o %e) && export SLURM_JOB_END_TIME="$end"
+
 # A rank more than there are cores: one coordinates and sleeps. As mpirun takes this script's place, it gets the signal.
 # Where the site wants srun instead: exec srun --mpi=pmix "$lesion" run "$@"
 export OPENBLAS_NUM_THREADS=1

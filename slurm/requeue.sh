@@ -23,6 +23,9 @@
 lesion=${LESION:-lesion}            # <- its path, unless it is in PATH
 most_restarts=${MOST_RESTARTS:-50}  # <-
 
+# When SLURM ends this job, which 'lesion run' heeds too. Old versions of SLURM do not say it by themselves.
+end=$(SLURM_TIME_FORMAT=%s squeue -h -j "$SLURM_JOB_ID" -o %e) && export SLURM_JOB_END_TIME="$end"
+
 # A rank more than there are cores: one coordinates and sleeps.
 export OPENBLAS_NUM_THREADS=1
 mpirun --oversubscribe --bind-to none -n $((SLURM_NTASKS + 1)) "$lesion" run "$@" &
