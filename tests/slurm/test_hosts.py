@@ -15,6 +15,7 @@ import study
 
 PROGRAM = os.environ.get('LESION', 'lesion')
 HOSTS = ('h1', 'h2', 'h3')
+ALL = {'h1': 2, 'h2': 1, 'h3': 1}    # ranks
 WORK = (2500, 10000, 40000, 160000)  # jobs; the next where a run was over before it could be interrupted
 SOME = 100                           # evaluations that are stored before an interruption
 home, network, model = None, None, None
@@ -66,19 +67,30 @@ class Network:
             if pid != keeper:
                 os.kill(pid, signal.SIGKILL)
 
+    def cut(self, host):
+        """Pulls its cable out: nothing arrives any more, and nobody is told."""
+        private.run('ip', 'link', 'set', host, 'down')
+
+    def mend(self, host):
+        private.run('ip', 'link', 'set', host, 'up')
+
+    def has_ranks(self, host):
+        return bool(set(private.processes_with('exe', os.path.realpath(PROGRAM))) &
+                    set(private.processes_beside(self.keepers[host].pid)))
+
     def received_bytes(self, host):
         statistics = self.on(host, 'cat', '/proc/net/dev')
         return int(re.search(r'eth0: *(\d+)', statistics)[1])
 
 
 class Run:
-    """mpirun on h1 over some hosts: {'h1': ranks, ...}."""
+    """mpirun on h1 over some hosts: {'h1': ranks, ...}. Ranks take each other for lost after ten times `silence_s`."""
 
-    def __init__(self, ranks, work, database):
+    def __init__(self, ranks, work, database, silence_s=30):
         self.database, self.log = database, f'{database}.log'
         hosts = ','.join(f'{host}:{n}' for host, n in ranks.items())
-        command = ['mpirun', '--bind-to', 'none', '--mca', 'plm_rsh_agent', f'{home}/agent', '--host', hosts, '-n',
-                   str(sum(ranks.values())), PROGRAM, 'run', *model.arguments(work), '--quiet', '--db', database]
+        command = ['mpirun', '--bind-to', 'none', '--mca', 'plm_rsh_agent', f'{home}/agent', '-x',
+                   f'LESION_SILENCE_S={silence_s}', '--host', hosts, '-n', str(sum(ranks.values())), PROGRAM, 'run', *model.arguments(work), '--quiet', '--db', database]
         with open(self.log, 'a') as log:
             self.process = subprocess.Popen(
                 ['nsenter', '--target', f"{network.keepers['h1'].pid}", '--net', '--uts', *command],
@@ -101,11 +113,16 @@ class Hosts(private.Case):
         self.assertEqual(study.runs(run.database)[-1], 'complete')
         self.assertEqual(study.tables(run.database), model.straight(work), 'tables differ')
 
-    def until_interrupted(self, interrupt):
-        """(exit code, database, work) of a run over all hosts that interrupt(run) came into the middle of."""
+    def wait_for_no_ranks(self, run):
+        """As mpirun does not tell the ranks of a host that it cannot reach, these leave by themselves."""
+        private.wait_for(lambda: f'no ranks left\n{private.tail(run.log)}',
+                         lambda: not any(network.has_ranks(host) for host in HOSTS), 120)
+
+    def until_interrupted(self, interrupt, ranks, **options):
+        """(exit code, database, work) of a run that interrupt(run) came into the middle of."""
         for work in WORK:
             database = f'{home}/{self.id().split(".")[-1]}-{work}.db'
-            run = Run({'h1': 2, 'h2': 1, 'h3': 1}, work, database)
+            run = Run(ranks, work, database, **options)
             run.wait_for_some()
             interrupt(run)
             code = run.wait()
@@ -121,14 +138,37 @@ class Hosts(private.Case):
             self.assertGreater(network.received_bytes(host), 10000, f'{host}: the results did not take the network')
 
     def test_stopped_and_continued_on_fewer(self):
-        code, database, work = self.until_interrupted(lambda run: run.process.send_signal(signal.SIGUSR1))
+        code, database, work = self.until_interrupted(lambda run: run.process.send_signal(signal.SIGUSR1), ALL)
         self.assertEqual(code, 75)
         self.check_complete(Run({'h1': 1, 'h3': 1}, work, database), work)
 
     def test_a_host_is_lost(self):
-        code, database, work = self.until_interrupted(lambda run: network.kill('h3'))
+        code, database, work = self.until_interrupted(lambda run: network.kill('h3'), ALL)
         self.assertNotEqual(code, 0)
         self.check_complete(Run({'h1': 2, 'h2': 1}, work, database), work)
+
+    def test_a_worker_is_cut_off(self):
+        """The others complete the study. mpirun itself waits for a host that it cannot reach."""
+        for work in WORK:
+            run = Run(ALL, work, f'{home}/worker-{work}.db', silence_s=2)
+            run.wait_for_some()
+            network.cut('h3')
+            self.wait_for_no_ranks(run)
+            network.mend('h3')
+            run.wait()
+            if 'rank 3 has not been heard of' in private.tail(run.log):
+                break
+        self.assertEqual(study.runs(run.database), ['complete'], private.tail(run.log))
+        self.assertEqual(study.tables(run.database), model.straight(work), 'tables differ')
+
+    def test_the_coordinator_is_cut_off(self):
+        def cut(run):
+            network.cut('h1')
+            self.wait_for_no_ranks(run)
+            network.mend('h1')
+        code, database, work = self.until_interrupted(cut, {'h1': 1, 'h2': 1, 'h3': 1}, silence_s=2)
+        self.assertEqual((code, study.runs(database)), (1, ['failed']))
+        self.check_complete(Run({'h1': 1, 'h2': 1}, work, database), work)
 
 
 def main():

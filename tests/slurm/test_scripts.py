@@ -21,8 +21,22 @@ SOURCE = os.environ.get('LESION_SOURCE', os.path.join(os.path.dirname(os.path.ab
 PROGRAM = os.environ.get('LESION', 'lesion')
 WORK = (2500, 10000, 40000, 160000)  # jobs; the next where a run was over before it could be interrupted
 SOME = 100                           # evaluations that are stored before an interruption
+SHARDS = 3
 ENDED = ('COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'NODE_FAIL', 'PREEMPTED', 'OUT_OF_MEMORY')
 home, slurm, model = None, None, None
+
+
+def sbatch(script, *options, path, edits=(), arguments=()):
+    """Submits a copy at `path` of a script in which each of `edits`, (pattern, replacement), is made; returns the job."""
+    with open(f'{SOURCE}/slurm/{script}') as file:
+        text = file.read()
+    for pattern, replacement in edits:
+        text, count = re.subn(pattern, replacement, text, flags=re.M)
+        assert count > 0, f'{script} has no {pattern}'
+    with open(path, 'w') as file:
+        file.write(text)
+    return private.run('sbatch', '--parsable', '--partition=main', '--time=5', '--ntasks-per-node=1', *options, path,
+                       *arguments).strip()
 
 
 class Sweep:
@@ -34,18 +48,9 @@ class Sweep:
         self.job, self.stored = None, 0
 
     def submit(self, script, *options, nodes=2, edits=(), also=()):
-        """By a copy of a script in which each of `edits`, (pattern, replacement), is made."""
-        with open(f'{SOURCE}/slurm/{script}') as file:
-            text = file.read()
-        for pattern, replacement in edits:
-            text, count = re.subn(pattern, replacement, text, flags=re.M)
-            assert count > 0, f'{script} has no {pattern}'
-        with open(f'{self.path}-{script}', 'w') as file:
-            file.write(text)
-        self.job = private.run(
-            'sbatch', '--parsable', '--partition=main', '--time=5', f'--nodes={nodes}', f'--ntasks={nodes}',
-            '--ntasks-per-node=1', f'--output={self.log}', *options, f'{self.path}-{script}',
-            *model.arguments(self.work), *also, '--db', self.database).strip()
+        self.job = sbatch(script, f'--nodes={nodes}', f'--ntasks={nodes}', f'--output={self.log}', *options,
+                          path=f'{self.path}-{script}', edits=edits,
+                          arguments=(*model.arguments(self.work), *also, '--db', self.database))
 
     def state(self):
         return cluster.look(self.job)['JobState']
@@ -69,6 +74,30 @@ class Sweep:
         told = [f'job {self.job}: {cluster.look(self.job)}', f'runs: {study.runs(self.database)}']
         return '\n'.join(told + [private.tail(path) for path in (self.log, f'{slurm.home}/log/slurmctld.log')
                                  if os.path.exists(path)])
+
+
+class ShardedSweep(Sweep):
+    """The same as shards, each in a database of its own, and a job that merges them."""
+
+    def __init__(self, name, work):
+        super().__init__(name, work)
+        os.mkdir(self.path)
+        self.array, self.database = None, f'{self.path}/results/study.db'
+
+    def submit_shards(self, which):
+        self.array = sbatch('array.sh', '--ntasks=1', f'--array={which}', f'--chdir={self.path}',
+                            f'--output={self.path}/%a.log', path=f'{self.path}/array.sh',
+                            edits=[('^shards=8 ', f'shards={SHARDS} ')], arguments=model.arguments(self.work))
+
+    def submit_merge(self):
+        self.job = sbatch('merge.sh', f'--dependency=afterany:{self.array}', f'--chdir={self.path}', '--mem=100',
+                          f'--output={self.log}', path=f'{self.path}/merge.sh', arguments=model.arguments(self.work)[:1])
+
+    def shard(self, i):
+        shard = Sweep(os.path.basename(self.path), self.work)
+        shard.job = f'{self.array}_{i}'
+        shard.database, shard.log = f'{self.path}/results/study.{i}-of-{SHARDS}.db', f'{self.path}/{i}.log'
+        return shard
 
 
 class Case(private.Case):
@@ -105,6 +134,7 @@ class Scripts(Case):
         self.check_complete(sweep)
         self.assertEqual(study.ask(sweep.database, 'SELECT hosts, ranks, slurm_job FROM run'),
                          [('n1*2', 2, sweep.job)])
+        self.assertRegex(private.tail(sweep.log), 'SLURM ends this job in [45] min')
 
     def test_many_nodes(self):
         sweep = self.sweep()
@@ -151,7 +181,7 @@ class Scripts(Case):
         self.refuse('--mpi=pmix|PMIx support', '--mpi=pmi2')
 
     def test_wrong_launcher_none(self):
-        self.refuse('--mpi=pmix', '--mpi=none')
+        self.refuse('--mpi=pmix')
 
 
 class TimeLimit(Case):
@@ -160,6 +190,14 @@ class TimeLimit(Case):
         def attempt(sweep):
             slurm.wait_for_limit_check(5)
             sweep.submit('requeue.sh', '--time=1', '--signal=B:USR1@45', nodes=1)
+        self.assertEqual(self.until_interrupted(attempt, WORK[1:])[0], 'stopped')
+
+
+    def test_it_stops_by_itself(self):
+        """Where no signal says that the time is over soon; here 40 s sooner than it is."""
+        def attempt(sweep):
+            sweep.submit('requeue.sh', '--time=1', nodes=1, edits=[
+                ('^#SBATCH --signal.*', ''), ('SLURM_JOB_END_TIME="\\$end"', 'SLURM_JOB_END_TIME=$((end - 40))')])
         self.assertEqual(self.until_interrupted(attempt, WORK[1:])[0], 'stopped')
 
 
@@ -243,6 +281,36 @@ class NodeLoss(Case):
 
     def test_of_a_worker(self):
         self.lose('n2')
+
+
+class Array(Case):
+    def test_a_shard_is_requeued(self):
+        """The last one, whose SLURM_JOB_ID is that of the whole array."""
+        for work in WORK:
+            sweep = ShardedSweep(self.id().split('.')[-1], work)
+            sweep.submit_shards(f'1-{SHARDS}')
+            sweep.submit_merge()
+            last = sweep.shard(SHARDS)
+            last.wait_for_some()
+            private.run('scancel', '-b', '-s', 'USR1', last.job)
+            sweep.wait_for_end()
+            if study.runs(last.database) == ['stopped', 'complete']:
+                break
+        self.check_complete(sweep)
+        self.assertEqual([cluster.look(sweep.shard(i + 1).job)['Restarts'] for i in range(SHARDS)],
+                         ['0'] * (SHARDS - 1) + ['1'], sweep.tell())
+        self.assertRegex(private.tail(last.log), 'SLURM ends this job in [45] min')
+
+    def test_a_shard_is_missing(self):
+        sweep = ShardedSweep(self.id().split('.')[-1], WORK[0])
+        sweep.submit_shards(f'1-{SHARDS}')
+        sweep.submit_merge()
+        private.run('scancel', sweep.shard(2).job)
+        ended = sweep.wait_for_end()
+        self.assertEqual((ended['JobState'], ended['ExitCode']), ('FAILED', '75:0'), sweep.tell())
+        sweep.submit_shards('2')
+        sweep.submit_merge()
+        self.check_complete(sweep)
 
 
 def main():
