@@ -1,6 +1,6 @@
 #!/bin/bash
-# A study as an array of jobs, one node each, that know nothing of each other: SLURM starts each where and when a node is
-# free, which on a busy cluster is sooner than many nodes at once. Each computes a shard of the study, puts itself back
+# A study as an array of jobs, one node each, that know nothing of each other: SLURM starts each when a node is free for
+# it, which on a busy cluster is sooner than many nodes at once. Each computes a shard of the study, puts itself back
 # into the queue until that is complete, and a last job combines them:
 #
 #     array=$(sbatch --parsable slurm/array.sh STUDY.yaml [OPTION of 'lesion run']...)
@@ -54,8 +54,8 @@ do :; done
 # 75: stopped early. Above 128: a rank, a node or mpirun's link to one is lost. Everything else is final.
 if [ -n "$ended" ] || { [ "$code" -ne 75 ] && [ "$code" -le 128 ]; }; then exit "$code"; fi
 if [ "${SLURM_RESTART_COUNT:-0}" -ge "$most_restarts" ]; then
-    echo "array.sh, shard $shard: exit code $code after $most_restarts restarts: not requeued. 'sbatch --array=$shard' the" \
-        "same again to continue" >&2
+    echo "array.sh, shard $shard: exit code $code after $most_restarts restarts: not requeued. To continue, 'sbatch'" \
+        "the same again, with --array=$shard" >&2
     exit "$code"
 fi
 echo "array.sh, shard $shard: exit code $code: requeued"

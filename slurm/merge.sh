@@ -3,7 +3,7 @@
 #
 #     sbatch --dependency=afterany:ARRAY-JOB slurm/merge.sh STUDY.yaml
 #
-# Edit the lines marked <-. The result is results/STUDY.db below the folder that this is submitted from, its tables are in
+# Edit the lines marked <-. The result is results/STUDY.db below the folder that this is submitted from, its tables are
 # the log. Exit code 75: a shard is missing or not complete. Then submit those, and this, once more, or let
 # 'lesion run STUDY.yaml --db results/STUDY.db' compute what is missing.
 #SBATCH --job-name=lesion-merge

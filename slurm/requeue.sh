@@ -45,7 +45,7 @@ do :; done
 # 75: stopped early. Above 128: a rank, a node or mpirun's link to one is lost. Everything else is final.
 if [ -n "$ended" ] || { [ "$code" -ne 75 ] && [ "$code" -le 128 ]; }; then exit "$code"; fi
 if [ "${SLURM_RESTART_COUNT:-0}" -ge "$most_restarts" ]; then
-    echo "requeue.sh: exit code $code after $most_restarts restarts: not requeued. 'sbatch' the same again to continue" >&2
+    echo "requeue.sh: exit code $code after $most_restarts restarts: not requeued. 'sbatch' it again to continue" >&2
     exit "$code"
 fi
 echo "requeue.sh: exit code $code: requeued"

@@ -67,9 +67,10 @@ class Cluster:
         os.environ['SLURM_CONF'] = f'{home}/slurm.conf'
 
     def start(self, parameters='preempt_send_user_signal'):
-        for folder in ('munge', 'ctld', 'log', 'run', *(f'{kind}/{node}' for kind in ('spool', 'tmp') for node in NODES)):
+        of_nodes = [f'{kind}/{node}' for kind in ('spool', 'tmp') for node in NODES]
+        for folder in ('munge', 'ctld', 'log', 'run', *of_nodes):
             os.makedirs(f'{self.home}/{folder}')
-            self.configure(parameters)
+        self.configure(parameters)
         munge = f'{self.home}/munge'
         with open(f'{munge}/key', 'wb') as key:
             key.write(secrets.token_bytes(128))

@@ -65,7 +65,8 @@ def test_environment(folder):
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith(('SLURM_', 'SBATCH_', 'OMPI_', 'PMIX_', 'PMI_'))}
     return {**kept, INSIDE: folder, 'TMPDIR': '/tmp', 'OPENBLAS_NUM_THREADS': '1', 'PYTHONDONTWRITEBYTECODE': '1',
-            'OMPI_ALLOW_RUN_AS_ROOT': '1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1', 'OMPI_MCA_rmaps_base_oversubscribe': '1'}
+            'OMPI_ALLOW_RUN_AS_ROOT': '1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1',
+            'OMPI_MCA_rmaps_base_oversubscribe': '1'}
 
 
 def run(*command, **options):

@@ -21,10 +21,8 @@ ablate:
     filters: {random: {count: 12, seeds: 0..999}}
 metrics: [top1, top5, loss, kl, per_class]
 """
-# Everything but the seconds.
-TABLES = ('SELECT job, experiment, layers, filters, fraction, mode, seed, images, top1, top5, loss, kl, d_top1, d_loss, '
-          'lost, gained, p, q, top1_low, top1_high, status FROM job_result',
-          'SELECT * FROM class_result ORDER BY job, class')
+TABLES = ('job_result', 'class_result', 'evaluation', 'experiment')
+OF_THE_RUN = ('run', 'seconds')  # columns that tell two runs of one study apart
 
 
 def write_network(path):
@@ -102,4 +100,11 @@ def runs(database):
 
 
 def tables(database):
-    return [ask(database, query) for query in TABLES]
+    """All that was measured, {table: rows}."""
+    found = {}
+    for table in TABLES:
+        columns = [name for name, in ask(database, f"SELECT name FROM pragma_table_info('{table}')")]
+        kept = ', '.join(name for name in columns if name not in OF_THE_RUN)
+        found[table] = ask(database, f'SELECT {kept} FROM {table} ORDER BY 1, 2')
+        assert found[table], f'{database} has no {table}'
+    return found

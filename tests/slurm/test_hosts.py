@@ -90,7 +90,8 @@ class Run:
         self.database, self.log = database, f'{database}.log'
         hosts = ','.join(f'{host}:{n}' for host, n in ranks.items())
         command = ['mpirun', '--bind-to', 'none', '--mca', 'plm_rsh_agent', f'{home}/agent', '-x',
-                   f'LESION_SILENCE_S={silence_s}', '--host', hosts, '-n', str(sum(ranks.values())), PROGRAM, 'run', *model.arguments(work), '--quiet', '--db', database]
+                   f'LESION_SILENCE_S={silence_s}', '--host', hosts, '-n', str(sum(ranks.values())), PROGRAM,
+                   'run', *model.arguments(work), '--quiet', '--db', database]
         with open(self.log, 'a') as log:
             self.process = subprocess.Popen(
                 ['nsenter', '--target', f"{network.keepers['h1'].pid}", '--net', '--uts', *command],

@@ -27,7 +27,7 @@ home, slurm, model = None, None, None
 
 
 def sbatch(script, *options, path, edits=(), arguments=()):
-    """Submits a copy at `path` of a script in which each of `edits`, (pattern, replacement), is made; returns the job."""
+    """Submits a copy at `path` of a script, in which each of `edits`, (pattern, replacement), is made: the job."""
     with open(f'{SOURCE}/slurm/{script}') as file:
         text = file.read()
     for pattern, replacement in edits:
@@ -91,7 +91,8 @@ class ShardedSweep(Sweep):
 
     def submit_merge(self):
         self.job = sbatch('merge.sh', f'--dependency=afterany:{self.array}', f'--chdir={self.path}', '--mem=100',
-                          f'--output={self.log}', path=f'{self.path}/merge.sh', arguments=model.arguments(self.work)[:1])
+                          f'--output={self.log}', path=f'{self.path}/merge.sh',
+                          arguments=model.arguments(self.work)[:1])
 
     def shard(self, i):
         shard = Sweep(os.path.basename(self.path), self.work)
@@ -250,7 +251,8 @@ class Preemption(Case):
         def attempt(sweep):
             sweep.submit('requeue.sh', *options, edits=edits)
             sweep.wait_for_some()
-            private.run('sbatch', '--partition=high', '--nodes=4', '--exclusive', '--output=/dev/null', '--wrap', 'true')
+            private.run('sbatch', '--partition=high', '--nodes=4', '--exclusive', '--output=/dev/null', '--wrap',
+                        'true')
         return self.until_interrupted(attempt)
 
     def test_after_a_warning(self):
@@ -281,6 +283,24 @@ class NodeLoss(Case):
 
     def test_of_a_worker(self):
         self.lose('n2')
+
+    def test_survivors_go_on(self):
+        """Without a restart, where SLURM and mpirun let them; but then mpirun does not end."""
+        survive = ('^exec mpirun', 'exec mpirun --enable-recovery --mca plm_slurm_args --no-kill')
+        for work in WORK:
+            sweep = self.sweep(work)
+            sweep.submit('many-nodes.sh', '--no-kill', '--export=ALL,LESION_SILENCE_S=2', nodes=3, edits=[survive])
+            sweep.wait_for_some()
+            slurm.kill_node('n3')
+            private.wait_for(lambda: f'the end of the run\n{sweep.tell()}',
+                             lambda: study.runs(sweep.database) != [None], 120)
+            private.run('scancel', sweep.job)
+            slurm.start_node('n3')
+            slurm.wait_for_nodes()
+            if 'rank 3 has not been heard of' in private.tail(sweep.log, 1000):
+                break
+        self.assertEqual(study.runs(sweep.database), ['complete'], sweep.tell())
+        self.assertEqual(study.tables(sweep.database), model.straight(sweep.work), 'tables differ')
 
 
 class Array(Case):
