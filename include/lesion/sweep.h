@@ -72,7 +72,7 @@ typedef struct lsn_sweep_options {
     int32_t block_images; /* of a new database; 0: lsn_sweep_block_images */
     size_t memory_bytes;  /* for each rank, its equal part of what the node's ranks share included (one process alone:
                            * the weights as read excepted); 0: an equal part of what the node has free */
-    double deadline_s;    /* from now: nothing is begun that is not expected to end by then; 0: none */
+    double deadline_s;    /* by lsn_now_s: nothing is begun that is not expected to end by then; 0: none */
     lsn_method method;
     int threads;          /* of each computing rank; 0: one */
     bool fail_fast;       /* the first ablation that cannot be computed ends the run ... */

@@ -38,8 +38,8 @@ void lsn_overrides_finish(lsn_overrides *overrides);
 
 /* "90", "90s", "5m", "1h30m", "2d", "01:30:00": seconds. */
 bool lsn_parse_duration(const char *text, double *seconds, lsn_error *err);
-/* A duration; or "none": 0. */
-bool lsn_parse_deadline(const char *text, double *seconds, lsn_error *err);
+/* A duration, as the time by lsn_now_s when it is over; or "none": 0. */
+bool lsn_parse_deadline(const char *text, double *deadline_s, lsn_error *err);
 /* "500M", "2G", "1.5GiB", "1000000": bytes, powers of 1024. */
 bool lsn_parse_size(const char *text, size_t *bytes, lsn_error *err);
 /* "1,2,64": each at least 1. *numbers is to be freed. */
@@ -93,9 +93,9 @@ bool lsn_expand_together(lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep
 
 /* ---- the time of a SLURM job (deadline.c) -------------------------------------------------------------------- */
 
-/* Seconds from now that SLURM gives this job, by the variable SLURM_JOB_END_TIME (of SLURM, or set by a job script),
- * less some for what follows the last unit; next to nothing where there are none left; 0 where there is no limit or
- * nothing is known of it. Says on stderr what it found. */
+/* When SLURM ends this job, by the variable SLURM_JOB_END_TIME (of SLURM, or set by a job script), less some for what
+ * follows the last unit; as the time by lsn_now_s. 0 where there is no limit or nothing is known of it. Says on stderr
+ * what it found. */
 double lsn_slurm_deadline(void);
 
 /* ---- warnings (warnings.c) ----------------------------------------------------------------------------------- */

@@ -44,7 +44,7 @@ double lsn_slurm_deadline(void)
             "SLURM's time for this job is over (SLURM_JOB_END_TIME=%s): nothing is begun. With --deadline none that "
             "is not heeded",
             text);
-        return 1e-9;
+        return lsn_now_s();
     }
     char left[LSN_NUMBER_BYTES], margin[LSN_NUMBER_BYTES];
     const double margin_s = fmin(MARGIN_S, MARGIN_SHARE * left_s);
@@ -53,5 +53,5 @@ double lsn_slurm_deadline(void)
     lsn_log("SLURM ends this job in %s: nothing is begun that would not end %s before that (--deadline none: anything "
             "is)",
             left, margin);
-    return left_s - margin_s;
+    return lsn_now_s() + left_s - margin_s;
 }

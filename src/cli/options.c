@@ -74,11 +74,16 @@ bool lsn_parse_duration(const char *text, double *seconds, lsn_error *err)
     return lsn_fail(err, LSN_USAGE, "'%s' is no length of time: write 90s, 5m, 1h30m or 01:30:00", text);
 }
 
-bool lsn_parse_deadline(const char *text, double *seconds, lsn_error *err)
+bool lsn_parse_deadline(const char *text, double *deadline_s, lsn_error *err)
 {
-    *seconds = 0;
-    if (strcmp(text, "none") == 0 || lsn_parse_duration(text, seconds, NULL))
+    double seconds;
+    *deadline_s = 0;
+    if (strcmp(text, "none") == 0)
         return true;
+    if (lsn_parse_duration(text, &seconds, NULL)) {
+        *deadline_s = lsn_now_s() + seconds;
+        return true;
+    }
     return lsn_fail(err, LSN_USAGE, "--deadline: '%s' is no length of time: write 90s, 5m, 1h30m or 01:30:00, or none",
                     text);
 }

@@ -4,7 +4,6 @@
 #include "lesion/report.h"
 #include "lesion/sweep.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,7 +14,6 @@ typedef struct run_options {
     lsn_sweep_options sweep;
     int32_t shard, shards; /* 0, 0: the whole study */
     bool quiet, deadline_given;
-    double began_s;
 } run_options;
 
 enum {
@@ -196,16 +194,6 @@ static void name_database(const lsn_plan *plan, const run_options *options, lsn_
     lsn_text_add(path, ".db");
 }
 
-/* The time from `now_s` on. What reading the images took is part of --deadline. */
-static double time_left(const run_options *options, double now_s)
-{
-    if (!options->deadline_given)
-        return lsn_slurm_deadline();
-    if (options->sweep.deadline_s <= 0)
-        return 0;
-    return fmax(options->sweep.deadline_s - (now_s - options->began_s), 1e-3);
-}
-
 static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
 {
     lsn_error err = {0};
@@ -219,8 +207,8 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
         options->sweep.context = &progress;
     }
     double began = lsn_now_s();
-    if (ranks->rank == 0)
-        options->sweep.deadline_s = time_left(options, began);
+    if (ranks->rank == 0 && !options->deadline_given)
+        options->sweep.deadline_s = lsn_slurm_deadline();
     lsn_activations found = {0};
     const bool expanded =
         lsn_expand_together(plan, ranks, &options->sweep, &found, &err) && take_share(plan, ranks, options, &err);
@@ -246,7 +234,7 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
 
 int lsn_command_run(int argc, char **argv)
 {
-    run_options options = {.sweep = {.method = LSN_METHOD_WINOGRAD}, .began_s = lsn_now_s()};
+    run_options options = {.sweep = {.method = LSN_METHOD_WINOGRAD}};
     char *command = command_line(argc, argv);
     int code = lsn_read_options(argc, argv, run_option_table, "run", "one study file", take_option, &options);
     options.sweep.command = command;

@@ -231,7 +231,7 @@ static bool commit(coordinator *c, lsn_error *err)
 /* Stops handing out work where a signal or the deadline asks for it. */
 static void heed_wishes(coordinator *c)
 {
-    double left_s = c->options->deadline_s - (lsn_now_s() - c->began_s);
+    double left_s = c->options->deadline_s - lsn_now_s();
     if (lsn_signals_asked() != LSN_GO_ON || (c->options->deadline_s > 0 && left_s < lsn_sched_unit_s(c->sched)))
         lsn_sched_drain(c->sched);
 }
