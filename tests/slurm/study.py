@@ -18,7 +18,7 @@ ablate:
   - {name: every, layers: conv*, filters: each, mode: zero}
   - name: chance
     layers: [conv2_1, conv4_1]
-    filters: {random: {count: 12, seeds: 0..999}}
+    filters: {random: {count: 12, seeds: 0..1250}}
 metrics: [top1, top5, loss, kl, per_class]
 """
 TABLES = ('job_result', 'class_result', 'evaluation', 'experiment')
