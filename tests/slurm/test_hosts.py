@@ -4,6 +4,7 @@
 Needs LESION, the program, root and Open MPI; skipped without."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,6 +175,8 @@ class Hosts(private.Case):
 
 def main():
     global home, network, model
+    if shutil.which('mpirun') is None:
+        private.skip('mpirun is not installed (package openmpi-bin)')
     home = private.enter()
     model = study.Study(home, PROGRAM)
     network = Network()
