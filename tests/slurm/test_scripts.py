@@ -217,14 +217,13 @@ class TimeLimit(Case):
             slurm.wait_for_limit_check(5)
             sweep.submit('requeue.sh', '--time=1', '--signal=B:USR1@45', nodes=1)
             self.give_time(sweep)
-        self.assertEqual(self.until_interrupted(attempt, WORK[1:])[0], 'stopped')
-
+        self.assertEqual(self.until_interrupted(attempt, (20000, *WORK[2:]))[0], 'stopped')
 
     def test_it_stops_by_itself(self):
-        """Where no signal says that the time is over soon; here 40 s sooner than it is."""
+        """Where no signal says that the time is over soon; here 53 s sooner than it is."""
         def attempt(sweep):
             sweep.submit('requeue.sh', '--time=1', nodes=1, edits=[
-                ('^#SBATCH --signal.*', ''), ('SLURM_JOB_END_TIME="\\$end"', 'SLURM_JOB_END_TIME=$((end - 40))')])
+                ('^#SBATCH --signal.*', ''), ('SLURM_JOB_END_TIME="\\$end"', 'SLURM_JOB_END_TIME=$((end - 53))')])
             self.give_time(sweep)
         self.assertEqual(self.until_interrupted(attempt, WORK[1:])[0], 'stopped')
 
