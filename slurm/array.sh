@@ -52,7 +52,9 @@ while
 do :; done
 
 # 75: stopped early. Above 128: a rank, a node or mpirun's link to one is lost. Everything else is final.
-if [ -n "$ended" ] || { [ "$code" -ne 75 ] && [ "$code" -le 128 ]; }; then exit "$code"; fi
+if [ "$code" -ne 75 ] && [ "$code" -le 128 ]; then exit "$code"; fi
+sleep 2 # 'scancel' may have ended the run before its TERM arrives here
+if [ -n "$ended" ]; then exit "$code"; fi
 if [ "${SLURM_RESTART_COUNT:-0}" -ge "$most_restarts" ]; then
     echo "array.sh, shard $shard: exit code $code after $most_restarts restarts: not requeued. To continue, 'sbatch'" \
         "the same again, with --array=$shard" >&2
