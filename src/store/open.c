@@ -229,7 +229,13 @@ void lsn_store_close(lsn_store *store)
         return;
     for (int i = 0; i < STORE_N_STATEMENTS; i++)
         sqlite3_finalize(store->statements[i]);
-    database_close(&store->db); /* rolls back */
+    lsn_text path = {0};
+    if (store->failure.code != LSN_OK)
+        lsn_text_add(&path, "%s", store->db.path);
+    database_close(&store->db); /* rolls back, unless the file could not be written */
+    if (path.data != NULL && store->lock.held)
+        place_roll_back(path.data);
+    lsn_text_finish(&path);
     lock_release(&store->lock);
     free(store->ids);
     free(store->status);

@@ -51,16 +51,22 @@ bool place_make_folder(const char *path, lsn_error *err)
 
 /* ---- an old file --------------------------------------------------------------------------------------------- */
 
-/* Moves what a journal still holds into the file itself; without success the journal is renamed too. */
-static void fold_journal(const char *path)
+/* Lets SQLite roll back what a failed transaction has left; a log is folded into the file where `fold`. */
+static void recover(const char *path, bool fold)
 {
     database db;
     if (!database_open(&db, path, SQLITE_OPEN_READWRITE, NULL))
         return;
     int64_t ignored;
-    database_integer(&db, "SELECT count(*) FROM sqlite_master", &ignored, NULL); /* rolls a hot journal back */
-    database_integer(&db, "PRAGMA wal_checkpoint(TRUNCATE)", &ignored, NULL);
+    database_integer(&db, "SELECT count(*) FROM sqlite_master", &ignored, NULL);
+    if (fold)
+        database_integer(&db, "PRAGMA wal_checkpoint(TRUNCATE)", &ignored, NULL);
     database_close(&db);
+}
+
+void place_roll_back(const char *path)
+{
+    recover(path, false);
 }
 
 /* Renames "<path><suffix>" to "<path>.old<suffix>", or removes the latter where there is no former. */
@@ -90,7 +96,7 @@ bool place_put_aside(const char *path, lsn_error *err)
         return errno == ENOENT || lsn_fail(err, LSN_FAILED, "%s: cannot be examined: %s", path, strerror(errno));
     if (!S_ISREG(status.st_mode))
         return lsn_fail(err, LSN_FAILED, "%s: is no file; give another one with --db", path);
-    fold_journal(path);
+    recover(path, true); /* without success the journal is renamed too */
     return rename_to_old(path, "-journal", err) && rename_to_old(path, "-wal", err) &&
            rename_to_old(path, "-shm", err) && rename_to_old(path, "", err);
 }

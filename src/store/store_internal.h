@@ -106,6 +106,8 @@ lock_reach place_lock_reach(const char *path);
 
 /* Renames "<path>" and what SQLite keeps beside it to "<path>.old"; no such file: nothing to do. */
 bool place_put_aside(const char *path, lsn_error *err);
+/* Rolls back what a transaction that could not be written has left; reading alone cannot. The file must be locked. */
+void place_roll_back(const char *path);
 
 /* Write-ahead log on a local file system; on a network file system, where the log's shared memory does not work, a
  * rollback journal. */

@@ -96,7 +96,9 @@ void write_file(const char *path, const char *text)
 
 const char *ask(const char *database, const char *query)
 {
-    assert_int_equal(shell("sqlite3 -readonly '%s' \"%s\"", database, query), 0);
+    const int code = shell("sqlite3 -readonly '%s' \"%s\"", database, query);
+    if (code != 0)
+        fail_msg("%s: %s: exit code %d:\n%s", database, query, code, shell_output);
     shell_output[strcspn(shell_output, "\n")] = '\0';
     return shell_output;
 }

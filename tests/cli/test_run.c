@@ -255,7 +255,7 @@ static void fill_up(const char *journal)
 {
     shell("rm -f full.db*");
     assert_int_equal(shell(FILLING "full.db --deadline 0.001s"), 75);
-    int code = shell("export LESION_JOURNAL=%s; trap '' XFSZ; ulimit -f $(($(stat -c %%s full.db) / 1024 + 40)); "
+    int code = shell("export LESION_JOURNAL=%s; trap '' XFSZ; ulimit -f $(($(stat -c %%s full.db) / 1024 + 160)); "
                      "exec " FILLING "full.db",
                      journal);
     if (code != 1)
