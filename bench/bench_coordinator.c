@@ -289,6 +289,6 @@ int main(int argc, char **argv)
     fflush(NULL);
     if (b.ranks.abandoned)
         _Exit(1);
-    lsn_ranks_end(&b.ranks);
+    lsn_ranks_end(&b.ranks, ok ? 0 : 1);
     return ok ? 0 : 1;
 }

@@ -26,8 +26,9 @@ typedef struct lsn_ranks {
 /* Starts MPI where a launcher started this process. Collective over all ranks. LSN_FAILED where a launcher and this
  * MPI library do not know each other (many processes, each of which would believe that it is alone). */
 LSN_API bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err);
-/* Collective; nothing where ranks->abandoned. Plans that lsn_ranks_read_plan made must be destroyed before. */
-LSN_API void lsn_ranks_end(lsn_ranks *ranks);
+/* Collective; nothing where ranks->abandoned. Plans that lsn_ranks_read_plan made must be destroyed before. Where a rank
+ * dies meanwhile, so that this would never return, the process exits with `code` after half a minute. */
+LSN_API void lsn_ranks_end(lsn_ranks *ranks, int code);
 /* Whether `ok` holds on every rank. Collective. */
 LSN_API bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok);
 /* Whether every rank's plan is rank 0's, as far as it is known before images are read: LSN_INVALID, with this rank's

@@ -251,7 +251,7 @@ int lsn_command_run(int argc, char **argv)
                 code = run_plan(plan, &ranks, &options);
             lsn_plan_destroy(plan);
         }
-        lsn_ranks_end(&ranks);
+        lsn_ranks_end(&ranks, code);
         if (ranks.abandoned) {
             fflush(NULL);
             _exit(code);

@@ -387,7 +387,7 @@ int lsn_command_verify(int argc, char **argv)
         code = lsn_exit_with(&err);
     else
         code = verify(&ranks, &options);
-    lsn_ranks_end(&ranks);
+    lsn_ranks_end(&ranks, code);
     if (ranks.abandoned) {
         fflush(NULL);
         _exit(code);

@@ -154,6 +154,7 @@ enum {
     LSN_TAG_REFUSED,  /* worker to rank 0: lsn_note, could not be computed, with the reason */
     LSN_TAG_DROPPED,  /* worker to rank 0: lsn_note, was cancelled */
     LSN_TAG_BYE,      /* worker to rank 0, the last word: nothing more comes, nothing is under way */
+    LSN_TAG_END,      /* rank 0 to the others, when it has nothing left to do */
 };
 
 /* How often a rank says that it is alive, if it has nothing else to say; when a worker of which nothing was heard

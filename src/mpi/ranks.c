@@ -55,15 +55,6 @@ bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err)
     return refuse_singletons(ranks, err) && (ranks->size == 1 || lsn_node_begin(ranks, err));
 }
 
-void lsn_ranks_end(lsn_ranks *ranks)
-{
-    if (ranks->launched && !ranks->abandoned) {
-        lsn_node_end(ranks);
-        MPI_Finalize();
-    }
-    ranks->launched = false;
-}
-
 bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok)
 {
     return ranks->launched ? lsn_agree(MPI_COMM_WORLD, ok) : ok;

@@ -28,7 +28,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    lsn_ranks_end(&ranks);
+    lsn_ranks_end(&ranks, 0);
     return shell_end(state);
 }
 
