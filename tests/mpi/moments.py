@@ -54,7 +54,8 @@ def skip(reason):
 
 
 def ask(database, query):
-    with contextlib.closing(sqlite3.connect(f'file:{database}?mode=ro', uri=True)) as connection:
+    """May have to roll back what a killed run was writing, which reading alone cannot."""
+    with contextlib.closing(sqlite3.connect(f'file:{database}?mode=rw', uri=True)) as connection:
         return connection.execute(query).fetchall()
 
 
