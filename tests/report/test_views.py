@@ -135,7 +135,7 @@ def job_rows(s):
 
 
 def q_rows(s):
-    return [{'id': j['job'], 'q': row.get('q')} for j, row in zip(s.jobs, job_rows(s))]
+    return [{'id': j['job'], 'q': row['q']} for j, row in zip(s.jobs, job_rows(s)) if row.get('q') is not None]
 
 
 def class_rows(s):
