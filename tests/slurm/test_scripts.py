@@ -62,7 +62,7 @@ class Sweep:
             if len(study.runs(self.database)) < run:
                 self.stored = now
             return now > self.stored + SOME or self.state() in ENDED
-        private.wait_for(lambda: f'some results\n{self.tell()}', happened, 60)
+        private.wait_for(lambda: f'some results\n{self.tell()}', happened, 180)
 
     def wait_for_end(self):
         """What SLURM says of the job in the end."""
