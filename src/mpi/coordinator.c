@@ -31,8 +31,9 @@ typedef struct coordinator {
     seen_worker *workers; /* [crew->workers] */
     lsn_error refusal;    /* the last one */
     double began_s, committed_s, shown_s, alive_s, watched_s;
-    double commit_s, unit_s; /* what a commit and a unit take, on average; < 0: not known */
-    lsn_unit *outbox;        /* [outbox_room] units that are assigned and not handed out yet */
+    double commit_s;  /* what a commit takes, on average; < 0: not known */
+    int64_t units;    /* that came back */
+    lsn_unit *outbox; /* [outbox_room] units that are assigned and not handed out yet */
     size_t n_outbox, outbox_room;
     bool uncommitted, finished;
     lsn_ending ending; /* once finished */
@@ -120,7 +121,7 @@ static bool begin(coordinator *c, lsn_error *err)
         .suspected = suspected,
         .context = c,
     };
-    c->commit_s = c->unit_s = -1;
+    c->commit_s = -1;
     c->sched = lsn_sched_create(&work, err);
     c->patience = lsn_patience_get();
     c->began_s = c->committed_s = c->shown_s = c->alive_s = c->watched_s = lsn_now_s();
@@ -185,7 +186,7 @@ static bool record(coordinator *c, const lsn_news *news, lsn_error *err)
         lsn_sched_ended(c->sched, e);
     }
     c->computing_s += result->seconds;
-    learn(&c->unit_s, result->seconds);
+    c->units++;
     lsn_sched_done(c->sched, news->worker, news->unit, result->seconds);
     return answered(c, news, err);
 }
@@ -265,13 +266,20 @@ static bool assign(coordinator *c, const lsn_unit *unit, lsn_error *err)
     return true;
 }
 
+/* Whether units take so long, from one answer of a worker to its next, that a commit before each is worth it. Unknown:
+ * yes. */
+static bool worth_commits(const coordinator *c)
+{
+    const double worker_s = (lsn_now_s() - c->began_s) * c->crew->workers;
+    return c->units == 0 || c->commit_s < 0 || worker_s >= AHEAD * c->commit_s * (double)c->units;
+}
+
 /* Hands out what was assigned. What may die of a unit must not die before the database knows that it was begun, and
  * what a death costs should be no more than what workers hold: so all is committed before. Only where units are too
  * short for that is it not, unless the last run died. */
 static bool hand_out(coordinator *c, lsn_error *err)
 {
-    const bool ahead = lsn_store_wary(c->store) || c->unit_s < 0 || c->unit_s >= AHEAD * c->commit_s;
-    if (c->n_outbox > 0 && ahead && !commit(c, err))
+    if (c->n_outbox > 0 && (lsn_store_wary(c->store) || worth_commits(c)) && !commit(c, err))
         return false;
     for (size_t i = 0; i < c->n_outbox; i++)
         if (!c->crew->give(c->crew->context, &c->outbox[i], err))
