@@ -165,6 +165,7 @@ static bool add_heat(report *r, const classes *c, lsn_error *err)
 static bool add_extremes(report *r, const classes *c, lsn_error *err)
 {
     figure f = figure_of("classes-extremes", "Which classes suffer most, and which gain?", 900, 84 + 20 * c->rows);
+    double least = -0.1, most = 0.1;
     for (int side = 0; side < 2; side++) {
         const lsn_table *t = side == 0 ? &c->losses : &c->gains;
         char plot[8];
@@ -172,9 +173,12 @@ static bool add_extremes(report *r, const classes *c, lsn_error *err)
         figure_say(&f, "$s%d << EOD\n", side);
         figure_hover_plot(&f, plot);
         for (int row = 0; row < c->rows; row++) {
-            figure_say(&f, "%.3f\t%d\n", 100 * change(t, c->order[row]), row);
+            const double points = 100 * change(t, c->order[row]);
+            least = fmin(least, points);
+            most = fmax(most, points);
+            figure_say(&f, "%.3f\t%d\n", points, row);
             figure_hover(&f, "%s: %+.1f points without %s %s (all classes %+.2f); intact %.1f %% of %s images",
-                         class_name(c, row), 100 * change(t, c->order[row]), lsn_table_cell(t, c->order[row], 3)->text,
+                         class_name(c, row), points, lsn_table_cell(t, c->order[row], 3)->text,
                          lsn_table_cell(t, c->order[row], 4)->text, 100 * report_real(t, c->order[row], 5),
                          100 * report_real(t, c->order[row], 7), lsn_table_cell(t, c->order[row], 6)->text);
         }
@@ -182,9 +186,9 @@ static bool add_extremes(report *r, const classes *c, lsn_error *err)
     }
     figure_say(
         &f,
-        "set border 1\nset yrange [%d.6:-0.6]\nset grid xtics lc rgb '" COLOUR_GRID
+        "set border 1\nset xrange [%.3f:%.3f]\nset yrange [%d.6:-0.6]\nset grid xtics lc rgb '" COLOUR_GRID
         "' lw 1\nset xlabel 'change of the class\xE2\x80\x99s top-1 (points)'\nset tmargin 0.3\nset ytics scale 0 (",
-        c->rows - 1);
+        1.04 * least, 1.04 * most, c->rows - 1);
     for (int row = 0; row < c->rows; row++) {
         figure_tic(&f, class_name(c, row), 22);
         figure_say(&f, " %d%s", row, row == c->rows - 1 ? ")\n" : ", ");

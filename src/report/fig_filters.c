@@ -32,7 +32,7 @@ static bool add_ranked(report *r, lsn_error *err)
     char images[LSN_NUMBER_BYTES];
     figure f =
         figure_of("filters-ranked", "Which single filters does the network need most?", 900, (int)(90 + 17 * count));
-    double least = 0, most = 0;
+    double least = -0.1, most = 0; /* points; where nothing changes there is an axis all the same */
     for (int sure = 1; sure >= 0; sure--) {
         figure_say(&f, "$%s << EOD\n", sure ? "sure" : "unsure");
         figure_hover_plot(&f, sure ? "2" : "4");

@@ -207,6 +207,7 @@ static bool run_script(const figure *f, medium where, const char *folder, lsn_te
     return ok || lsn_fail_in(err, "figure %s", f->id);
 }
 
+/* A figure that fails leaves its words behind: the page is more than one of its figures. */
 static bool draw_on_page(report *r, const figure *f, lsn_error *err)
 {
     lsn_text svg = {0};
@@ -224,9 +225,15 @@ static bool draw_on_page(report *r, const figure *f, lsn_error *err)
     }
     const char *label = f->summary.data != NULL ? f->summary.data : f->title;
     bool hovered = true;
+    lsn_error why;
+    const bool drawn = texts != NULL && run_script(f, ON_PAGE, NULL, &svg, &why);
     bool ok =
-        texts != NULL && run_script(f, ON_PAGE, NULL, &svg, err) &&
-        svg_rewrite(&r->body, svg.data == NULL ? "" : svg.data, label, hovers, (size_t)f->n_hovers, &hovered, err);
+        texts != NULL && (!drawn || svg_rewrite(&r->body, svg.data, label, hovers, (size_t)f->n_hovers, &hovered, err));
+    if (texts != NULL && !drawn) {
+        lsn_log("left out: %s", why.text);
+        page_markup(&r->body, "<p>This figure could not be drawn.</p>\n");
+    }
+    r->drawn += ok && drawn;
     if (ok && !hovered)
         lsn_log("figure %s: gnuplot left out marks, so that some have no words where the mouse rests on them", f->id);
     lsn_text_finish(&svg);
@@ -255,7 +262,6 @@ bool figure_add(report *r, figure *f, lsn_error *err)
         page_markup(&r->body, "</div>\n<figcaption>");
         page_text(&r->body, f->caption.data != NULL ? f->caption.data : "");
         page_markup(&r->body, "</figcaption></figure>\n");
-        r->drawn += ok;
     }
     figure_finish(f);
     return ok;
