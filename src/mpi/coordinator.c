@@ -1,6 +1,6 @@
 /* Rank 0's loop. Invariant: whatever a crew member computed is in the store before its unit counts as done, and is
  * committed within COMMIT_S. */
-#include "mpi/mpi_internal.h"
+#include "mpi/roster.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,26 +10,17 @@ static const double COMMIT_S = 1, PROGRESS_S = 0.1, ALIVE_S = 10, WATCH_S = 0.1,
 static const double AHEAD = 4; /* commits that a unit must be worth to be committed before it is handed out */
 enum { BATCH = 64 };           /* messages that are heeded before anything is handed out */
 
-/* What rank 0 knows of a worker. */
-typedef enum presence { PRESENT, SILENT, LOST } presence;
-
-typedef struct seen_worker {
-    presence presence;
-    double heard_s;
-} seen_worker;
-
 typedef struct coordinator {
     const lsn_plan *plan;
     lsn_store *store;
     const lsn_crew *crew;
     const lsn_sweep_options *options;
     const lsn_prices *prices;
-    lsn_patience patience;
     lsn_sched *sched;
-    double *cost;         /* [n_evaluations] */
-    int32_t *jobs_of;     /* [n_evaluations]: jobs that share the evaluation */
-    seen_worker *workers; /* [crew->workers] */
-    lsn_error refusal;    /* the last one */
+    double *cost;     /* [n_evaluations] */
+    int32_t *jobs_of; /* [n_evaluations]: jobs that share the evaluation */
+    roster roster;
+    lsn_error refusal; /* the last one */
     double began_s, committed_s, shown_s, alive_s, watched_s;
     double commit_s;  /* what a commit takes, on average; < 0: not known */
     int64_t units;    /* that came back */
@@ -99,8 +90,7 @@ static bool begin(coordinator *c, lsn_error *err)
     const size_t count = (size_t)c->plan->n_evaluations;
     c->cost = lsn_array(count, sizeof *c->cost, err);
     c->jobs_of = c->cost == NULL ? NULL : lsn_array(count, sizeof *c->jobs_of, err);
-    c->workers = c->jobs_of == NULL ? NULL : lsn_array((size_t)c->crew->workers, sizeof *c->workers, err);
-    if (c->workers == NULL)
+    if (c->jobs_of == NULL)
         return false;
     take_stock(c);
     lsn_ablation nothing = {.mask = {0}};
@@ -123,20 +113,15 @@ static bool begin(coordinator *c, lsn_error *err)
     };
     c->commit_s = -1;
     c->sched = lsn_sched_create(&work, err);
-    c->patience = lsn_patience_get();
     c->began_s = c->committed_s = c->shown_s = c->alive_s = c->watched_s = lsn_now_s();
-    for (int32_t w = 0; c->sched != NULL && w < work.n_workers; w++) {
-        lsn_sched_joined(c->sched, w);
-        c->workers[w].heard_s = c->began_s;
-    }
-    return c->sched != NULL;
+    return c->sched != NULL && roster_begin(&c->roster, c->crew, c->sched, err);
 }
 
 static void finish(coordinator *c)
 {
+    roster_finish(&c->roster);
     lsn_sched_destroy(c->sched);
     free(c->outbox);
-    free(c->workers);
     free(c->jobs_of);
     free(c->cost);
 }
@@ -318,51 +303,7 @@ static bool act(coordinator *c, lsn_error *err)
     return failure.code == LSN_OK && hand_out(c, err);
 }
 
-/* ---- who is there -------------------------------------------------------------------------------------------- */
-
-static void hear(coordinator *c, int32_t worker)
-{
-    seen_worker *seen = &c->workers[worker];
-    seen->heard_s = lsn_now_s();
-    if (seen->presence == PRESENT)
-        return;
-    char name[32];
-    lsn_log("%s is there again", c->crew->name(c->crew->context, worker, name, sizeof name));
-    seen->presence = PRESENT;
-    lsn_sched_heard(c->sched, worker);
-}
-
-/* Notices who has not been heard of for long. */
-static bool watch(coordinator *c, double now, lsn_error *err)
-{
-    char name[32];
-    c->watched_s = now;
-    for (int32_t w = 0; c->crew->tend != NULL && w < c->crew->workers; w++) {
-        seen_worker *seen = &c->workers[w];
-        const double quiet = now - seen->heard_s;
-        if (seen->presence == PRESENT && quiet >= c->patience.silent) {
-            seen->presence = SILENT;
-            lsn_log("%s has not been heard of for %.0f s: others take over its units",
-                    c->crew->name(c->crew->context, w, name, sizeof name), quiet);
-            lsn_sched_silent(c->sched, w);
-        } else if (seen->presence == SILENT && quiet >= c->patience.lost) {
-            seen->presence = LOST;
-            lsn_sched_lost(c->sched, w);
-            c->uncommitted = true;
-            if (!lsn_store_answered(c->store, w, -1, err))
-                return false;
-        }
-    }
-    return true;
-}
-
-static bool anybody_missing(const coordinator *c)
-{
-    for (int32_t w = 0; c->workers != NULL && w < c->crew->workers; w++)
-        if (c->workers[w].presence != PRESENT)
-            return true;
-    return false;
-}
+/* ---- what comes back ----------------------------------------------------------------------------------------- */
 
 /* A unit that could not be computed is given to others; but a study that cannot be computed by any is over. */
 static bool refused(coordinator *c, const lsn_news *news, lsn_error *err)
@@ -381,7 +322,7 @@ static bool heed(coordinator *c, const lsn_news *news, lsn_error *err)
 {
     if (news->kind == LSN_NO_NEWS)
         return true;
-    hear(c, news->worker);
+    roster_hear(&c->roster, news->worker);
     if (news->kind == LSN_RESULT)
         return record(c, news, err);
     if (news->kind == LSN_REFUSED)
@@ -408,7 +349,8 @@ static bool keep_time(coordinator *c, lsn_error *err)
     if (now - c->shown_s >= PROGRESS_S)
         show(c);
     if (now - c->watched_s >= WATCH_S) {
-        if (!watch(c, now, err))
+        c->watched_s = now;
+        if (!roster_watch(&c->roster, c->store, &c->uncommitted, err))
             return false;
         if (c->crew->tend != NULL && !c->crew->tend(c->crew->context, err))
             return false;
@@ -459,18 +401,6 @@ static bool turn(coordinator *c, lsn_error *err)
     return true;
 }
 
-/* Where the launcher ends all ranks because one died, it does so as if somebody had asked for it: rank 0 is told to
- * leave. Names a dead worker; false where there is none. */
-static bool find_dead(const coordinator *c, char *name, size_t size)
-{
-    for (int32_t w = 0; c->crew->dead != NULL && w < c->crew->workers; w++)
-        if (c->workers[w].presence != LOST && c->crew->dead(c->crew->context, w)) {
-            c->crew->name(c->crew->context, w, name, size);
-            return true;
-        }
-    return false;
-}
-
 /* LSN_OK where all evaluations are complete, LSN_JOBS_FAILED where the others failed, LSN_STOPPED where any is left. */
 static lsn_code how_complete(const coordinator *c, lsn_error *err)
 {
@@ -514,7 +444,8 @@ lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *
         }
     }
     lsn_code code = ok ? how_complete(&c, err) : err->code;
-    const bool died = code == LSN_STOPPED && lsn_signals_asked() == LSN_LEAVE && find_dead(&c, name, sizeof name);
+    const bool died =
+        code == LSN_STOPPED && lsn_signals_asked() == LSN_LEAVE && roster_find_dead(&c.roster, name, sizeof name);
     if (died) {
         lsn_fail(err, LSN_FAILED,
                  "%s died, and with it the run; what is done is in %s. Run the same command again to continue", name,
@@ -525,7 +456,7 @@ lsn_code lsn_coordinate(const lsn_plan *plan, lsn_store *store, const lsn_crew *
     const bool ended = code == LSN_OK || code == LSN_JOBS_FAILED;
     const char *how = died ? "died" : code == LSN_STOPPED ? "stopped" : ended ? "complete" : "failed";
     lsn_store_run_note(store, how, &late);
-    *missing = anybody_missing(&c);
+    *missing = roster_anybody_missing(&c.roster);
     finish(&c);
     return code;
 }
