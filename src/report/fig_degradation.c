@@ -101,6 +101,7 @@ static void draw_bands(drawing *d)
             figure_say(&d->f, "%s$band%d << EOD\n0", d->bands == 0 ? "" : "EOD\n", d->bands);
             for (int k = 0; k < 5; k++)
                 figure_say(&d->f, "\t%.3f", d->base);
+            figure_say(&d->f, "\n");
             lsn_text_add(&d->plot,
                          "%s$band%d using 1:2:6 with filledcurves fc rgb '" COLOUR_NONE
                          "' notitle, $band%d using 1:3:5 with filledcurves fc rgb '" COLOUR_BAND
@@ -108,7 +109,7 @@ static void draw_bands(drawing *d)
                          d->bands == 0 ? "" : ", ", d->bands, d->bands, d->bands);
             d->bands++;
         }
-        figure_say(&d->f, "\n%g", 100 * report_real(t, i, FRACTION));
+        figure_say(&d->f, "%g", 100 * report_real(t, i, FRACTION));
         for (int k = 1; k <= 5; k++)
             figure_say(&d->f, "\t%.3f", 100 * report_real(t, i, FRACTION + k));
         figure_say(&d->f, "\n");

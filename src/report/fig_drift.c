@@ -126,14 +126,15 @@ static bool add_heat(report *r, const lsn_table *t, lsn_error *err)
 static bool add_logits(report *r, const lsn_table *t, lsn_error *err)
 {
     const axis ablated = axis_of(t, C_ABLATED);
-    int lines = 0;
+    int lines = 0, series = 0;
     double x = 60, y = 10;
     lsn_text plot = {0};
     figure f = figure_of("drift-logits", "How much of the damage reaches the logits?", 900, 330);
     for (int64_t i = 0; i < t->rows; i++) {
         const int at = place_of(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer);
-        if (new_series(t, i) && lines == MOST_LINES)
-            break;
+        series += new_series(t, i);
+        if (series > MOST_LINES)
+            continue;
         if (new_series(t, i)) {
             char label[LABEL], number[16];
             snprintf(label, sizeof label, "%.40s: %.30s%s%.30s", text(t, i, C_EXPERIMENT), text(t, i, C_WAY),
@@ -166,6 +167,8 @@ static bool add_logits(report *r, const lsn_table *t, lsn_error *err)
     lsn_text_add(&f.caption,
                  "Mean drift of the last layer\xE2\x80\x99s output by the layer of which filters are removed. Lines "
                  "that differ only in the mode show what stands in best for a removed filter.");
+    if (series > lines)
+        lsn_text_add(&f.caption, " The first %d of %d ways of removing are shown.", lines, series);
     lsn_text_finish(&plot);
     return figure_add(r, &f, err);
 }

@@ -176,7 +176,7 @@ static bool add_map(report *r, lsn_error *err)
         colour_palette(&f.script, COLOUR_SIGNED);
         figure_say(&f, "set cbrange [-1:1]\nset border 0\nset xrange [-0.7:%d]\nset yrange [%d:-0.8]\n", map.wide,
                    map.rows);
-        figure_signed_log_tics(&f, "cb", unit, limit, -1, true);
+        figure_signed_log_tics(&f, "cb", unit, limit, -1, true, (f.height - 80) / 2.0);
         figure_say(&f,
                    "set cbtics font ',11' offset -0.6,0\nset colorbox user origin 0.915,%.3f size 0.014,%.3f\n"
                    "set label 'nats' at screen 0.94,%.4f right font ',11'\nset lmargin at screen 0.085\n"

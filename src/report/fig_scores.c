@@ -100,7 +100,7 @@ static bool add_points(report *r, const lsn_table *scores, const lsn_table *poin
                    0.08 + x * width, 0.08 + (x + 0.95) * width, 1 - (top + y * each + 22.0) / f.height,
                    1 - (top + (y + 1) * each - 24.0) / f.height);
         panel_title(&f, scores, p);
-        figure_signed_log_tics(&f, "y", unit, most, 1, true);
+        figure_signed_log_tics(&f, "y", unit, most, 1, true, (each - 46.0) / 2);
         figure_say(&f, x == 0 ? "set ytics font ',11'\n" : "set format y ''\nset ytics (0)\n");
         figure_say(&f, "plot $s%d using 1:2:3 with points pt 7 ps %s lc rgb variable notitle\nset format y '%%g'\n", p,
                    points->rows > 3000 ? "0.22" : "0.35");

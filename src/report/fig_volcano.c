@@ -151,7 +151,7 @@ static bool add_figure(report *r, const volcano *v, lsn_error *err)
                "q'\nset xlabel 'change of top-1 (points)'\n"
                "set ytics 0,5\nset ytics add ('\xE2\x89\xA5 %d' %d)\nset grid ytics lc rgb '" COLOUR_GRID "' lw 1\n",
                v->low - 0.06, v->high + 0.06, TOP, TOP, TOP);
-    figure_signed_log_tics(&f, "x", unit, v->most, 100, true);
+    figure_signed_log_tics(&f, "x", unit, v->most, 100, true, 800 / (v->high - v->low + 0.12));
     figure_say(
         &f,
         "set tmargin %g\nset arrow from graph 0,first 1.301 to graph 1,first 1.301 nohead lw 1 dt (5,3) lc rgb "

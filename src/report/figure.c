@@ -111,9 +111,12 @@ static void say_tic(figure *f, double value, double place, bool sign)
     figure_say(f, ", '%s%g' %.4f", value < 0 ? "\xE2\x88\x92" : sign ? "+" : "", fabs(value), place);
 }
 
-void figure_signed_log_tics(figure *f, const char *axis, double unit, double most, double factor, bool both_sides)
+void figure_signed_log_tics(figure *f, const char *axis, double unit, double most, double factor, bool both_sides,
+                            double length)
 {
     const bool close = most / unit < 30;
+    const double gap = (*axis == 'x' ? 34 : 12) / length;
+    double last = 0;
     figure_say(f, "set %stics ('0' 0", axis);
     for (int power = (int)floor(log10(unit)); pow(10, power) <= most; power++)
         for (int m = 1; m <= 5; m += m == 1 ? (close ? 1 : 4) : 3) {
@@ -121,6 +124,9 @@ void figure_signed_log_tics(figure *f, const char *axis, double unit, double mos
             if (value < unit / 2 || value > most * 1.001 || (m == 5 && !close))
                 continue;
             const double place = figure_signed_log(value, unit, most);
+            if (place < last + gap)
+                continue;
+            last = place;
             say_tic(f, value * factor, place, both_sides);
             if (both_sides)
                 say_tic(f, -value * factor, -place, both_sides);
@@ -260,7 +266,7 @@ bool figure_add(report *r, figure *f, lsn_error *err)
         page_markup(&r->body, "</h3>\n<div class=\"draw\" tabindex=\"0\" role=\"region\" aria-label=\"Figure\">\n");
         ok = draw_on_page(r, f, err) && (r->figures == NULL || draw_on_paper(r, f, err));
         page_markup(&r->body, "</div>\n<figcaption>");
-        page_text(&r->body, f->caption.data != NULL ? f->caption.data : "");
+        page_prose(&r->body, f->caption.data != NULL ? f->caption.data : "");
         page_markup(&r->body, "</figcaption></figure>\n");
     }
     figure_finish(f);

@@ -61,8 +61,9 @@ void figure_hover(figure *f, const char *format, ...) LSN_PRINTF(2, 3);
 /* A signed logarithmic scale: 0 at 0, `most` at 1, about linear below `unit`. */
 double figure_signed_log(double value, double unit, double most);
 /* "set cbtics (...)" or another axis's: readable numbers at their places on that scale, times `factor` (100: points).
- */
-void figure_signed_log_tics(figure *f, const char *axis, double unit, double most, double factor, bool both_sides);
+ * length: of the axis from 0 to `most`, px; what would touch its neighbour is left out. */
+void figure_signed_log_tics(figure *f, const char *axis, double unit, double most, double factor, bool both_sides,
+                            double length);
 
 /* An entry of a legend at the top: a short line (or dashed, or a point) of the colour and a text from anywhere. *x is
  * where it begins, px from the left, and moves on behind it; to the next line where there is no room. *y: px from the

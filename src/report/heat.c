@@ -54,7 +54,7 @@ void heat_cell(heat *h, int row, int column, double value, bool mark)
 /* How long a text may be in so many px. */
 static int characters(double px, double font)
 {
-    const int fit = (int)(px / (0.58 * font));
+    const int fit = (int)(px / (0.56 * font));
     return fit < 3 ? 3 : fit;
 }
 
@@ -70,13 +70,21 @@ static void say_names(figure *f, const char *axis, const char *const *names, int
     figure_say(f, ")\n");
 }
 
+/* How high the colours' box is beside a panel of so much, px. */
+static double box_of(const heat *h, double height)
+{
+    return fmin(fmax(height, 150), h->f->height - TOP - TITLE - 8);
+}
+
 static void say_colours(const heat *h)
 {
     figure *f = h->f;
+    const bool both_sides = h->scale == COLOUR_SIGNED;
+    const double box = box_of(h, h->rows * h->cell);
     colour_palette(&f->script, h->scale);
     figure_say(f, "set cbrange [%d:1]\n", h->scale == COLOUR_SIGNED ? -1 : 0);
     if (h->unit > 0)
-        figure_signed_log_tics(f, "cb", h->unit, h->most, h->factor, h->scale == COLOUR_SIGNED);
+        figure_signed_log_tics(f, "cb", h->unit, h->most, h->factor, both_sides, both_sides ? box / 2 : box);
     else
         figure_say(f, "set cbtics ('0' 0, '%.2g' 0.5, '%.2g' 1)\n", h->factor * h->most / 2, h->factor * h->most);
     figure_say(f, "set cbtics font ',11' offset -0.6,0\nset cbtics scale 0.4\n");
@@ -88,7 +96,7 @@ static void say_title(const heat *h, int p, double left, double width, double to
     const bool two = h->titles[p][1][0] != '\0';
     for (int line = 0; line < 2; line++) {
         figure_say(h->f, "set label %d ", line + 1);
-        figure_quote(h->f, h->titles[p][line], characters(width, 11.5));
+        figure_quote(h->f, h->titles[p][line], characters(width + gap_of(h) - 4, 11.5));
         figure_say(h->f, " at screen %.5f,%.5f center font ',11.5'\n", (left + width / 2) / h->f->width,
                    1 - (top - (two && line == 0 ? 23 : 9)) / h->f->height);
     }
@@ -132,7 +140,7 @@ static void draw_panel(const heat *h, int p, double width, double height)
     if (p < h->panels - 1)
         figure_say(f, "unset colorbox\n");
     else {
-        const double box = fmin(fmax(height, 150), f->height - TOP - TITLE - 8);
+        const double box = box_of(h, height);
         figure_say(f, "set colorbox user origin %.4f,%.4f size %.4f,%.4f\n", 1 - (RIGHT - 22.0) / f->width,
                    1 - (TOP + TITLE + box) / f->height, 13.0 / f->width, box / f->height);
     }

@@ -82,6 +82,29 @@ void page_text(lsn_text *html, const char *text)
     }
 }
 
+#define NO_BREAK "\xC2\xA0"
+
+void page_prose(lsn_text *html, const char *text)
+{
+    lsn_text prose = {0};
+    for (const char *c = text; *c != '\0'; c++) {
+        const bool after_digit = c > text && c[-1] >= '0' && c[-1] <= '9';
+        const bool after_space = c > text && (c[-1] == ' ' || c[-1] == '(');
+        if (strncmp(c, " < ", 3) == 0) {
+            lsn_text_add(&prose, NO_BREAK "<" NO_BREAK);
+            c += 2;
+        } else if (after_digit && strncmp(c, " %", 2) == 0)
+            lsn_text_add(&prose, NO_BREAK);
+        else if (after_space && *c == '-' && c[1] >= '0' && c[1] <= '9')
+            lsn_text_add(&prose, "\xE2\x88\x92");
+        else
+            lsn_text_add(&prose, "%c", *c);
+    }
+    html->failed = html->failed || prose.failed;
+    page_text(html, prose.data == NULL ? "" : prose.data);
+    lsn_text_finish(&prose);
+}
+
 void page_words(lsn_text *html, const char *format, ...)
 {
     va_list args;

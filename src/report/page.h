@@ -13,6 +13,9 @@ void page_text(lsn_text *html, const char *text);
 /* How many bytes the character at `text` has: 1 to 4, 0 where it is no UTF-8 (overlong forms and surrogates are none).
  */
 int page_character(const char *text);
+/* The same as page_text, for sentences: numbers keep their signs and units beside them. */
+void page_prose(lsn_text *html, const char *text);
+
 /* The same as page_text, formatted first. */
 void page_words(lsn_text *html, const char *format, ...) LSN_PRINTF(2, 3);
 

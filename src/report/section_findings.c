@@ -4,7 +4,7 @@ static void take(void *context, const char *text)
 {
     report *r = context;
     page_markup(&r->body, "<li>");
-    page_text(&r->body, text);
+    page_prose(&r->body, text);
     page_markup(&r->body, "</li>\n");
 }
 

@@ -26,6 +26,8 @@ ablate:
   - {{name: lowest, layers: [conv1_1, conv2_1], filters: {{lowest: l1, fraction: [0.25, 0.5, 1]}}}}
   - {{name: random, layers: [conv1_1, conv2_1], filters: {{random: {{fraction: [0.25, 0.5, 1], seeds: 0..3}}}}}}
   - {{name: orders, layers: conv1_1, filters: {{cumulative: {{order: l2, steps: 4}}}}}}
+  - {{name: network-orders, layers: [conv1_1, conv1_2], together: true, filters: {{cumulative: {{order: l1, steps: 4}}}}}}
+  - {{name: network-random, layers: [conv1_1, conv1_2], together: true, filters: {{cumulative: {{order: random, steps: 4, seeds: 0..2}}}}}}
   - {{name: pairs, layers: conv1_1, filters: {{pairs: {{each: 0..4}}}}}}
   - {{name: similar, layers: conv1_2, filters: {{similar: {{groups: 4}}}}}}
   - {{name: noise, layers: conv1_1, filters: {{each: 0..2}}, mode: {{noise: {{seeds: 0..1}}}}}}

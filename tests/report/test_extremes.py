@@ -51,6 +51,16 @@ def check(name, path, folder, figures):
     print(f'{name}: {text.count("<figure")} figures')
 
 
+def bands_are_whole(folder):
+    """Random orders of several layers: grey to the right end of the axis, and their median one line."""
+    svg = open(os.path.join(folder, 'degradation.svg')).read()
+    grey = [float(x) for points in re.findall("<polygon fill = '[^']*' points = '([^']*)'", svg)
+            for x in re.findall(r'([\d.]+),', points)]
+    lines = [path for path in re.findall("<path [^>]*stroke-dasharray[^>]*d='([^']*)'", svg) if path.count(',') > 2]
+    assert max(grey) > 850, f'the grey ends at {max(grey)} of 900'
+    assert lines and all(path.count('M') == 1 for path in lines), f'broken: {lines}'
+
+
 def main():
     figures = shutil.which('gnuplot') is not None
     if not figures:
@@ -60,6 +70,8 @@ def main():
         for name, sql in (('whole', ''), ('same', SAME), ('ruined', RUINED), ('two', OPEN % 1), ('baseline', OPEN % 0),
                           ('nothing', OPEN % -1)):
             check(name, alter(whole, os.path.join(folder, name + '.db'), sql), folder, figures)
+        if figures:
+            bands_are_whole(os.path.join(folder, 'whole'))
 
 
 main()
