@@ -7,7 +7,7 @@
 
 /* The computation itself: what ran when on how many ranks, what share of the time they computed, what failed. */
 
-enum { MOST_RUNS = 200 };
+enum { WINDOW_S = 30 };
 
 /* Seconds since 1970 of the start and of the last sign of life, in the order of runs. Rank 0 coordinates where there
  * are several; a run alone computes itself. */
@@ -73,28 +73,42 @@ static bool add_figure(report *r, const lsn_table *runs, lsn_error *err)
 
 /* ---- over time ----------------------------------------------------------------------------------------------- */
 
-/* What runs note of themselves while they run, in seconds since the first one began; the share of the workers' time
- * since the note before that they computed. Databases of older versions have no such notes. */
+/* What runs note of themselves while they run, in seconds since the first one began. Databases of older versions have
+ * no such notes. */
+enum { N_RUN, N_SECONDS, N_WORKERS, N_COMPUTING, N_SHARE };
 static const char notes_sql[] =
     "SELECT p.run, strftime('%s', r.started) - (SELECT min(strftime('%s', started)) FROM run) + p.seconds, p.workers, "
-    "(p.computing - lag(p.computing, 1, 0) OVER (PARTITION BY p.run ORDER BY p.seconds)) / "
-    "nullif((p.seconds - lag(p.seconds, 1, 0) OVER (PARTITION BY p.run ORDER BY p.seconds)) * p.workers, 0), "
-    "p.share FROM progress p JOIN run r ON r.run = p.run ORDER BY p.run, p.seconds LIMIT 20000";
+    "p.computing, p.share FROM progress p JOIN run r ON r.run = p.run ORDER BY p.run, p.seconds LIMIT 20000";
+
+/* The share of the workers' time before note i, of as many seconds or what the run has of them, that they computed.
+ * What a unit took is noted when it is done, so that shorter times than some units say nothing. *since: the note where
+ * that time begins, from an earlier one on. */
+static double computing_share(const lsn_table *notes, int64_t i, double seconds, int64_t *since)
+{
+    const double now = report_real(notes, i, N_SECONDS);
+    while (*since < i && (report_real(notes, *since, N_RUN) != report_real(notes, i, N_RUN) ||
+                          report_real(notes, *since + 1, N_SECONDS) <= now - seconds))
+        ++*since;
+    const double passed = now - report_real(notes, *since, N_SECONDS);
+    const double computed = report_real(notes, i, N_COMPUTING) - report_real(notes, *since, N_COMPUTING);
+    return passed < seconds / 2 ? NAN : fmin(1, computed / (passed * report_real(notes, i, N_WORKERS)));
+}
 
 /* Three small panels above each other: workers, share of their time, share of the work. */
-static void draw_notes(figure *f, const lsn_table *notes, double scale, const char *unit)
+static void draw_notes(figure *f, const lsn_table *notes, double window, double scale, const char *unit)
 {
     static const char *const labels[] = {"workers alive", "computing (%)", "work done (%)"};
     double workers = 1;
+    int64_t since = 0;
     figure_say(f, "$n << EOD\n");
     for (int64_t i = 0; i < notes->rows; i++) {
-        workers = fmax(workers, report_real(notes, i, 2));
-        if (i > 0 && report_real(notes, i, 0) != report_real(notes, i - 1, 0))
+        workers = fmax(workers, report_real(notes, i, N_WORKERS));
+        if (i > 0 && report_real(notes, i, N_RUN) != report_real(notes, i - 1, N_RUN))
             figure_say(f, "\n");
-        const double share = report_real(notes, i, 3);
-        figure_say(f, "%.6f\t%g\t", report_real(notes, i, 1) / scale, report_real(notes, i, 2));
-        figure_say(f, isfinite(share) ? "%.2f" : "NaN", 100 * fmin(share, 1));
-        figure_say(f, "\t%.3f\n", 100 * report_real(notes, i, 4));
+        const double share = computing_share(notes, i, window, &since);
+        figure_say(f, "%.6f\t%g\t", report_real(notes, i, N_SECONDS) / scale, report_real(notes, i, N_WORKERS));
+        figure_say(f, isfinite(share) ? "%.2f" : "NaN", 100 * share);
+        figure_say(f, "\t%.3f\n", 100 * report_real(notes, i, N_SHARE));
     }
     figure_say(f, "EOD\nset multiplot\nset lmargin at screen 0.08\nset rmargin at screen 0.98\nset grid ytics lc rgb "
                   "'" COLOUR_GRID "' lw 1\nset xrange [0:*]\nset tics font ',11'\n");
@@ -124,11 +138,18 @@ static bool add_notes(report *r, lsn_error *err)
     if (ok && notes.rows > 2 && end > 0) {
         const double scale = end > 3 * 86400 ? 86400 : end > 3 * 3600 ? 3600 : end > 180 ? 60 : 1;
         figure f = figure_of("run-progress", "How well were the ranks used?", 900, 420);
-        draw_notes(&f, &notes, scale, scale > 3600 ? "days" : scale > 60 ? "hours" : scale > 1 ? "minutes" : "seconds");
+        const double window = fmax(WINDOW_S, end / 20);
+        char seconds[LSN_NUMBER_BYTES];
+        draw_notes(&f, &notes, window, scale,
+                   scale > 3600 ? "days"
+                   : scale > 60 ? "hours"
+                   : scale > 1  ? "minutes"
+                                : "seconds");
         lsn_text_add(
             &f.caption,
-            "From above: worker ranks alive; the share of their time that they spent computing since the note before; "
-            "and the share of the study\xE2\x80\x99s predicted work that was done. Gaps are times without a run.");
+            "From above: worker ranks alive; the share of their time that they spent computing, of the %s before; and "
+            "the share of the study\xE2\x80\x99s predicted work that was done. Gaps are times without a run.",
+            lsn_duration_text(window, seconds));
         ok = figure_add(r, &f, err);
     }
     lsn_table_finish(&notes);
