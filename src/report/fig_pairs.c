@@ -97,12 +97,18 @@ static int layers_within(const report *r, int64_t rows[MOST_PANELS])
 }
 
 /* Pairs within the six layers whose names are given, the strongest of each first: so the filters of the strongest pairs
- * come in first where there are too many. */
-static const char within_sql[] = "SELECT * FROM (SELECT layers, filter_a, filter_b, loss_interaction, loss_low, "
-                                 "loss_high, top1_interaction, row_number() OVER "
-                                 "(PARTITION BY layers ORDER BY abs(loss_interaction) DESC) AS place FROM "
-                                 "pair_interaction WHERE layers IN (?1, ?2, ?3, "
-                                 "?4, ?5, ?6)) WHERE place <= 9000 ORDER BY layers, place";
+ * come in first where there are too many. As in the view pair_interaction, but of these layers alone from the start. */
+static const char within_sql[] =
+    "WITH single AS MATERIALIZED (SELECT e.evaluation, l.name AS layer, e.filter, (e.gained - e.lost) * 1.0 / e.images "
+    "AS top1, (e.loss_sum - e.base_loss_sum) / 1073741824.0 / e.images AS loss FROM evaluation e JOIN layer l ON "
+    "l.layer = e.layer WHERE e.status = 'done' AND e.filter IS NOT NULL AND l.name IN (?1, ?2, ?3, ?4, ?5, ?6)), "
+    "pair AS (SELECT a.layer AS layer, a.filter AS filter_a, b.filter AS filter_b, (m.loss_sum - m.base_loss_sum) / "
+    "1073741824.0 / m.images - a.loss - b.loss AS loss, i.loss_low, i.loss_high, a.top1 + b.top1 - (m.gained - m.lost) "
+    "* 1.0 / m.images AS top1 FROM job j CROSS JOIN single a ON a.evaluation = j.single_a CROSS JOIN single b ON "
+    "b.evaluation = j.single_b CROSS JOIN evaluation m ON m.evaluation = j.evaluation LEFT JOIN pair_interval i ON "
+    "i.job = j.job WHERE a.layer = b.layer AND m.status = 'done') "
+    "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY layer ORDER BY abs(loss) DESC, filter_a, filter_b) AS "
+    "place FROM pair) WHERE place <= 9000 ORDER BY layer, place";
 
 typedef struct within {
     const char *layer;
@@ -240,13 +246,16 @@ static const char strongest_sql[] =
     "b.images AS loss FROM job j JOIN evaluation m ON m.evaluation = j.evaluation JOIN evaluation a ON a.evaluation = "
     "j.single_a JOIN evaluation b ON b.evaluation = j.single_b WHERE m.status = 'done' AND a.status = 'done' AND "
     "b.status = 'done' ORDER BY abs(loss) DESC LIMIT 150), "
-    "damage AS (SELECT evaluation, layer, filter, 100.0 * (lost - gained) / images AS top1 FROM evaluation) "
+    "damage AS NOT MATERIALIZED (SELECT evaluation, layer, filter, 100.0 * (lost - gained) / images AS top1 FROM "
+    "evaluation) "
     "SELECT la.name || ' ' || a.filter AS a, lb.name || ' ' || b.filter AS b, printf('%.2f', a.top1) AS 'a alone', "
     "printf('%.2f', b.top1) AS 'b alone', printf('%.2f', m.top1) AS both, printf('%+.2f', m.top1 - a.top1 - b.top1) AS "
     "interaction, CASE WHEN i.top1_low IS NULL THEN '' ELSE printf('%+.2f to %+.2f', 100 * i.top1_low, 100 * "
-    "i.top1_high) END AS '95 %', printf('%+.4f', s.loss) AS 'by loss', e.mode FROM strongest s JOIN job j ON j.job = "
-    "s.job JOIN evaluation e ON e.evaluation = j.evaluation JOIN damage m ON m.evaluation = j.evaluation JOIN damage a "
-    "ON a.evaluation = j.single_a JOIN damage b ON b.evaluation = j.single_b JOIN layer la ON la.layer = a.layer JOIN "
+    "i.top1_high) END AS '95 %', printf('%+.4f', s.loss) AS 'by loss', e.mode FROM strongest s CROSS JOIN job j ON "
+    "j.job "
+    "= s.job CROSS JOIN evaluation e ON e.evaluation = j.evaluation CROSS JOIN damage m ON m.evaluation = j.evaluation "
+    "CROSS JOIN damage a ON a.evaluation = j.single_a CROSS JOIN damage b ON b.evaluation = j.single_b JOIN layer la "
+    "ON la.layer = a.layer JOIN "
     "layer lb ON lb.layer = b.layer LEFT JOIN pair_interval i ON i.job = j.job GROUP BY a.evaluation, b.evaluation "
     "ORDER BY abs(s.loss) DESC";
 

@@ -12,13 +12,15 @@
 enum { MOST_POINTS = 12000, GRID = 90, TOP = 20, MOST_EXPERIMENTS = 6 };
 static const double unit = 0.005;
 
+/* Numbers are grouped first, then named: so a million jobs are quick. */
 static const char points_sql[] =
-    "SELECT x.position, x.name, e.lost, e.gained, e.images, e.p, count(*) AS jobs, min(e.evaluation), e.layers, "
-    "substr(e.filters, 1, 60), length(e.filters) FROM job j JOIN experiment x ON x.experiment = j.experiment JOIN "
-    "evaluation e ON "
-    "e.evaluation = j.evaluation WHERE x.position > 0 AND e.status = 'done' GROUP BY x.position, e.lost, e.gained, "
-    "e.images "
-    "ORDER BY x.position, e.p DESC";
+    "WITH point AS MATERIALIZED (SELECT j.experiment, e.lost, e.gained, e.images, count(*) AS jobs, min(e.evaluation) "
+    "AS "
+    "first FROM job j CROSS JOIN evaluation e ON e.evaluation = j.evaluation WHERE e.status = 'done' GROUP BY "
+    "j.experiment, e.lost, e.gained, e.images) "
+    "SELECT x.position, x.name, p.lost, p.gained, p.images, e.p, p.jobs, p.first, e.layers, substr(e.filters, 1, 60), "
+    "length(e.filters) FROM point p CROSS JOIN experiment x ON x.experiment = p.experiment CROSS JOIN evaluation e ON "
+    "e.evaluation = p.first WHERE x.position > 0 ORDER BY x.position, e.p DESC";
 
 enum { P_POSITION, P_NAME, P_LOST, P_GAINED, P_IMAGES, P_P, P_JOBS, P_FIRST, P_LAYERS, P_FILTERS, P_LENGTH };
 
