@@ -110,8 +110,10 @@ static void draw_notes(figure *f, const lsn_table *notes, double window, double 
         figure_say(f, isfinite(share) ? "%.2f" : "NaN", 100 * share);
         figure_say(f, "\t%.3f\n", 100 * report_real(notes, i, N_SHARE));
     }
-    figure_say(f, "EOD\nset multiplot\nset lmargin at screen 0.08\nset rmargin at screen 0.98\nset grid ytics lc rgb "
-                  "'" COLOUR_GRID "' lw 1\nset xrange [0:*]\nset tics font ',11'\n");
+    figure_say(f,
+               "EOD\nset multiplot\nset lmargin at screen 0.08\nset rmargin at screen 0.98\nset grid ytics lc rgb "
+               "'" COLOUR_GRID "' lw 1\nset xrange [0:%.6f]\nset tics font ',11'\n",
+               1.01 * report_real(notes, notes->rows - 1, N_SECONDS) / scale);
     for (int k = 0; k < 3; k++) {
         figure_say(f,
                    "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset ylabel '%s' offset 1,0 font ',11'\nset "
@@ -138,7 +140,7 @@ static bool add_notes(report *r, lsn_error *err)
     if (ok && notes.rows > 2 && end > 0) {
         const double scale = end > 3 * 86400 ? 86400 : end > 3 * 3600 ? 3600 : end > 180 ? 60 : 1;
         figure f = figure_of("run-progress", "How well were the ranks used?", 900, 420);
-        const double window = fmax(WINDOW_S, end / 20);
+        const double window = fmax(fmin(WINDOW_S, end / 4), end / 20);
         char seconds[LSN_NUMBER_BYTES];
         draw_notes(&f, &notes, window, scale,
                    scale > 3600 ? "days"
