@@ -302,7 +302,8 @@ static bool tell_classes(teller *t, lsn_error *err)
 static void tell_pairs(teller *t)
 {
     const lsn_table *layers = &t->pairs->layers;
-    char all[LSN_NUMBER_BYTES], a[WORDS], b[WORDS], both[WORDS], extra[WORDS], low[WORDS], high[WORDS];
+    char all[LSN_NUMBER_BYTES], some[LSN_NUMBER_BYTES], a[WORDS], b[WORDS], both[WORDS], extra[WORDS], low[WORDS],
+        high[WORDS];
     double intervals = 0, more = 0, less = 0, above = 0;
     int64_t most = 0;
     if (t->pairs->count == 0)
@@ -318,14 +319,14 @@ static void tell_pairs(teller *t)
     say(t, "Of %s pairs of filters, ", lsn_count_text(t->pairs->count, all));
     if (intervals > 0)
         say(t,
-            "%.0f do more damage to the loss together than the sum of both alone and %.0f do less (95 %% intervals "
+            "%s do more damage to the loss together than the sum of both alone and %s do less (95 %% intervals "
             "without 0, not corrected for their number).",
-            more, less);
+            lsn_count_text((int64_t)more, some), lsn_count_text((int64_t)less, all));
     else
         say(t,
-            "%.0f do more damage to the loss together than the sum of both alone; without results for every image "
+            "%s do more damage to the loss together than the sum of both alone; without results for every image "
             "(metrics: [images]) there are no intervals.",
-            above);
+            lsn_count_text((int64_t)above, some));
     say(t,
         " The most by top-1: %s filter %s and %s filter %s cost %s and %s points alone and %s together, %s more than "
         "the sum",
