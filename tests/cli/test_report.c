@@ -48,7 +48,7 @@ static void the_sentences_agree_with_the_views(void **state)
     assert_int_equal(shell("$LESION report r.db"), 0);
     const char *answer =
         ask("r.db",
-            "SELECT printf('right on %.1f %% of %d images (95 %% interval %.1f to %.1f)', 100 * top1, images, 100 * "
+            "SELECT printf('right on %.1f..*%% of %d images (95..*%% interval %.1f to %.1f)', 100 * top1, images, 100 * "
             "top1_low, 100 * top1_high) FROM job_result WHERE experiment = 'baseline'");
     snprintf(expected, sizeof expected, "%.*s", (int)strcspn(answer, "\n"), answer);
     assert_true(lines_with(expected, "r.html") == 1);

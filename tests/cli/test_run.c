@@ -250,13 +250,13 @@ static void bad_databases_are_named(void **state)
     "ablate.chance.filters='{random: {count: 8, seeds: 0..2999}}' --db "
 
 /* A limit on the size of files, a little above what the database has when some jobs are done and all are listed, stands
- * for a disk that fills up in the middle of the run. */
+ * for a disk that fills up in the middle of the run. sh counts in blocks of 512 bytes. */
 static void fill_up(const char *journal)
 {
     shell("rm -f full.db*");
     assert_int_equal(shell(FILLING "full.db --set ablate.chance.filters.random.seeds=0..99"), 0);
     assert_int_equal(shell(FILLING "full.db --deadline 0.001s"), 75);
-    int code = shell("export LESION_JOURNAL=%s; trap '' XFSZ; ulimit -f $(($(stat -c %%s full.db) / 1024 + 160)); "
+    int code = shell("export LESION_JOURNAL=%s; trap '' XFSZ; ulimit -f $(($(stat -c %%s full.db) / 512 + 320)); "
                      "exec " FILLING "full.db",
                      journal);
     if (code != 1)
