@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,13 +142,43 @@ static bool read_tensors(lsn_weights *weights, const json_t *header, const unsig
     return check_places(weights, data, err);
 }
 
+/* jansson takes a text that it has no memory for as a mistake in the text, or goes on without a letter of a name: so
+ * its allocations are watched while it reads. Of others' allocators all but this is left as it was. */
+static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
+static json_malloc_t allocate;
+static _Thread_local bool lacked_memory;
+
+static void *watched(size_t bytes)
+{
+    void *made = allocate(bytes);
+    lacked_memory = lacked_memory || made == NULL;
+    return made;
+}
+
+static json_t *load_json(const char *text, size_t bytes, json_error_t *problem)
+{
+    json_free_t release;
+    pthread_mutex_lock(&reading);
+    json_get_alloc_funcs(&allocate, &release);
+    json_set_alloc_funcs(watched, release);
+    lacked_memory = false;
+    json_t *header = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, problem);
+    json_set_alloc_funcs(allocate, release);
+    pthread_mutex_unlock(&reading);
+    return header;
+}
+
 static json_t *parse_header(const char *text, size_t bytes, const char *path, lsn_error *err)
 {
     json_error_t problem;
-    json_t *header = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);
+    json_t *header = load_json(text, bytes, &problem);
+    if (header != NULL && lacked_memory) {
+        json_decref(header);
+        header = NULL;
+    }
     if (header == NULL) {
         enum json_error_code code = json_error_code(&problem);
-        if (code == json_error_out_of_memory)
+        if (lacked_memory || code == json_error_out_of_memory)
             lsn_fail(err, LSN_FAILED, "%s: out of memory: its header of %zu bytes could not be read", path, bytes);
         else
             lsn_fail(err, LSN_INVALID, "%s: its header is not valid JSON: %s before byte %d; write the file again",

@@ -135,7 +135,7 @@ class Trial:
                 first.setdefault(way, n)
         return list(first.values())
 
-    def judge(self, command, done):
+    def judge(self, command, kind, done):
         """What is wrong, or ''."""
         if done.returncode not in CODES:
             return f'code {done.returncode}'
@@ -143,6 +143,8 @@ class Trial:
             return 'a sanitizer complains'
         if done.returncode != 0 and 'lesion:' not in done.stderr:
             return f'code {done.returncode} without a message'
+        if kind == 'memory' and done.returncode != 0 and 'memory' not in done.stderr:
+            return f'code {done.returncode}, but no word of memory'
         if done.returncode == 0 and command in ('plan', 'status') and not done.stdout:
             return 'nothing was written, with code 0'
         if command in ('run', 'continue', 'merge'):
@@ -179,7 +181,7 @@ class Trial:
         self.furnish(command)
         try:
             done = self.lesion(COMMANDS[command][1], FAIL_KIND=kind, FAIL_AT=str(at))
-            wrong = self.judge(command, done)
+            wrong = self.judge(command, kind, done)
         except subprocess.TimeoutExpired:
             return 'hangs', None
         return (f'{wrong}\n{done.stderr[-600:]}' if wrong else ''), done.returncode
