@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ static bool speaks_for_all(void)
     return true;
 }
 
-int main(int argc, char **argv)
+static int obey(int argc, char **argv)
 {
     static char name[] = "lesion";
     lsn_log_quiet(!speaks_for_all());
@@ -84,4 +85,13 @@ int main(int argc, char **argv)
         return commands[i].run(argc - 1, argv + 1);
     }
     return unknown_command(word);
+}
+
+int main(int argc, char **argv)
+{
+    const int code = obey(argc, argv);
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || code != LSN_OK)
+        return code;
+    lsn_log("standard output cannot be written: %s", strerror(errno));
+    return LSN_FAILED;
 }

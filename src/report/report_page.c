@@ -175,16 +175,18 @@ static bool write_all(int fd, const lsn_text *html)
 /* Written beside its place first, so that an older page is replaced as a whole or not at all. */
 static bool write_page(const char *path, const lsn_text *html, lsn_error *err)
 {
+    struct stat status;
     lsn_text part = {0};
-    lsn_text_add(&part, "%s.part", path);
+    const bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode); /* a device or pipe is not replaced */
+    lsn_text_add(&part, special ? "%s" : "%s.part", path);
     if (part.failed)
         return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
     const int fd = open(part.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool ok = fd >= 0 && write_all(fd, html);
-    ok = (fd < 0 || close(fd) == 0) && ok && rename(part.data, path) == 0;
+    ok = (fd < 0 || close(fd) == 0) && ok && (special || rename(part.data, path) == 0);
     if (!ok) {
         lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-        if (fd >= 0)
+        if (fd >= 0 && !special)
             unlink(part.data);
     }
     lsn_text_finish(&part);

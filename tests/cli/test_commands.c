@@ -56,6 +56,18 @@ static void usage_mistakes_end_with_2(void **state)
     }
 }
 
+static void what_cannot_be_said_is_no_success(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"--version", "help", "help run", "plan study.yaml",
+                                           "inspect net.safetensors"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        assert_int_equal(shell("$LESION %s > /dev/full", commands[i]), 1);
+        assert_said("standard output cannot be written");
+    }
+    assert_int_equal(shell("$LESION plan nothing.yaml > /dev/full"), 3);
+}
+
 static void five_mistakes_get_five_messages(void **state)
 {
     (void)state;
@@ -276,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_and_version),
         cmocka_unit_test(usage_mistakes_end_with_2),
+        cmocka_unit_test(what_cannot_be_said_is_no_success),
         cmocka_unit_test(five_mistakes_get_five_messages),
         cmocka_unit_test(bad_files_end_with_3),
         cmocka_unit_test(plan_counts_jobs),

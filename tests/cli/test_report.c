@@ -46,10 +46,10 @@ static void the_sentences_agree_with_the_views(void **state)
     (void)state;
     char expected[256];
     assert_int_equal(shell("$LESION report r.db"), 0);
-    const char *answer =
-        ask("r.db",
-            "SELECT printf('right on %.1f..*%% of %d images (95..*%% interval %.1f to %.1f)', 100 * top1, images, 100 * "
-            "top1_low, 100 * top1_high) FROM job_result WHERE experiment = 'baseline'");
+    const char *answer = ask(
+        "r.db",
+        "SELECT printf('right on %.1f..*%% of %d images (95..*%% interval %.1f to %.1f)', 100 * top1, images, 100 * "
+        "top1_low, 100 * top1_high) FROM job_result WHERE experiment = 'baseline'");
     snprintf(expected, sizeof expected, "%.*s", (int)strcspn(answer, "\n"), answer);
     assert_true(lines_with(expected, "r.html") == 1);
     answer =
@@ -113,6 +113,16 @@ static void without_gnuplot_there_are_words_and_tables(void **state)
     assert_true(lines_with("No figures were drawn", "bare.html") == 1);
     assert_true(lines_with("id=\"filter-table\"", "bare.html") == 1);
     assert_int_equal(shell("test -e f"), 1);
+}
+
+static void a_pipe_is_written_into_and_stays(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shell("mkfifo pipe && { cat pipe > piped.html & } && $LESION report r.db -o pipe && wait && test -p "
+              "pipe && $LESION report r.db -o plain.html && cmp piped.html plain.html"),
+        0);
+    assert_int_equal(shell("test -e pipe.part"), 1);
 }
 
 /* Names as nobody but an enemy would give them, wherever the database has names. */
@@ -191,6 +201,7 @@ int main(void)
         cmocka_unit_test(figures_are_drawn_for_the_page_and_for_paper),
         cmocka_unit_test(the_page_asks_nobody_for_anything),
         cmocka_unit_test(without_gnuplot_there_are_words_and_tables),
+        cmocka_unit_test(a_pipe_is_written_into_and_stays),
         cmocka_unit_test(hostile_names_stay_names),
         cmocka_unit_test(part_of_a_study_is_reported_too),
         cmocka_unit_test(mistakes_get_one_message_and_leave_the_old_page),
