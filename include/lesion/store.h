@@ -223,6 +223,9 @@ LSN_API lsn_reader *lsn_reader_open(const char *path, lsn_error *err);
 /* The same, of a database that no run is writing to (LSN_FAILED), nor begins to before the reader is closed; in a
  * folder that cannot be written a heartbeat of the last minute counts as a lock. */
 LSN_API lsn_reader *lsn_reader_open_alone(const char *path, lsn_error *err);
+/* How much of the file, and of what is sorted, queries may keep in memory: 64 MiB where nothing else is said. mebibytes:
+ * 1 to 4096. */
+LSN_API bool lsn_reader_cache(lsn_reader *reader, int32_t mebibytes, lsn_error *err);
 /* Makes another Lesion database's tables known to the queries of `reader` as other.TABLE; only once. Errors as of
  * lsn_reader_open. */
 LSN_API bool lsn_reader_attach(lsn_reader *reader, const char *path, lsn_error *err);

@@ -173,6 +173,8 @@ static bool write_all(int fd, const lsn_text *html)
 }
 
 /* Written beside its place first, so that an older page is replaced as a whole or not at all. */
+enum { CACHE_MIB = 512 }; /* the database is read a dozen times */
+
 static bool write_page(const char *path, const lsn_text *html, lsn_error *err)
 {
     struct stat status;
@@ -220,8 +222,8 @@ bool lsn_report_page(const char *database, const char *page, const char *figures
     r.draw = gnuplot_find(&made->missing);
     r.paper_pdf = r.draw && figures != NULL && makes_pdf();
     bool ok = (!r.draw || figures == NULL || make_folder(figures, err)) &&
-              (r.reader = lsn_reader_open(database, err)) != NULL && compose(&r, &html, err) &&
-              write_page(page, &html, err);
+              (r.reader = lsn_reader_open(database, err)) != NULL && lsn_reader_cache(r.reader, CACHE_MIB, err) &&
+              compose(&r, &html, err) && write_page(page, &html, err);
     lsn_reader_close(r.reader);
     report_singles_finish(&r.singles);
     lsn_table_finish(&r.pairs.layers);

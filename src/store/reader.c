@@ -49,7 +49,7 @@ static bool open_and_look(database *db, const char *path, int flags, lsn_error *
     int64_t ignored;
     if (!database_open(db, path, flags, err))
         return false;
-    if (database_run(db, "PRAGMA query_only = ON; PRAGMA cache_size = -524288", err) &&
+    if (database_run(db, "PRAGMA query_only = ON; PRAGMA cache_size = -65536", err) &&
         database_integer(db, "SELECT count(*) FROM sqlite_master", &ignored, err))
         return true;
     return false;
@@ -171,6 +171,13 @@ void lsn_reader_close(lsn_reader *reader)
     lock_release(reader->lock);
     free(reader->lock);
     free(reader);
+}
+
+bool lsn_reader_cache(lsn_reader *reader, int32_t mebibytes, lsn_error *err)
+{
+    char sql[64];
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA cache_size = -%d", (int)mebibytes * 1024);
+    return database_run(&reader->db, sql, err);
 }
 
 bool lsn_reader_attach(lsn_reader *reader, const char *path, lsn_error *err)
