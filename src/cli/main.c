@@ -92,6 +92,6 @@ int main(int argc, char **argv)
     const int code = obey(argc, argv);
     if ((fflush(stdout) == 0 && !ferror(stdout)) || code != LSN_OK)
         return code;
-    lsn_log("standard output cannot be written: %s", strerror(errno));
+    lsn_log("standard output cannot be written: %s; make room, or send it elsewhere", strerror(errno));
     return LSN_FAILED;
 }

@@ -232,14 +232,14 @@ static bool draw_on_page(report *r, const figure *f, lsn_error *err)
     const char *label = f->summary.data != NULL ? f->summary.data : f->title;
     bool hovered = true;
     lsn_error why;
-    const bool drawn = texts != NULL && run_script(f, ON_PAGE, NULL, &svg, &why);
-    bool ok =
-        texts != NULL && (!drawn || svg_rewrite(&r->body, svg.data, label, hovers, (size_t)f->n_hovers, &hovered, err));
-    if (texts != NULL && !drawn) {
+    bool ok = texts != NULL;
+    if (ok && run_script(f, ON_PAGE, NULL, &svg, &why)) {
+        ok = svg_rewrite(&r->body, svg.data == NULL ? "" : svg.data, label, hovers, (size_t)f->n_hovers, &hovered, err);
+        r->drawn += ok;
+    } else if (ok) {
         lsn_log("left out: %s", why.text);
         page_markup(&r->body, "<p>This figure could not be drawn.</p>\n");
     }
-    r->drawn += ok && drawn;
     if (ok && !hovered)
         lsn_log("figure %s: gnuplot left out marks, so that some have no words where the mouse rests on them", f->id);
     lsn_text_finish(&svg);

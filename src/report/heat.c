@@ -82,7 +82,7 @@ static void say_colours(const heat *h)
     const bool both_sides = h->scale == COLOUR_SIGNED;
     const double box = box_of(h, h->rows * h->cell);
     colour_palette(&f->script, h->scale);
-    figure_say(f, "set cbrange [%d:1]\n", h->scale == COLOUR_SIGNED ? -1 : 0);
+    figure_say(f, "set cbrange [%d:1]\n", both_sides ? -1 : 0);
     if (h->unit > 0)
         figure_signed_log_tics(f, "cb", h->unit, h->most, h->factor, both_sides, both_sides ? box / 2 : box);
     else
