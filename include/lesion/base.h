@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #if defined(__cplusplus)
 #define LSN_C extern "C"
@@ -168,6 +169,20 @@ typedef struct lsn_file {
 /* LSN_INVALID with the path and the reason where it cannot be read. */
 LSN_API bool lsn_file_map(lsn_file *file, const char *path, lsn_error *err);
 LSN_API void lsn_file_unmap(lsn_file *file);
+
+/* A file as it is written: under its name, in place of an older one, only when it is whole. A device or a pipe is not
+ * replaced, but written into. */
+typedef struct lsn_new_file {
+    FILE *out;
+    const char *path; /* not owned */
+    char *part;       /* what it is called meanwhile; NULL: a device or a pipe */
+} lsn_new_file;
+
+/* LSN_FAILED with the path and the reason; nothing is to be closed then. */
+LSN_API bool lsn_new_file_open(lsn_new_file *file, const char *path, lsn_error *err);
+/* ok: it is whole, and gets its name (LSN_FAILED where that cannot be, or not all could be written); else it is
+ * removed, and *err stays. Returns whether it has its name. */
+LSN_API bool lsn_new_file_close(lsn_new_file *file, bool ok, lsn_error *err);
 
 /* The path of `name` as seen from the folder of `beside` (a file), or `name` itself where it is absolute. To be freed.
  */

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct export_options {
     const char *view, *output;
@@ -55,32 +53,15 @@ static bool write_to(lsn_reader *reader, const export_options *options, FILE *ou
 
 /* ---- to a file ----------------------------------------------------------------------------------------------- */
 
-/* A file gets its name once it is whole. What is there and is no file (a pipe, a device) is written to as it is. */
 static bool write_file(lsn_reader *reader, const export_options *options, lsn_error *err)
 {
-    struct stat status;
-    lsn_text part = {0};
-    const bool special = stat(options->output, &status) == 0 && !S_ISREG(status.st_mode);
-    lsn_text_add(&part, special ? "%s" : "%s.part", options->output);
-    if (part.failed) {
-        lsn_text_finish(&part);
-        return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    }
-    FILE *out = fopen(part.data, "we");
-    bool ok = out != NULL || lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", part.data, strerror(errno));
-    if (ok) {
-        ok = write_to(reader, options, out, err);
-        if (fclose(out) != 0 && ok)
-            ok = lsn_fail(err, LSN_FAILED, "cannot be written: %s", strerror(errno));
-        if (ok && !special && rename(part.data, options->output) != 0)
-            ok = lsn_fail(err, LSN_FAILED, "cannot be renamed to its name: %s", strerror(errno));
-        if (!ok && err->code == LSN_FAILED)
-            lsn_fail_in(err, "%s", options->output);
-        if (!ok && !special)
-            unlink(part.data);
-    }
-    lsn_text_finish(&part);
-    return ok;
+    lsn_new_file file;
+    if (!lsn_new_file_open(&file, options->output, err))
+        return false;
+    const bool ok = write_to(reader, options, file.out, err);
+    if (!ok && err->code == LSN_FAILED)
+        lsn_fail_in(err, "%s", options->output);
+    return lsn_new_file_close(&file, ok, err);
 }
 
 /* ---- to standard output -------------------------------------------------------------------------------------- */

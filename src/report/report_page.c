@@ -4,13 +4,11 @@
 #include "report/gnuplot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* Made of page.css and page.js when the program is built. */
 extern const char report_style[], report_script[], report_script_hash[];
@@ -159,40 +157,18 @@ static bool compose(report *r, lsn_text *html, lsn_error *err)
     return ok;
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------- */
-
-static bool write_all(int fd, const lsn_text *html)
-{
-    for (size_t written = 0; written < html->length;) {
-        const ssize_t took = write(fd, html->data + written, html->length - written);
-        if (took < 0 && errno != EINTR)
-            return false;
-        written += took < 0 ? 0 : (size_t)took;
-    }
-    return true;
-}
-
-/* Written beside its place first, so that an older page is replaced as a whole or not at all. */
 enum { CACHE_MIB = 512 }; /* the database is read a dozen times */
+
+/* ---- files --------------------------------------------------------------------------------------------------- */
 
 static bool write_page(const char *path, const lsn_text *html, lsn_error *err)
 {
-    struct stat status;
-    lsn_text part = {0};
-    const bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode); /* a device or pipe is not replaced */
-    lsn_text_add(&part, special ? "%s" : "%s.part", path);
-    if (part.failed)
-        return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    const int fd = open(part.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool ok = fd >= 0 && write_all(fd, html);
-    ok = (fd < 0 || close(fd) == 0) && ok && (special || rename(part.data, path) == 0);
-    if (!ok) {
-        lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-        if (fd >= 0 && !special)
-            unlink(part.data);
-    }
-    lsn_text_finish(&part);
-    return ok;
+    lsn_new_file page;
+    if (!lsn_new_file_open(&page, path, err))
+        return false;
+    const bool ok = fwrite(html->data, 1, html->length, page.out) == html->length ||
+                    lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    return lsn_new_file_close(&page, ok, err);
 }
 
 static bool make_folder(const char *folder, lsn_error *err)

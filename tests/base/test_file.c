@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lesion/base.h"
 #include "scratch.h"
@@ -90,6 +91,46 @@ static void paths_are_seen_from_the_file_beside(void **state)
     }
 }
 
+static void check_text(const char *path, const char *expected)
+{
+    lsn_file file;
+    assert_true(lsn_file_map(&file, path, NULL));
+    assert_int_equal(file.bytes, strlen(expected));
+    assert_memory_equal(file.data, expected, file.bytes);
+    lsn_file_unmap(&file);
+}
+
+static void a_new_file_replaces_the_old_one_when_it_is_whole(void **state)
+{
+    (void)state;
+    lsn_new_file file;
+    char *path = lsn_strdup(scratch_write("page", "old", 3), NULL);
+    for (int ok = 0; ok < 2; ok++) {
+        assert_true(lsn_new_file_open(&file, path, NULL));
+        assert_true(fputs("new", file.out) >= 0);
+        check_text(path, "old");
+        assert_int_equal(lsn_new_file_close(&file, ok == 1, NULL), ok == 1);
+        check_text(path, ok == 1 ? "new" : "old");
+        assert_int_not_equal(access(scratch_path("page.part"), F_OK), 0);
+    }
+    free(path);
+}
+
+static void what_cannot_be_written_is_said(void **state)
+{
+    (void)state;
+    lsn_new_file file;
+    lsn_error err = {0};
+    assert_false(lsn_new_file_open(&file, scratch_path("nowhere/page"), &err));
+    assert_non_null(strstr(err.text, "nowhere/page: cannot be written"));
+    assert_true(lsn_new_file_open(&file, "/dev/full", NULL)); /* which stays what it is */
+    assert_true(fputs("new", file.out) >= 0);
+    assert_false(lsn_new_file_close(&file, true, &err));
+    assert_non_null(strstr(err.text, "/dev/full: cannot be written: No space"));
+    struct stat status;
+    assert_true(stat("/dev/full", &status) == 0 && S_ISCHR(status.st_mode));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +139,8 @@ int main(void)
         cmocka_unit_test(what_is_no_file_is_refused),
         cmocka_unit_test(an_unreadable_file_is_refused),
         cmocka_unit_test(paths_are_seen_from_the_file_beside),
+        cmocka_unit_test(a_new_file_replaces_the_old_one_when_it_is_whole),
+        cmocka_unit_test(what_cannot_be_written_is_said),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }

@@ -1,0 +1,41 @@
+#include "lesion/base.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool lsn_new_file_open(lsn_new_file *file, const char *path, lsn_error *err)
+{
+    struct stat status;
+    lsn_text part = {0};
+    *file = (lsn_new_file){.path = path};
+    const bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+    if (!special)
+        lsn_text_add(&part, "%s.part", path);
+    if (part.failed) {
+        lsn_text_finish(&part);
+        return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
+    }
+    file->part = part.data;
+    file->out = fopen(special ? path : part.data, "we");
+    if (file->out != NULL)
+        return true;
+    lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    lsn_text_finish(&part);
+    file->part = NULL;
+    return false;
+}
+
+bool lsn_new_file_close(lsn_new_file *file, bool ok, lsn_error *err)
+{
+    const bool whole = fclose(file->out) == 0 && (file->part == NULL || !ok || rename(file->part, file->path) == 0);
+    if (ok && !whole)
+        lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", file->path, strerror(errno));
+    if (!(ok && whole) && file->part != NULL)
+        unlink(file->part);
+    free(file->part);
+    *file = (lsn_new_file){0};
+    return ok && whole;
+}
