@@ -30,12 +30,15 @@ bool lsn_new_file_open(lsn_new_file *file, const char *path, lsn_error *err)
 
 bool lsn_new_file_close(lsn_new_file *file, bool ok, lsn_error *err)
 {
-    const bool whole = fclose(file->out) == 0 && (file->part == NULL || !ok || rename(file->part, file->path) == 0);
+    const bool written = ferror(file->out) == 0; /* an earlier error, of which fclose says nothing */
+    errno = EIO;
+    const bool closed = fclose(file->out) == 0 && written;
+    const bool whole = ok && closed && (file->part == NULL || rename(file->part, file->path) == 0);
     if (ok && !whole)
         lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", file->path, strerror(errno));
-    if (!(ok && whole) && file->part != NULL)
+    if (!whole && file->part != NULL)
         unlink(file->part);
     free(file->part);
     *file = (lsn_new_file){0};
-    return ok && whole;
+    return whole;
 }

@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +133,28 @@ static void what_cannot_be_written_is_said(void **state)
     assert_true(stat("/dev/full", &status) == 0 && S_ISCHR(status.st_mode));
 }
 
+static void one_write_that_failed_is_enough(void **state)
+{
+    (void)state;
+    lsn_new_file file;
+    lsn_error err = {0};
+    struct rlimit limit;
+    char *path = lsn_strdup(scratch_write("page", "old", 3), NULL);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_true(lsn_new_file_open(&file, path, NULL));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, limit.rlim_max}), 0);
+    for (int i = 0; i < 100000; i++)
+        fputs("0123456789", file.out);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0); /* there is room again when the rest is written */
+    fputs("end", file.out);
+    assert_false(lsn_new_file_close(&file, true, &err));
+    assert_non_null(strstr(err.text, "page: cannot be written"));
+    check_text(path, "old");
+    assert_int_not_equal(access(scratch_path("page.part"), F_OK), 0);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +165,7 @@ int main(void)
         cmocka_unit_test(paths_are_seen_from_the_file_beside),
         cmocka_unit_test(a_new_file_replaces_the_old_one_when_it_is_whole),
         cmocka_unit_test(what_cannot_be_written_is_said),
+        cmocka_unit_test(one_write_that_failed_is_enough),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }

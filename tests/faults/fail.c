@@ -229,46 +229,34 @@ EXPORT int open64(const char *path, int flags, ...)
     return NEXT(open64)(path, flags, mode);
 }
 
-EXPORT FILE *fopen(const char *path, const char *mode)
-{
-    if (fails(OPEN, CALLER))
-        FAIL_WITH(EMFILE, NULL);
-    return NEXT(fopen)(path, mode);
-}
+/* name: a call that answers `answer` with errno `number` where it is the one, and else what it always does. */
+#define MAY_FAIL(of, number, answer, type, name, parameters, arguments) \
+    EXPORT type name parameters                                         \
+    {                                                                   \
+        if (fails(of, CALLER))                                          \
+            FAIL_WITH(number, answer);                                  \
+        return NEXT(name) arguments;                                    \
+    }
 
-EXPORT FILE *fopen64(const char *path, const char *mode)
-{
-    if (fails(OPEN, CALLER))
-        FAIL_WITH(EMFILE, NULL);
-    return NEXT(fopen64)(path, mode);
-}
+MAY_FAIL(OPEN, EMFILE, NULL, FILE *, fopen, (const char *path, const char *mode), (path, mode))
+MAY_FAIL(OPEN, EMFILE, NULL, FILE *, fopen64, (const char *path, const char *mode), (path, mode))
+MAY_FAIL(READ, EIO, -1, ssize_t, read, (int file, void *to, size_t count), (file, to, count))
+MAY_FAIL(READ, EIO, -1, ssize_t, pread, (int file, void *to, size_t count, off_t at), (file, to, count, at))
+MAY_FAIL(READ, EIO, -1, ssize_t, pread64, (int file, void *to, size_t count, off64_t at), (file, to, count, at))
+MAY_FAIL(READ, EIO, 0, size_t, fread, (void *to, size_t size, size_t count, FILE *file), (to, size, count, file))
+MAY_FAIL(WRITE, ENOSPC, -1, ssize_t, pwrite64, (int file, const void *from, size_t count, off64_t at),
+         (file, from, count, at))
+MAY_FAIL(WRITE, EIO, -1, int, fsync, (int file), (file))
+MAY_FAIL(WRITE, EIO, -1, int, fdatasync, (int file), (file))
+MAY_FAIL(WRITE, EIO, -1, int, ftruncate64, (int file, off64_t length), (file, length))
+MAY_FAIL(WRITE, EIO, -1, int, rename, (const char *from, const char *to), (from, to))
+MAY_FAIL(WRITE, ENOSPC, -1, int, mkdir, (const char *path, mode_t mode), (path, mode))
 
-EXPORT ssize_t read(int file, void *bytes, size_t count)
+EXPORT ssize_t write(int file, const void *bytes, size_t count)
 {
-    if (fails(READ, CALLER))
-        FAIL_WITH(EIO, -1);
-    return NEXT(read)(file, bytes, count);
-}
-
-EXPORT ssize_t pread64(int file, void *bytes, size_t count, off64_t at)
-{
-    if (fails(READ, CALLER))
-        FAIL_WITH(EIO, -1);
-    return NEXT(pread64)(file, bytes, count, at);
-}
-
-EXPORT ssize_t pread(int file, void *bytes, size_t count, off_t at)
-{
-    if (fails(READ, CALLER))
-        FAIL_WITH(EIO, -1);
-    return NEXT(pread)(file, bytes, count, at);
-}
-
-EXPORT size_t fread(void *bytes, size_t size, size_t count, FILE *file)
-{
-    if (fails(READ, CALLER))
-        FAIL_WITH(EIO, 0);
-    return NEXT(fread)(bytes, size, count, file);
+    if (file > 2 && fails(WRITE, CALLER))
+        FAIL_WITH(ENOSPC, -1);
+    return NEXT(write)(file, bytes, count);
 }
 
 EXPORT void *mmap(void *at, size_t length, int protection, int flags, int file, off_t offset)
@@ -285,51 +273,35 @@ EXPORT void *mmap64(void *at, size_t length, int protection, int flags, int file
     return NEXT(mmap64)(at, length, protection, flags, file, offset);
 }
 
-EXPORT ssize_t write(int file, const void *bytes, size_t count)
+/* ---- streams: once a write failed they say so for good ----------------------------------------------------------- */
+
+static bool stream_fails(FILE *file, const void *caller)
 {
-    if (file > 2 && fails(WRITE, CALLER))
-        FAIL_WITH(ENOSPC, -1);
-    return NEXT(write)(file, bytes, count);
+    if (file == stderr || !fails(WRITE, caller))
+        return false;
+    file->_flags |= 0x20; /* glibc's _IO_ERR_SEEN, which ferror tells */
+    errno = ENOSPC;
+    return true;
 }
 
-EXPORT ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t at)
+EXPORT size_t fwrite(const void *from, size_t size, size_t count, FILE *file)
 {
-    if (fails(WRITE, CALLER))
-        FAIL_WITH(ENOSPC, -1);
-    return NEXT(pwrite64)(file, bytes, count, at);
+    return stream_fails(file, CALLER) ? 0 : NEXT(fwrite)(from, size, count, file);
 }
 
-EXPORT int fsync(int file)
+EXPORT int fputs(const char *text, FILE *file)
 {
-    if (fails(WRITE, CALLER))
-        FAIL_WITH(EIO, -1);
-    return NEXT(fsync)(file);
+    return stream_fails(file, CALLER) ? EOF : NEXT(fputs)(text, file);
 }
 
-EXPORT int fdatasync(int file)
+EXPORT int fflush(FILE *file)
 {
-    if (fails(WRITE, CALLER))
-        FAIL_WITH(EIO, -1);
-    return NEXT(fdatasync)(file);
+    return file != NULL && stream_fails(file, CALLER) ? EOF : NEXT(fflush)(file);
 }
 
-EXPORT int ftruncate64(int file, off64_t length)
+EXPORT int fclose(FILE *file)
 {
-    if (fails(WRITE, CALLER))
-        FAIL_WITH(EIO, -1);
-    return NEXT(ftruncate64)(file, length);
-}
-
-EXPORT int rename(const char *from, const char *to)
-{
-    if (fails(WRITE, CALLER))
-        FAIL_WITH(EIO, -1);
-    return NEXT(rename)(from, to);
-}
-
-EXPORT int mkdir(const char *path, mode_t mode)
-{
-    if (fails(WRITE, CALLER))
-        FAIL_WITH(ENOSPC, -1);
-    return NEXT(mkdir)(path, mode);
+    const bool fail = stream_fails(file, CALLER);
+    const int closed = NEXT(fclose)(file);
+    return fail ? EOF : closed;
 }

@@ -20,6 +20,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from results import ask, tables, whole
+
 SKIPPED = 77
 CODES = (0, 1, 2, 3, 4, 75)
 PATIENCE_S = 120
@@ -44,10 +47,8 @@ COMMANDS = {
     'export': ('whole.db', 'export r.db -o r.csv'),
     'merge': ('whole.db', 'merge one.db two.db -o merged.db'),
 }
-TABLES = ('SELECT * FROM job_result ORDER BY job', 'SELECT * FROM class_result ORDER BY job, class',
-          'SELECT * FROM drift ORDER BY evaluation, layer', 'SELECT * FROM image_result ORDER BY evaluation, block',
-          'SELECT * FROM pair_interaction ORDER BY job', 'SELECT * FROM filter_activation ORDER BY layer, filter')
-TIMES = ('seconds', 'run')  # columns in which no two runs agree
+READERS = ('plan', 'status', 'report', 'export')
+DONE = "SELECT key, top1, loss_sum FROM evaluation WHERE status = 'done'"
 
 
 def skip(reason):
@@ -55,28 +56,11 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
-def tables(path):
-    found = []
-    with contextlib.closing(sqlite3.connect(f'file:{path}?mode=rw', uri=True)) as database:
-        database.row_factory = sqlite3.Row
-        for query in TABLES:
-            try:
-                rows = database.execute(query).fetchall()
-            except sqlite3.OperationalError:
-                rows = database.execute(query.split(' ORDER')[0]).fetchall()
-            found.append(sorted(repr([row[k] for k in row.keys() if k not in TIMES]) for row in rows))
-    return found
-
-
-def whole(path):
-    with contextlib.closing(sqlite3.connect(f'file:{path}?mode=rw', uri=True)) as database:
-        return [row[0] for row in database.execute('PRAGMA integrity_check')] == ['ok']
-
-
 class Trial:
     def __init__(self, folder):
         self.folder, self.program, self.shim = folder, os.environ['LESION'], os.environ['FAIL']
-        self.wanted, self.bare = None, {}
+        self.wanted, self.earlier = None, set()  # tables of the whole study; what part.db has of them
+        self.bare = {}                           # what a command writes undisturbed
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -112,6 +96,7 @@ class Trial:
             for table in 'evaluation_class', 'image_result', 'drift':
                 database.execute(f'DELETE FROM {table} WHERE evaluation % 2')
             database.execute("UPDATE run SET how = 'stopped'")
+        self.earlier = set(ask(self.path('part.db'), DONE))
 
     def furnish(self, command):
         for name in os.listdir(self.folder):
@@ -128,7 +113,7 @@ class Trial:
         done = self.lesion(COMMANDS[command][1], FAIL_KIND=kind, FAIL_LOG=log)
         if done.returncode != 0 or not os.path.exists(log):
             skip(f'{command} does not run with {self.shim} preloaded: {done.stderr[-300:]}')
-        self.bare[command] = done.stdout
+        self.bare[command] = self.written(command, done)
         first = collections.OrderedDict()
         with open(log) as lines:
             for n, way in enumerate(lines, 1):
@@ -145,21 +130,21 @@ class Trial:
             return f'code {done.returncode} without a message'
         if kind == 'memory' and done.returncode != 0 and 'memory' not in done.stderr:
             return f'code {done.returncode}, but no word of memory'
-        if done.returncode == 0 and command in ('plan', 'status') and not done.stdout:
-            return 'nothing was written, with code 0'
+        if command in READERS and done.returncode == 0 and not done.stderr:
+            if self.written(command, done) != self.bare[command]:
+                return 'code 0 without a message, but it wrote something else'
         if command in ('run', 'continue', 'merge'):
             return self.judge_database(command, done.returncode)
-        if command in ('status', 'report', 'export') and tables(self.path('r.db')) != self.wanted:
+        if command in READERS[1:] and tables(self.path('r.db')) != self.wanted:
             return 'the database is another one now'
-        if command == 'export' and done.returncode == 0 and not self.same_export():
-            return 'the export differs, with code 0'
         return ''
 
-    def same_export(self):
-        with open(self.path('r.csv')) as file:
-            text = file.read()
-        self.bare.setdefault('csv', text)
-        return text == self.bare['csv']
+    def written(self, command, done):
+        """What a command that reads has to tell."""
+        if command in ('report', 'export'):
+            with open(self.path('r.html' if command == 'report' else 'r.csv')) as file:
+                return file.read()
+        return done.stdout
 
     def judge_database(self, command, code):
         made = self.path('merged.db' if command == 'merge' else 'r.db')
@@ -169,6 +154,8 @@ class Trial:
             return 'code 0, but other results'
         if code != 0 and command == 'merge' and os.path.exists(made):  # it failed while it told what there is
             return '' if tables(made) == self.wanted else 'a merge that failed left half a database'
+        if code != 0 and command == 'continue' and not self.earlier <= set(ask(made, DONE)):
+            return 'results of the run before are lost'
         if code != 0:
             again = self.lesion(COMMANDS[command][1])
             if again.returncode != 0:

@@ -16,11 +16,13 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from results import ask, tables, whole
 
 SKIPPED = 77
 IMAGES = 700        # in three blocks
@@ -38,11 +40,6 @@ ablate:
 metrics: [top1, top5, loss, kl, per_class]
 """
 LAST_END = 'SELECT how FROM run ORDER BY run DESC LIMIT 1'
-# Everything but the seconds.
-TABLES = ('SELECT job, experiment, layers, filters, fraction, mode, seed, images, top1, top5, loss, kl, d_top1, d_loss, '
-          'lost, gained, p, q, top1_low, top1_high, status FROM job_result',
-          'SELECT * FROM class_result ORDER BY job, class',
-          'SELECT key, status, images, top1, loss_sum, kl_sum, margin_sum, d_loss_squared FROM evaluation ORDER BY key')
 # What mpirun calls in place of ssh: AGENT HOST COMMAND... Two hosts of one name make ranks crash.
 AGENT = '#!/bin/sh\nexport HOST=$1\nshift\nexec setsid unshare --uts sh -c "hostname $HOST; $*"\n'
 MPIRUN = ['mpirun', '--oversubscribe', '--bind-to', 'none']
@@ -53,19 +50,9 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
-def ask(database, query):
-    """May have to roll back what a killed run was writing, which reading alone cannot."""
-    with contextlib.closing(sqlite3.connect(f'file:{database}?mode=rw', uri=True)) as connection:
-        return connection.execute(query).fetchall()
-
-
 def has_tables(database):
     """Whether a run came as far as that."""
     return os.path.exists(database) and bool(ask(database, "SELECT 1 FROM sqlite_master WHERE name = 'unit'"))
-
-
-def tables(database):
-    return [ask(database, query) for query in TABLES]
 
 
 class Launch:
@@ -196,7 +183,7 @@ class Trial:
         """After a kill: how much work was lost, in images x ablations, and how much the workers held."""
         if not has_tables(self.database):
             return 0, 0
-        if ask(self.database, 'PRAGMA integrity_check') != [('ok',)]:
+        if not whole(self.database):
             self.fail('the database is damaged')
         held = sum(self.home.images_of(block) * (evaluations.count(',') + 1)
                    for block, evaluations in ask(self.database, 'SELECT block, evaluations FROM unit'))

@@ -1,10 +1,15 @@
-"""A small network, its images and a study of as much work as is asked for; and the tables that a run of it leaves."""
-import contextlib
+"""A small network, its images and a study of as much work as is asked for; and what a run of it leaves."""
 import math
+import os
 import random
 import sqlite3
 import struct
 import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import results
+from results import tables
 
 # Blocks of one convolution: a convolution, its ReLU and a pooling take three places each.
 TENSORS = (('features.0', 8, 1, 3), ('features.3', 32, 8, 3), ('features.6', 24, 32, 3), ('features.9', 32, 24, 3),
@@ -21,8 +26,6 @@ ablate:
     filters: {random: {count: 12, seeds: 0..1250}}
 metrics: [top1, top5, loss, kl, per_class]
 """
-TABLES = ('job_result', 'class_result', 'evaluation', 'experiment')
-OF_THE_RUN = ('run', 'seconds')  # columns that tell two runs of one study apart
 
 
 def write_network(path):
@@ -83,8 +86,7 @@ class Study:
 def ask(database, query):
     """The rows of an answer; none while there is no such table."""
     try:
-        with contextlib.closing(sqlite3.connect(f'file:{database}?mode=ro', uri=True)) as connection:
-            return connection.execute(query).fetchall()
+        return results.ask(database, query)
     except sqlite3.OperationalError:
         return []
 
@@ -97,14 +99,3 @@ def done(database):
 def runs(database):
     """How each run ended: None where it could not say so."""
     return [how for how, in ask(database, 'SELECT how FROM run ORDER BY run')]
-
-
-def tables(database):
-    """All that was measured, {table: rows}."""
-    found = {}
-    for table in TABLES:
-        columns = [name for name, in ask(database, f"SELECT name FROM pragma_table_info('{table}')")]
-        kept = ', '.join(name for name in columns if name not in OF_THE_RUN)
-        found[table] = ask(database, f'SELECT {kept} FROM {table} ORDER BY 1, 2')
-        assert found[table], f'{database} has no {table}'
-    return found
