@@ -155,13 +155,14 @@ def environment(folder):
 
 # ---- the test --------------------------------------------------------------------------------------------------------
 
-def known_options(line):
-    """Of a program of ours that is not run: whether its text has the options."""
+def unknown_options(line):
+    """Options that the text of a program of ours, which is not run, does not have."""
     path = os.path.join(ROOT, program(line))
     if not os.path.isfile(path):
         return []
     text = open(path).read()
-    return [option for option in re.findall(r'(?<!\S)--[\w-]+', line) if option not in text]
+    known = set(re.findall(r'(?<![\w-])--[\w-]+', text))
+    return [option for option in re.findall(r'(?<!\S)--[\w-]+', line) if option not in known]
 
 
 def run(line, folder, environment_):
@@ -202,7 +203,7 @@ def main():
                         wrong.append(f'{name}: {line}: {failure}')
                 elif program(line) in ELSEWHERE or NEEDS_IMAGENET in line:
                     n_elsewhere += 1
-                    wrong += [f'{name}: {line}: there is no option {option}' for option in known_options(line)]
+                    wrong += [f'{name}: {line}: there is no option {option}' for option in unknown_options(line)]
                 elif line:
                     wrong.append(f'{name}: {line}: nothing says who runs this')
     if n_run < 25:
