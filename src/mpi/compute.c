@@ -296,12 +296,11 @@ bool lsn_compute_unit(lsn_compute *c, int32_t block, const lsn_ablation *const *
 bool lsn_compute_evaluations(lsn_compute *c, int32_t block, const int32_t *evaluations, int32_t count,
                              const lsn_outcome *outcome, lsn_stop *stop, void *context, lsn_error *err)
 {
+    lsn_unit_log("begin", block, c->n, evaluations, count);
     const lsn_ablation **ablations = lsn_array((size_t)count, sizeof *ablations, err);
     bool ok = ablations != NULL;
     for (int32_t i = 0; ok && i < count; i++)
         ablations[i] = &c->plan->evaluations[evaluations[i]].ablation;
-    if (ok)
-        lsn_unit_log("begin", block, c->n, evaluations, count);
     ok = ok && lsn_compute_unit(c, block, ablations, count, outcome, NULL, stop, context, err);
     if (ok)
         lsn_unit_log("end", block, c->n, evaluations, count);

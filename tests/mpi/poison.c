@@ -1,5 +1,5 @@
-/* To be preloaded: kills the process, as kill -9 does, when it begins to compute the evaluation that POISON names, as
- * LESION_UNIT_LOG would tell. */
+/* To be preloaded: when the process begins to compute the evaluation that POISON names, as LESION_UNIT_LOG would tell,
+ * it is killed, as kill -9 does; or, with POISON_MEMORY set, the next memory that it asks for is refused. */
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -20,12 +20,28 @@ static bool lists(const char *line, size_t length, const char *number)
     return false;
 }
 
+static bool refuse;
+
+#ifdef MEMORY /* not beside a sanitizer, which has an allocator of its own */
+extern void *__libc_memalign(size_t alignment, size_t size);
+
+__attribute__((visibility("default"))) void *aligned_alloc(size_t alignment, size_t size)
+{
+    const bool refused = refuse;
+    refuse = false;
+    return refused ? NULL : __libc_memalign(alignment, size);
+}
+#endif
+
 __attribute__((visibility("default"))) ssize_t write(int file, const void *bytes, size_t length)
 {
     static ssize_t (*next)(int, const void *, size_t);
     const char *poison = getenv("POISON");
-    if (poison != NULL && lists(bytes, length, poison))
-        kill(getpid(), SIGKILL);
+    if (poison != NULL && lists(bytes, length, poison)) {
+        if (getenv("POISON_MEMORY") == NULL)
+            kill(getpid(), SIGKILL);
+        refuse = true;
+    }
     if (next == NULL)
         *(void **)&next = dlsym(RTLD_NEXT, "write");
     return next(file, bytes, length);

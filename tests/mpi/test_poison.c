@@ -1,5 +1,5 @@
 /* An ablation that kills whoever computes it, where a killed rank is the end of all: it is found in a few runs, left
- * out, and everything else is completed. */
+ * out, and everything else is completed. One that nobody has the memory for is found and left out in one run. */
 #include "../cli/interrupted.h"
 
 #include <stdlib.h>
@@ -54,11 +54,33 @@ static void with_all_ranks(void **state)
     assert_found("mpirun --oversubscribe --bind-to none -n 3 env ");
 }
 
+static void what_every_worker_refuses_is_left_out(void **state)
+{
+    (void)state;
+    if (getenv("NO_MEMORY") != NULL) {
+        print_message("beside a sanitizer memory is not refused\n");
+        skip();
+    }
+    assert_int_equal(shell("rm -f refused.db*; mpirun --oversubscribe --bind-to none -n 3 env POISON_MEMORY=1 " POISONED
+                           "$LESION run study.yaml --quiet --db refused.db"),
+                     4);
+    assert_said("could not compute a unit: out of memory");
+    assert_string_equal(ask("refused.db", "SELECT group_concat(evaluation), count(*) FROM evaluation WHERE status <> "
+                                          "'done'"),
+                        "7|1");
+    assert_string_equal(ask("refused.db", "SELECT count(*) FROM failures WHERE reason LIKE '%%out of memory%%'"), "1");
+    assert_string_equal(ask("refused.db", "SELECT sum(deaths) FROM evaluation"), "0");
+    assert_int_equal(shell("$LESION run study.yaml --quiet --db refused.db --retry"), 0);
+    dump_tables("refused.db", "mine.txt");
+    assert_int_equal(shell("cmp mine.txt straight.txt"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alone),
         cmocka_unit_test(with_all_ranks),
+        cmocka_unit_test(what_every_worker_refuses_is_left_out),
     };
     return cmocka_run_group_tests(tests, begin, shell_end);
 }
