@@ -33,6 +33,20 @@ static void a_complete_study_computes_nothing_again(void **state)
     assert_string_equal(ask("results/tiny.db", "SELECT count(*) FROM run"), "1");
 }
 
+/* On a terminal one line is drawn again and again; it ends before anything else is said. */
+static void a_terminal_gets_a_bar(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shell("TERM=xterm script -qec \"$LESION run study.yaml --db bar.db\" /dev/null | tr '\\r' '\\n' > "
+              "bar.txt; TERM=dumb script -qec \"$LESION run study.yaml --db dumb.db\" /dev/null > dumb.txt; "
+              "grep '^█*░* *[0-9.]* %%  [0-9]*/140 jobs  .* images/s' bar.txt"),
+        0);
+    assert_int_equal(shell("grep '140/140 jobs' bar.txt"), 0);
+    assert_int_equal(shell("grep -q '█' dumb.txt"), 1);
+    assert_int_equal(shell("grep -q '^What was found' bar.txt"), 0);
+}
+
 static void both_methods_agree(void **state)
 {
     (void)state;
@@ -83,7 +97,7 @@ static void a_deadline_stops_with_75(void **state)
 {
     (void)state;
     char said[4096];
-    assert_int_equal(interrupt_run("", "--deadline 3s", "deadline.db", ":", said, sizeof said), 75);
+    assert_int_equal(interrupt_run("", "--deadline 00:03", "deadline.db", ":", said, sizeof said), 75);
     assert_continues("", "", "deadline.db");
 }
 
@@ -300,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_study_runs_to_its_end),
         cmocka_unit_test(a_complete_study_computes_nothing_again),
+        cmocka_unit_test(a_terminal_gets_a_bar),
         cmocka_unit_test(both_methods_agree),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(another_methods_database_is_refused),

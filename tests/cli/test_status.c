@@ -87,6 +87,8 @@ static void watch_goes_with_a_run_to_its_end(void **state)
     assert_said("Z  running ");
     assert_said("stopped at ");
     assert_int_equal(shell("$LESION status live.db --watch=5"), 75);
+    assert_int_equal(shell("TERM=xterm script -qec \"$LESION status live.db --watch\" /dev/null"), 75);
+    assert_said("\033[H\033[J"); /* a terminal's page is drawn over */
 }
 
 /* The writer's commits go on while somebody looks without a pause, also where a reader's lock would stop them. */
@@ -133,6 +135,15 @@ static void a_dead_coordinator_is_told(void **state)
         0);
     assert_said("not been heard of for");
     assert_said("kill -CONT");
+    assert_int_equal(shell("cp dead.db found.db; sqlite3 found.db \"UPDATE run SET how = 'died'\"; $LESION status "
+                           "found.db"),
+                     0);
+    assert_said("1 died. What is done is kept");
+    assert_int_equal(
+        shell("sqlite3 found.db 'DELETE FROM progress; DELETE FROM unit; UPDATE evaluation SET run = NULL; "
+              "DELETE FROM run'; $LESION status found.db"),
+        0);
+    assert_said("none has begun");
     /* And the same command continues it. */
     assert_int_equal(shell("$LESION run study.yaml --quiet --db dead.db %s --deadline 1s", long_study), 75);
     assert_int_equal(shell("$LESION status dead.db"), 0);

@@ -75,12 +75,29 @@ static void what_every_worker_refuses_is_left_out(void **state)
     assert_int_equal(shell("cmp mine.txt straight.txt"), 0);
 }
 
+static void fail_fast_ends_the_run_with_the_first(void **state)
+{
+    (void)state;
+    if (getenv("NO_MEMORY") != NULL) {
+        print_message("beside a sanitizer memory is not refused\n");
+        skip();
+    }
+    assert_int_equal(shell("rm -f fast.db*; mpirun --oversubscribe --bind-to none -n 3 env POISON_MEMORY=1 " POISONED
+                           "$LESION run study.yaml --quiet --db fast.db --fail-fast --set "
+                           "ablate.chance.filters.random.seeds=0..20000"),
+                     1);
+    assert_string_equal(ask("fast.db", "SELECT sum(status = 'failed'), sum(status = 'pending') > 0 FROM evaluation"),
+                        "1|1");
+    assert_string_equal(ask("fast.db", "SELECT how FROM run"), "failed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alone),
         cmocka_unit_test(with_all_ranks),
         cmocka_unit_test(what_every_worker_refuses_is_left_out),
+        cmocka_unit_test(fail_fast_ends_the_run_with_the_first),
     };
     return cmocka_run_group_tests(tests, begin, shell_end);
 }

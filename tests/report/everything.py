@@ -29,6 +29,7 @@ ablate:
   - {{name: network-orders, layers: [conv1_1, conv1_2], together: true, filters: {{cumulative: {{order: l1, steps: 4}}}}}}
   - {{name: network-random, layers: [conv1_1, conv1_2], together: true, filters: {{cumulative: {{order: random, steps: 4, seeds: 0..2}}}}}}
   - {{name: pairs, layers: conv1_1, filters: {{pairs: {{each: 0..4}}}}}}
+  - {{name: across, layers: [conv1_1, conv1_2, conv2_1], together: true, filters: {{pairs: {{each: 0..1}}}}}}
   - {{name: similar, layers: conv1_2, filters: {{similar: {{groups: 4}}}}}}
   - {{name: noise, layers: conv1_1, filters: {{each: 0..2}}, mode: {{noise: {{seeds: 0..1}}}}}}
 metrics: [top1, top5, loss, kl, per_class, images, drift]

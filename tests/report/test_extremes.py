@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pages of databases in which something is extreme: no ablation changes anything, all ablations destroy everything, the
-loss is infinite, nothing but the baseline is done, nothing at all is. Each is written whole: no figure is left out, no
-number is one that nobody can read."""
+loss is infinite, nothing but the baseline is done, nothing at all is, jobs are more than points can show, runs end in
+every way. Each is written whole: no figure is left out, no number is one that nobody can read."""
 import os
 import re
 import shutil
@@ -26,6 +26,22 @@ RUINED = '''UPDATE evaluation SET top1 = 0, top5 = 0, lost = (SELECT top1 FROM e
               d_loss_high = NULL, p = 0, p_exact = 0, top1_low = 0, top1_high = 0.05 WHERE evaluation > 0'''
 OPEN = '''UPDATE evaluation SET status = 'pending' WHERE evaluation > %d; DELETE FROM curve; DELETE FROM pair_interval;
           DELETE FROM score_damage'''
+MANY = '''WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 13000)
+          INSERT INTO evaluation (evaluation, key, mode, layers, n_filters, filters, status, images, top1, top5, lost,
+            gained, agree, loss_sum, kl_sum, margin_sum, base_top5, base_loss_sum, d_loss_squared, p, p_exact, top1_low,
+            top1_high, seconds)
+          SELECT 100000 + i, 'key' || i, 'zero', 'conv1_1', 2, '{"conv1_1":[0,1]}', 'done', 100000 + i, 50000, 60000,
+            i % 1000, i % 70, 0, 0, 0, 0, 0, 0, 0, 1.0 / i, 1.0 / i, 0.4, 0.6, 1 FROM n;
+          INSERT INTO job (job, experiment, position, evaluation)
+          SELECT evaluation, 1, evaluation, evaluation FROM evaluation WHERE evaluation > 100000'''
+RUNS = '''INSERT INTO run (ranks, pid, study_sha256, weights_sha256, images_sha256, started, heartbeat, ended, how)
+          SELECT n, pid, study_sha256, weights_sha256, images_sha256, strftime('%Y-%m-%dT%H:%M:%SZ', started, n || ' hours'),
+            strftime('%Y-%m-%dT%H:%M:%SZ', started, n || ' hours', '50 minutes'),
+            strftime('%Y-%m-%dT%H:%M:%SZ', started, n || ' hours', '50 minutes'), ended_as
+          FROM (SELECT * FROM run LIMIT 1) JOIN (SELECT 1 AS n, 'stopped' AS ended_as UNION VALUES (2, 'died'), (3, 'failed'),
+            (30, 'complete'));
+          UPDATE study SET stop_half_width = 0.01, stop_confidence = 0.95;
+          INSERT INTO skipped_image SELECT 'broken.png', 0, 3, 'is no image' '''
 
 
 def alter(source, path, sql):
@@ -37,7 +53,8 @@ def alter(source, path, sql):
     return path
 
 
-def check(name, path, folder, figures):
+def check(name, path, folder, figures, expected):
+    """expected: what the page has to have."""
     page = os.path.join(folder, name + '.html')
     options = ['--figures', os.path.join(folder, name)] if figures else []
     result = subprocess.run([everything.LESION, 'report', path, '-o', page, *options], capture_output=True, text=True)
@@ -48,6 +65,8 @@ def check(name, path, folder, figures):
     words = re.sub(r'<[^>]*>', ' ', text)
     odd = re.search(r'.{40}(?<![\w])(-?nan|-?inf|infinity|\(null\))(?![\w]).{40}', words, re.I | re.S)
     assert odd is None, f'{name}: the page says "{odd.group(0)}"'
+    for what in expected:
+        assert (what in text) or (not figures and what.startswith('id="fig-')), f'{name}: the page has no {what}'
     print(f'{name}: {text.count("<figure")} figures')
 
 
@@ -67,11 +86,15 @@ def main():
         print('skipped in part: there is no gnuplot (package gnuplot-nox)')
     with tempfile.TemporaryDirectory() as folder:
         whole = everything.make(folder)
-        for name, sql in (('whole', ''), ('same', SAME), ('ruined', RUINED), ('two', OPEN % 1), ('baseline', OPEN % 0),
-                          ('nothing', OPEN % -1)):
-            check(name, alter(whole, os.path.join(folder, name + '.db'), sql), folder, figures)
+        for name, sql, *expected in (
+                ('whole', '', 'id="fig-pairs-layers"'), ('same', SAME), ('ruined', RUINED), ('two', OPEN % 1),
+                ('baseline', OPEN % 0), ('nothing', OPEN % -1), ('many', MANY, 'id="fig-volcano"', '13,'),
+                ('runs', RUNS, 'id="fig-run-ranks"', 'run 5: 30 ranks, complete', 'run 3: 2 ranks, died', '±1 points',
+                 'broken.png', '1 images that cannot be read')):
+            check(name, alter(whole, os.path.join(folder, name + '.db'), sql), folder, figures, expected)
         if figures:
             bands_are_whole(os.path.join(folder, 'whole'))
 
 
-main()
+if __name__ == '__main__':
+    main()
