@@ -50,9 +50,10 @@ static int unknown_command(const char *word)
 static bool speaks_for_all(void)
 {
     static const char *const ranks[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    const char *rank;
     for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
-        if (getenv(ranks[i]) != NULL)
-            return atoi(getenv(ranks[i])) == 0;
+        if ((rank = getenv(ranks[i])) != NULL)
+            return atoi(rank) == 0;
     return true;
 }
 

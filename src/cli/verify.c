@@ -1,10 +1,8 @@
-/* A database is checked by computing a part of it again: a run of a few evaluations into a temporary database, which is
- * then compared with it. */
-#include "cli/cli.h"
-#include "cli/progress.h"
+/* Checks a database: that it is whole, that weights and images are those of its results, and that some of these come
+ * out again (verify_again.c). */
+#include "cli/verify.h"
 
-#include "lesion/report.h"
-#include "lesion/store.h"
+#include "cli/cli.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,13 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-typedef struct verify_options {
-    const char *database, *study;
-    int64_t sample; /* -1: all */
-    uint64_t seed;
-    lsn_sweep_options sweep;
-} verify_options;
 
 enum { OPT_STUDY = 256, OPT_SAMPLE, OPT_ALL, OPT_SEED, OPT_MEMORY, OPT_THREADS };
 
@@ -111,8 +102,7 @@ static bool split_overrides(const char *text, char **lines, lsn_overrides *overr
 
 /* ---- what is compared ---------------------------------------------------------------------------------------- */
 
-/* One line each of what is not as it should be. */
-static int64_t tell(const char *what, const lsn_problems *found)
+int64_t verify_tell(const char *what, const lsn_problems *found)
 {
     for (size_t i = 0; i < found->count; i++)
         printf("%-10s  %s\n", what, found->text == NULL || found->text[i] == NULL ? "(out of memory)" : found->text[i]);
@@ -145,164 +135,6 @@ static int compare_digests(const lsn_plan *plan, const record *of)
     return differ;
 }
 
-/* ---- the sample ---------------------------------------------------------------------------------------------- */
-
-typedef struct keyed {
-    const char *key;
-    int32_t evaluation;
-} keyed;
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(((const keyed *)a)->key, ((const keyed *)b)->key);
-}
-
-/* The plan's evaluations, but the baseline, that the database has done: in the plan's order. */
-static bool list_done(lsn_reader *reader, const lsn_plan *plan, int32_t *done, int32_t *count, int64_t *strange,
-                      lsn_error *err)
-{
-    lsn_table table = {0};
-    keyed *keys = lsn_array((size_t)plan->n_evaluations, sizeof *keys, err);
-    bool ok = keys != NULL && lsn_reader_query(reader, &table,
-                                               "SELECT key FROM evaluation WHERE status = 'done' AND evaluation <> 0 "
-                                               "ORDER BY evaluation",
-                                               NULL, 0, err);
-    for (int32_t e = 0; ok && e < plan->n_evaluations; e++)
-        keys[e] = (keyed){plan->evaluations[e].key, e};
-    if (ok)
-        qsort(keys, (size_t)plan->n_evaluations, sizeof *keys, by_key);
-    *count = 0;
-    *strange = 0;
-    for (int64_t r = 0; ok && r < table.rows; r++) {
-        const keyed wanted = {.key = lsn_table_cell(&table, r, 0)->text};
-        const keyed *found = bsearch(&wanted, keys, (size_t)plan->n_evaluations, sizeof *keys, by_key);
-        if (found != NULL && *count < plan->n_evaluations)
-            done[(*count)++] = found->evaluation;
-        else
-            ++*strange;
-    }
-    lsn_table_finish(&table);
-    free(keys);
-    return ok;
-}
-
-/* Makes a sample of what is done, and the baseline, all that the plan wants. */
-static bool choose(lsn_reader *reader, lsn_plan *plan, const verify_options *options, int32_t *chosen, int64_t *strange,
-                   lsn_error *err)
-{
-    int32_t count = 0;
-    int32_t *done = lsn_array((size_t)plan->n_evaluations, sizeof *done, err);
-    const bool ok = done != NULL && list_done(reader, plan, done, &count, strange, err);
-    if (ok && options->sample >= 0 && options->sample < count) {
-        lsn_random random;
-        lsn_random_init(&random, options->seed, 0);
-        lsn_random_choose(&random, done, (size_t)count, (size_t)options->sample);
-        count = (int32_t)options->sample;
-    }
-    for (int32_t e = 1; ok && e < plan->n_evaluations; e++)
-        plan->evaluations[e].shard = 2;
-    for (int32_t i = 0; ok && i < count; i++)
-        plan->evaluations[done[i]].shard = 1;
-    plan->shard = 1;
-    plan->shards = 2;
-    *chosen = count;
-    free(done);
-    return ok;
-}
-
-/* ---- computing again ----------------------------------------------------------------------------------------- */
-
-typedef struct scratch {
-    char folder[256];
-    char database[300];
-} scratch;
-
-static bool make_scratch(scratch *made, lsn_error *err)
-{
-    const char *tmp = getenv("TMPDIR");
-    snprintf(made->folder, sizeof made->folder, "%.200s/lesion-verify-XXXXXX", tmp == NULL ? "/tmp" : tmp);
-    if (mkdtemp(made->folder) == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: no folder can be made for what is computed again: %s; set TMPDIR",
-                        made->folder, strerror(errno));
-    snprintf(made->database, sizeof made->database, "%s/again.db", made->folder);
-    return true;
-}
-
-static void remove_scratch(const scratch *made)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".lock"};
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        char path[320];
-        snprintf(path, sizeof path, "%s%s", made->database, suffixes[i]);
-        unlink(path);
-    }
-    rmdir(made->folder);
-}
-
-/* Rank 0: what the second computation gave against the first. */
-static int compare_results(const verify_options *options, const scratch *made, int32_t chosen, int64_t done)
-{
-    lsn_problems found = {0};
-    lsn_error err = {0};
-    int64_t compared = 0;
-    if (!lsn_store_differences(options->database, made->database, &found, &compared, &err)) {
-        lsn_problems_finish(&found);
-        return lsn_exit_with(&err);
-    }
-    const int64_t differences = tell("differs", &found);
-    char numbers[3][LSN_NUMBER_BYTES];
-    printf("computed    %s of %s ablations again, by the method %s: ", lsn_count_text(compared, numbers[0]),
-           lsn_count_text(done, numbers[1]), lsn_method_name(options->sweep.method));
-    if (differences > 0)
-        printf("%s values differ\n", lsn_count_text(differences, numbers[2]));
-    else
-        puts("every bit is the same");
-    lsn_problems_finish(&found);
-    return differences > 0 || compared < chosen ? LSN_FAILED : LSN_OK;
-}
-
-static int64_t count_done(lsn_reader *reader)
-{
-    lsn_table table = {0};
-    lsn_error unsaid;
-    int64_t done = 0;
-    if (lsn_reader_query(reader, &table, "SELECT count(*) FROM evaluation WHERE status = 'done'", NULL, 0, &unsaid))
-        done = lsn_table_cell(&table, 0, 0)->integer;
-    lsn_table_finish(&table);
-    return done;
-}
-
-/* Runs the sample into `made`, on all ranks, and compares. */
-static int recompute(lsn_plan *plan, lsn_ranks *ranks, lsn_reader *reader, verify_options *options, scratch *made)
-{
-    lsn_error err = {0};
-    lsn_activations found = {0};
-    lsn_progress progress;
-    int32_t chosen = 0;
-    int64_t strange = 0;
-    bool ok = lsn_expand_together(plan, ranks, &options->sweep, &found, &err);
-    ok = lsn_ranks_agree(ranks, ok && choose(reader, plan, options, &chosen, &strange, &err));
-    lsn_code code = err.code == LSN_OK && !ok ? LSN_FAILED : err.code;
-    lsn_progress_init(&progress);
-    options->sweep.database = made->database;
-    options->sweep.progress = lsn_progress_show;
-    options->sweep.context = &progress;
-    if (ok)
-        code = lsn_sweep_run(plan, found.sums == NULL ? NULL : &found, ranks, &options->sweep, &err);
-    lsn_activations_finish(&found);
-    lsn_progress_end(&progress);
-    if (code == LSN_STOPPED)
-        lsn_log("stopped early: nothing was compared");
-    else if (code != LSN_OK)
-        return err.text[0] == '\0' ? (int)code : lsn_exit_with(&err);
-    if (code != LSN_OK || ranks->rank != 0)
-        return code;
-    if (strange > 0)
-        printf("study       %lld ablations of the database are not the study's any more, and are not looked at\n",
-               (long long)strange);
-    return compare_results(options, made, chosen, count_done(reader));
-}
-
 /* ---- one after another --------------------------------------------------------------------------------------- */
 
 /* Rank 0 looks at the file; the others learn whether to go on. */
@@ -311,7 +143,7 @@ static int check_file(lsn_reader *reader, const char *database)
     lsn_problems found = {0};
     lsn_error err = {0};
     const bool ok = lsn_reader_check(reader, &found, &err);
-    const int64_t wrong = tell("broken", &found);
+    const int64_t wrong = verify_tell("broken", &found);
     lsn_problems_finish(&found);
     if (!ok)
         return lsn_exit_with(&err);
@@ -321,8 +153,8 @@ static int check_file(lsn_reader *reader, const char *database)
 }
 
 /* Weights and images first: where they differ nothing need be computed to know that results do. */
-static int verify_study(lsn_ranks *ranks, lsn_reader *reader, verify_options *options, record *of,
-                        const lsn_overrides *overrides, scratch *made)
+static int verify_study(lsn_ranks *ranks, lsn_reader *reader, const verify_options *options, record *of,
+                        const lsn_overrides *overrides)
 {
     int code = LSN_OK;
     const char *study = options->study != NULL ? options->study : of->study;
@@ -335,7 +167,7 @@ static int verify_study(lsn_ranks *ranks, lsn_reader *reader, verify_options *op
     if (!lsn_ranks_agree(ranks, differ == 0))
         code = LSN_FAILED;
     else if (options->sample != 0)
-        code = recompute(plan, ranks, reader, options, made);
+        code = verify_again(plan, ranks, reader, options);
     lsn_plan_destroy(plan);
     return code;
 }
@@ -346,7 +178,6 @@ static int verify(lsn_ranks *ranks, verify_options *options)
     lsn_error err = {0};
     lsn_overrides overrides = {0};
     char *lines = NULL;
-    scratch made = {0};
     const bool first = ranks->rank == 0;
     lsn_log_quiet(!first);
     lsn_reader *reader =
@@ -354,16 +185,13 @@ static int verify(lsn_ranks *ranks, verify_options *options)
     int code = reader == NULL ? lsn_exit_with(&err) : first ? check_file(reader, options->database) : LSN_OK;
     bool ok = lsn_ranks_agree(ranks, code == LSN_OK);
     if (ok) {
-        ok = read_record(reader, &of, &err) && split_overrides(of.overrides, &lines, &overrides, &err) &&
-             (!first || make_scratch(&made, &err));
+        ok = read_record(reader, &of, &err) && split_overrides(of.overrides, &lines, &overrides, &err);
         options->sweep.block_images = of.block_images;
         if (ok && lsn_method_find(of.method) != LSN_N_METHODS)
             options->sweep.method = lsn_method_find(of.method);
         code = ok ? LSN_OK : lsn_exit_with(&err);
         if (lsn_ranks_agree(ranks, ok))
-            code = verify_study(ranks, reader, options, &of, &overrides, &made);
-        if (first && made.database[0] != '\0')
-            remove_scratch(&made);
+            code = verify_study(ranks, reader, options, &of, &overrides);
     }
     lsn_table_finish(&of.table);
     lsn_overrides_finish(&overrides);

@@ -212,11 +212,12 @@ lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations,
     assert(plan->settled && plan->expanded);
     *err = (lsn_error){0};
     lsn_code code = LSN_OK;
-    if (!open_store(plan, ranks, options, &store, &opened, err))
-        code = err->code;
-    else if (opened.anything_to_do)
+    bool ok = open_store(plan, ranks, options, &store, &opened, err);
+    if (ok && opened.anything_to_do)
         code = sweep(plan, activations, ranks, options, store, opened.block_images, err);
-    else if (store != NULL && !lsn_store_judge(store, err)) /* a run may have died before it did so */
+    else
+        ok = ok && (store == NULL || lsn_store_judge(store, err)); /* which a run may have died before */
+    if (!ok)
         code = err->code;
     lsn_store_close(store);
     return code;

@@ -29,8 +29,8 @@ static const char *const queries[STATUS_N_TABLES] = {
                     "command, strftime('%s', 'now') - strftime('%s', started), strftime('%s', 'now') - "
                     "strftime('%s', heartbeat) "
                     "FROM run ORDER BY run DESC LIMIT 5",
-    [STATUS_PROGRESS] = "SELECT seconds, share, images, workers, computing, left_s FROM progress WHERE run = (SELECT "
-                        "max(run) FROM run) ORDER BY seconds DESC LIMIT 100",
+    [STATUS_PROGRESS] = ("SELECT seconds, share, images, workers, computing, left_s FROM progress WHERE run = (SELECT "
+                         "max(run) FROM run) ORDER BY seconds DESC LIMIT 100"),
 };
 
 const char *status_state_name(status_state state)

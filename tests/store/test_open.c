@@ -193,8 +193,7 @@ static void refuses_another_schema_version(void **state)
     for (size_t i = 0; i < sizeof older / sizeof *older; i++) {
         char act[64], words[64];
         snprintf(act, sizeof act, "PRAGMA user_version = %s", older[i]);
-        snprintf(words, sizeof words, "schema version %s, this program knows version %d", older[i],
-                 LSN_SCHEMA_VERSION);
+        snprintf(words, sizeof words, "schema version %s, this program knows version %d", older[i], LSN_SCHEMA_VERSION);
         fixture_tamper(f->path, act);
         fixture_refused(f, false, LSN_INVALID, WORDS(words, "--db"));
         lsn_error err = {0};
@@ -243,8 +242,8 @@ static void rows_that_belong_nowhere_are_refused(void **state)
         "PRAGMA foreign_keys = 0; UPDATE evaluation SET evaluation = -1 WHERE evaluation = 3",
         "PRAGMA foreign_keys = 0; UPDATE experiment SET experiment = 99 WHERE experiment = 3",
         "PRAGMA foreign_keys = 0; UPDATE job SET evaluation = 99 WHERE job = 3",
-        "PRAGMA foreign_keys = 0; INSERT INTO part VALUES (99, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0.0, x'', x'', "
-        "NULL)",
+        ("PRAGMA foreign_keys = 0; INSERT INTO part VALUES (99, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0.0, x'', x'', "
+         "NULL)"),
         "INSERT INTO part VALUES (1, 7, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0.0, x'', x'', NULL)",
         "INSERT INTO part VALUES (1, -1, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0.0, x'', x'', NULL)",
         "UPDATE study SET block_images = 99999999999",

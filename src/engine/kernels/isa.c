@@ -39,10 +39,10 @@ static const lsn_isa *choose(void)
     const char *forced = getenv("LESION_ISA");
     if (forced != NULL && *forced != '\0')
         return lsn_isa_find(forced);
-    size_t i = 0;
-    while (!runs_here(isas[i]))
-        i++;
-    return isas[i];
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
+        if (runs_here(isas[i]))
+            return isas[i];
+    return &lsn_isa_portable;
 }
 
 const lsn_isa *lsn_isa_choose(void)
