@@ -3,6 +3,8 @@
 #include "cli/progress.h"
 #include "cli/verify.h"
 
+#include "lesion/report.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
