@@ -217,6 +217,18 @@ static inline bool lsn_plan_wants(const lsn_plan *plan, int32_t evaluation)
     return shard == 0 || shard == plan->shard;
 }
 
+/* Finds a plan's evaluations by their keys. */
+typedef struct lsn_key_index {
+    struct lsn_keyed *sorted; /* whose keys are the plan's */
+    int32_t count;
+} lsn_key_index;
+
+/* Of a plan that is expanded and settled, and must not change meanwhile. LSN_FAILED where memory is short. */
+LSN_API bool lsn_key_index_init(lsn_key_index *index, const lsn_plan *plan, lsn_error *err);
+/* The evaluation; -1 where none has that key. */
+LSN_API int32_t lsn_key_index_find(const lsn_key_index *index, const char *key);
+LSN_API void lsn_key_index_finish(lsn_key_index *index);
+
 /* A mask as JSON, {"conv3_1":[0,5]}, and its layers' names, "conv3_1,conv4_1"; appended to `text`. */
 LSN_API void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text);
 LSN_API void lsn_mask_layers(const lsn_model *model, const lsn_mask *mask, lsn_text *text);

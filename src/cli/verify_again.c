@@ -13,42 +13,28 @@
 
 /* ---- the sample ---------------------------------------------------------------------------------------------- */
 
-typedef struct keyed {
-    const char *key;
-    int32_t evaluation;
-} keyed;
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(((const keyed *)a)->key, ((const keyed *)b)->key);
-}
-
 /* The plan's evaluations, but the baseline, that the database has done: in the plan's order. */
 static bool list_done(lsn_reader *reader, const lsn_plan *plan, int32_t *done, int32_t *count, int64_t *strange,
                       lsn_error *err)
 {
     lsn_table table = {0};
-    keyed *keys = lsn_array((size_t)plan->n_evaluations, sizeof *keys, err);
-    bool ok = keys != NULL && lsn_reader_query(reader, &table,
-                                               "SELECT key FROM evaluation WHERE status = 'done' AND evaluation <> 0 "
-                                               "ORDER BY evaluation",
-                                               NULL, 0, err);
-    for (int32_t e = 0; ok && e < plan->n_evaluations; e++)
-        keys[e] = (keyed){plan->evaluations[e].key, e};
-    if (ok)
-        qsort(keys, (size_t)plan->n_evaluations, sizeof *keys, by_key);
+    lsn_key_index index = {0};
+    bool ok = lsn_key_index_init(&index, plan, err) &&
+              lsn_reader_query(reader, &table,
+                               "SELECT key FROM evaluation WHERE status = 'done' AND evaluation <> 0 ORDER BY "
+                               "evaluation",
+                               NULL, 0, err);
     *count = 0;
     *strange = 0;
     for (int64_t r = 0; ok && r < table.rows; r++) {
-        const keyed wanted = {.key = lsn_table_cell(&table, r, 0)->text};
-        const keyed *found = bsearch(&wanted, keys, (size_t)plan->n_evaluations, sizeof *keys, by_key);
-        if (found != NULL && *count < plan->n_evaluations)
-            done[(*count)++] = found->evaluation;
+        const int32_t found = lsn_key_index_find(&index, lsn_table_cell(&table, r, 0)->text);
+        if (found >= 0 && *count < plan->n_evaluations)
+            done[(*count)++] = found;
         else
             ++*strange;
     }
     lsn_table_finish(&table);
-    free(keys);
+    lsn_key_index_finish(&index);
     return ok;
 }
 

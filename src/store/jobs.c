@@ -23,15 +23,10 @@ typedef struct job_list {
     size_t count;
 } job_list;
 
-typedef struct keyed {
-    const char *key;
-    int32_t evaluation;
-} keyed;
-
 /* What is needed while the two are compared. */
 typedef struct reconciling {
     lsn_store *store;
-    keyed *keys;                          /* the plan's evaluations by key */
+    lsn_key_index keys;
     int32_t *evaluation_of;               /* the plan's, by the stored evaluation's id; -1: not in the plan */
     int32_t *experiment_of;               /* likewise */
     int32_t *experiment_ids;              /* stored, by the plan's; -1: not stored yet */
@@ -46,30 +41,6 @@ static const lsn_plan *plan_of(const reconciling *r)
 }
 
 /* ---- evaluations --------------------------------------------------------------------------------------------- */
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(((const keyed *)a)->key, ((const keyed *)b)->key);
-}
-
-static bool sort_keys(reconciling *r, lsn_error *err)
-{
-    const lsn_plan *plan = plan_of(r);
-    r->keys = lsn_array((size_t)plan->n_evaluations, sizeof *r->keys, err);
-    if (r->keys == NULL)
-        return false;
-    for (int32_t e = 0; e < plan->n_evaluations; e++)
-        r->keys[e] = (keyed){plan->evaluations[e].key, e};
-    qsort(r->keys, (size_t)plan->n_evaluations, sizeof *r->keys, by_key);
-    return true;
-}
-
-static int32_t find_key(const reconciling *r, const char *key)
-{
-    const keyed wanted = {.key = key}, *found;
-    found = bsearch(&wanted, r->keys, (size_t)plan_of(r)->n_evaluations, sizeof *r->keys, by_key);
-    return found == NULL ? -1 : found->evaluation;
-}
 
 /* `counting` gives the rows of a table, `beyond` those of them that are not numbered 0 .. *count - 1. */
 static bool count_rows(const reconciling *r, const char *counting, const char *beyond, int64_t *count, lsn_error *err)
@@ -108,7 +79,7 @@ static bool load_evaluations(reconciling *r, lsn_error *err)
     bool row = true, ok = r->evaluation_of != NULL && query != NULL;
     while (ok && (ok = database_row(db, query, &row, err)) && row) {
         int64_t id = sqlite3_column_int64(query, 0);
-        int32_t e = find_key(r, database_words(query, 1));
+        int32_t e = lsn_key_index_find(&r->keys, database_words(query, 1));
         r->evaluation_of[id] = e;
         if (e >= 0) {
             r->store->ids[e] = (int32_t)id;
@@ -502,10 +473,11 @@ bool jobs_reconcile(lsn_store *store, lsn_error *err)
     reconciling r = {.store = store};
     for (int32_t e = 0; e < store->plan->n_evaluations; e++)
         store->ids[e] = -1;
-    bool ok = selection_reconcile(store, &r.groupings, err) && sort_keys(&r, err) && load_evaluations(&r, err) &&
-              load_experiments(&r, err) && list_wanted(&r, err) && list_stored(&r, err) && match_jobs(&r, err) &&
-              add_experiments(&r, err) && deal_again(&r, err) && add_evaluations(&r, err) && add_jobs(&r, err);
-    free(r.keys);
+    bool ok = selection_reconcile(store, &r.groupings, err) && lsn_key_index_init(&r.keys, r.store->plan, err) &&
+              load_evaluations(&r, err) && load_experiments(&r, err) && list_wanted(&r, err) && list_stored(&r, err) &&
+              match_jobs(&r, err) && add_experiments(&r, err) && deal_again(&r, err) && add_evaluations(&r, err) &&
+              add_jobs(&r, err);
+    lsn_key_index_finish(&r.keys);
     free(r.evaluation_of);
     free(r.experiment_of);
     free(r.experiment_ids);

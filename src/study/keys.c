@@ -167,3 +167,39 @@ bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
     free(bytes);
     return ok;
 }
+
+/* ---- the other way round ------------------------------------------------------------------------------------- */
+
+typedef struct lsn_keyed {
+    const char *key;
+    int32_t evaluation;
+} keyed;
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const keyed *)a)->key, ((const keyed *)b)->key);
+}
+
+bool lsn_key_index_init(lsn_key_index *index, const lsn_plan *plan, lsn_error *err)
+{
+    *index = (lsn_key_index){.sorted = lsn_array((size_t)plan->n_evaluations, sizeof *index->sorted, err)};
+    if (index->sorted == NULL)
+        return false;
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        index->sorted[e] = (keyed){plan->evaluations[e].key, e};
+    index->count = plan->n_evaluations;
+    qsort(index->sorted, (size_t)index->count, sizeof *index->sorted, by_key);
+    return true;
+}
+
+int32_t lsn_key_index_find(const lsn_key_index *index, const char *key)
+{
+    const keyed *found = bsearch(&(keyed){.key = key}, index->sorted, (size_t)index->count, sizeof *found, by_key);
+    return found == NULL ? -1 : found->evaluation;
+}
+
+void lsn_key_index_finish(lsn_key_index *index)
+{
+    free(index->sorted);
+    *index = (lsn_key_index){0};
+}

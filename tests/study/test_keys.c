@@ -158,9 +158,24 @@ static void equal_ablations_are_evaluated_once(void **state)
     lsn_plan_destroy(plan);
 }
 
+static void evaluations_are_found_by_their_keys(void **state)
+{
+    (void)state;
+    lsn_key_index index;
+    lsn_plan *plan = planned(study, NULL);
+    assert_true(lsn_key_index_init(&index, plan, NULL));
+    for (int32_t e = 0; e < plan->n_evaluations; e++)
+        assert_int_equal(lsn_key_index_find(&index, plan->evaluations[e].key), e);
+    assert_int_equal(lsn_key_index_find(&index, "ffffffffffffffffffffffffffffffff"), -1);
+    assert_int_equal(lsn_key_index_find(&index, ""), -1);
+    lsn_key_index_finish(&index);
+    lsn_plan_destroy(plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(evaluations_are_found_by_their_keys),
         cmocka_unit_test(keys_do_not_change_from_version_to_version),
         cmocka_unit_test(keys_tell_inputs_apart),
         cmocka_unit_test(keys_cover_what_is_drawn),

@@ -275,7 +275,7 @@ void lsn_winograd_run(const lsn_conv *conv, const lsn_conv_image *images, int n_
                       void *workspace)
 {
     int all = tiles_of_image(conv) * n_images, most = block_tiles(conv, n_images);
-    lsn_conv_phases unwanted, *phases = conv->phases != NULL ? conv->phases : &unwanted;
+    lsn_conv_phases unwanted = {0}, *phases = conv->phases != NULL ? conv->phases : &unwanted;
     for (int i = first_block; i < end_block; i++) {
         block b;
         lay_out(&b, conv, lsn_min_int(most, all - i * most), workspace);
