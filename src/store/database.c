@@ -64,8 +64,10 @@ static int system_reason(const database *db)
 
 static bool fail_on_disk(const database *db, int system, lsn_error *err)
 {
-    static const char remedy[] =
-        "what was committed before is safe: free some space and run again to continue, or give another file with --db";
+    const char *remedy =
+        db->reading ? "the query needs room for temporary files: free some, or name a folder with SQLITE_TMPDIR"
+                    : "what was committed before is safe: free some space and run again to continue, or give "
+                      "another file with --db";
     if (system == ENOSPC)
         return lsn_fail(err, LSN_FAILED, "%s: the disk is full; %s", db->path, remedy);
     if (system == EDQUOT)
@@ -73,11 +75,9 @@ static bool fail_on_disk(const database *db, int system, lsn_error *err)
     if (system == EFBIG)
         return lsn_fail(err, LSN_FAILED, "%s: the limit on the size of files is reached (ulimit -f); %s", db->path,
                         remedy);
-    return lsn_fail(err, LSN_FAILED,
-                    "%s: the disk cannot be read or written: %s (SQLite error %d); what was committed "
-                    "before is safe",
-                    db->path, system == 0 ? "no reason is given" : strerror(system),
-                    sqlite3_extended_errcode(db->handle));
+    return lsn_fail(err, LSN_FAILED, "%s: the disk cannot be read or written: %s (SQLite error %d); %s", db->path,
+                    system == 0 ? "no reason is given" : strerror(system), sqlite3_extended_errcode(db->handle),
+                    db->reading ? "nothing was changed" : "what was committed before is safe");
 }
 
 bool database_fail(const database *db, lsn_error *err)

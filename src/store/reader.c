@@ -49,6 +49,7 @@ static bool open_and_look(database *db, const char *path, int flags, lsn_error *
     int64_t ignored;
     if (!database_open(db, path, flags, err))
         return false;
+    db->reading = true;
     if (database_run(db, "PRAGMA query_only = ON; PRAGMA cache_size = -65536", err) &&
         database_integer(db, "SELECT count(*) FROM sqlite_master", &ignored, err))
         return true;

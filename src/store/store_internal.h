@@ -31,7 +31,8 @@ enum { APPLICATION_ID = 0x4c45534e }; /* PRAGMA application_id: "LESN" */
 
 typedef struct database {
     sqlite3 *handle;
-    char *path; /* with at least one slash, so that SQLite takes it for nothing but a file */
+    char *path;   /* with at least one slash, so that SQLite takes it for nothing but a file */
+    bool reading; /* nothing is written but SQLite's temporary files */
 } database;
 
 /* A value to bind: made by the functions below. */
