@@ -8,6 +8,21 @@
 static const char *const take_right =
     "all, or a map such as {count: 1000, seed: 7}, {per_class: 10, seed: 7} or {first: 100}";
 
+/* An option adds a key to those of the file; to take their place it has to give the whole map. */
+static void refuse_two(lsn_reading *in, const char *what, const lsn_node *one, const lsn_node *two,
+                       const lsn_node *value)
+{
+    const bool added = (one->origin == NULL) != (two->origin == NULL);
+    if (added)
+        lsn_mistake_at(in->mistakes, one->origin != NULL ? one : two,
+                       "%s: give only one of count, per_class and first; the file gives %s: to replace that, --set "
+                       "'data.%s={%s: %s}'",
+                       what, one->origin != NULL ? two->text : one->text, what,
+                       one->origin != NULL ? one->text : two->text, value->text);
+    else
+        lsn_mistake_at(in->mistakes, two, "%s: give only one of count, per_class and first", what);
+}
+
 /* The one of count, per_class and first that is given. */
 static const lsn_node *find_amount(lsn_reading *in, const lsn_node *node, const char *what, lsn_take *take)
 {
@@ -15,15 +30,16 @@ static const lsn_node *find_amount(lsn_reading *in, const lsn_node *node, const 
         const char *key;
         lsn_take_kind kind;
     } amounts[] = {{"count", LSN_TAKE_COUNT}, {"per_class", LSN_TAKE_PER_CLASS}, {"first", LSN_TAKE_FIRST}};
-    const lsn_node *found = NULL;
+    const lsn_node *found = NULL, *key = NULL;
     for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++) {
         int at = lsn_node_find(node, amounts[i].key);
         if (at < 0)
             continue;
         if (found != NULL) {
-            lsn_mistake_at(in->mistakes, node->keys[at], "%s: give only one of count, per_class and first", what);
+            refuse_two(in, what, key, node->keys[at], key->origin != NULL ? found : node->items[at]);
             return NULL;
         }
+        key = node->keys[at];
         found = node->items[at];
         take->kind = amounts[i].kind;
     }

@@ -118,6 +118,16 @@ static void mistakes_name_their_option(void **state)
     check_one("ablate.a.b.name=a", "name \"a\" is taken by the experiment at line 9");
 }
 
+static void an_option_says_how_to_replace_a_map(void **state)
+{
+    (void)state;
+    refused(ONE("conv1_1", "0", "zero"), (const char *[]){"data.take.first=9", NULL},
+            (const expected[]){
+                {"--set data.take.first=9", "the file gives count: to replace that, --set 'data.take={first: 9}'"},
+                {NULL, NULL}});
+    lsn_plan_destroy(planned(ONE("conv1_1", "0", "zero"), (const char *[]){"data.take={first: 9}", NULL}));
+}
+
 static void mistakes_of_the_file_come_first(void **state)
 {
     (void)state;
@@ -144,9 +154,9 @@ static void a_file_may_be_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_replaced_and_made), cmocka_unit_test(elements_are_named_or_counted),
-        cmocka_unit_test(mistakes_name_their_option),   cmocka_unit_test(mistakes_of_the_file_come_first),
-        cmocka_unit_test(a_file_may_be_empty),
+        cmocka_unit_test(values_are_replaced_and_made),    cmocka_unit_test(elements_are_named_or_counted),
+        cmocka_unit_test(mistakes_name_their_option),      cmocka_unit_test(an_option_says_how_to_replace_a_map),
+        cmocka_unit_test(mistakes_of_the_file_come_first), cmocka_unit_test(a_file_may_be_empty),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
