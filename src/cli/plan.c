@@ -77,7 +77,8 @@ static bool expand_by_indices(lsn_plan *plan, lsn_text *note, lsn_error *err)
 {
     if (!plan->expanded)
         describe_unknown(plan, note);
-    return lsn_plan_expand(plan, NULL, err);
+    return lsn_plan_expand(plan, NULL, err) &&
+           (!note->failed || lsn_fail(err, LSN_FAILED, "out of memory: the plan's scores could not be told"));
 }
 
 /* Expands the plan into the jobs that a run would have: where scores want it, the calibration images are passed. */
@@ -97,7 +98,7 @@ static bool draws(lsn_mode mode)
     return mode == LSN_RESAMPLE || mode == LSN_NOISE;
 }
 
-static void list_jobs(const lsn_plan *plan)
+static bool list_jobs(const lsn_plan *plan, lsn_error *err)
 {
     puts("job\texperiment\tlayers\tn_filters\tfraction\tmode\tmode_seed\tseed\tscore\tstep\tgroup");
     for (int32_t j = 0; j < plan->n_jobs; j++) {
@@ -105,6 +106,10 @@ static void list_jobs(const lsn_plan *plan)
         const lsn_evaluation *evaluation = &plan->evaluations[job->evaluation];
         lsn_text layers = {0};
         lsn_mask_layers(plan->model, &evaluation->ablation.mask, &layers);
+        if (layers.failed) {
+            lsn_text_finish(&layers);
+            return lsn_fail(err, LSN_FAILED, "out of memory: the layers of a job could not be told");
+        }
         printf("%s\t%s\t%s\t%d\t", evaluation->key, plan->experiments[job->experiment].name,
                layers.data == NULL ? "" : layers.data, lsn_mask_filters(&evaluation->ablation.mask));
         if (!isnan(job->fraction))
@@ -124,6 +129,7 @@ static void list_jobs(const lsn_plan *plan)
         putchar('\n');
         lsn_text_finish(&layers);
     }
+    return true;
 }
 
 /* ---- counts -------------------------------------------------------------------------------------------------- */
@@ -279,10 +285,7 @@ static bool print_shards(lsn_plan *plan, int32_t shards, lsn_error *err)
 static int show_jobs(lsn_plan *plan)
 {
     lsn_error err = {0};
-    if (!expand_by_activations(plan, &err))
-        return lsn_exit_with(&err);
-    list_jobs(plan);
-    return LSN_OK;
+    return expand_by_activations(plan, &err) && list_jobs(plan, &err) ? LSN_OK : lsn_exit_with(&err);
 }
 
 static int show_plan(lsn_plan *plan, const plan_options *options)

@@ -165,7 +165,7 @@ static void draw_axes(drawing *d, double chance)
                "'\nset label 'chance' at graph 0.005,first %g left offset 0,0.6 font ',11' textcolor rgb '" COLOUR_MUTED
                "'\n",
                chance, chance, chance);
-    figure_say(&d->f, "plot %s\n", d->plot.data == NULL ? "NaN" : d->plot.data);
+    figure_say_plot(&d->f, &d->plot);
 }
 
 static bool add_curves(report *r, const curves *c, int64_t set, lsn_error *err)
@@ -226,7 +226,7 @@ static bool add_areas(report *r, lsn_error *err)
     }
     double x = 60, y = 10;
     f.height = 110 + 20 * layers;
-    lsn_text plot = {0}, tics = {0};
+    lsn_text plot = {0};
     for (int64_t i = 0; i < rows.rows; i++) {
         const bool next = i == 0 || strcmp(text(&rows, i, 2), text(&rows, i - 1, 2)) != 0;
         if (next && series == MOST_LINES)
@@ -265,13 +265,11 @@ static bool add_areas(report *r, lsn_error *err)
         figure_tic(&f, name, 16);
         figure_say(&f, " %d%s", at, at == layers - 1 ? ")\n" : ", ");
     }
-    figure_say(&f, "plot %s\n", plot.data);
+    figure_say_plot(&f, &plot);
     lsn_text_add(&f.caption,
                  "Area under the curve of top-1 when one layer\xE2\x80\x99s filters are removed one after another, "
                  "above chance, as a share of the intact network\xE2\x80\x99s: 1 means no damage. Bars: least and "
                  "greatest of several random orders. Compare areas over the same range of fractions only.");
-    lsn_text_finish(&plot);
-    lsn_text_finish(&tics);
     ok = figure_add(r, &f, err);
     lsn_table_finish(&rows);
     return ok;

@@ -163,13 +163,12 @@ static bool add_logits(report *r, const lsn_table *t, lsn_error *err)
         figure_tic(&f, ablated.names[i], 12);
         figure_say(&f, " %d%s", i, i == ablated.count - 1 ? ")\n" : ", ");
     }
-    figure_say(&f, "plot %s\n", plot.data);
+    figure_say_plot(&f, &plot);
     lsn_text_add(&f.caption,
                  "Mean drift of the last layer\xE2\x80\x99s output by the layer of which filters are removed. Lines "
                  "that differ only in the mode show what stands in best for a removed filter.");
     if (series > lines)
         lsn_text_add(&f.caption, " The first %d of %d ways of removing are shown.", lines, series);
-    lsn_text_finish(&plot);
     return figure_add(r, &f, err);
 }
 

@@ -158,6 +158,7 @@ static void draw_cells(figure *f, layout *map, double limit)
         figure_say(f, " %.1f%s", place, *after == '\0' ? ")\n" : ", ");
         next = after;
     }
+    f->script.failed = f->script.failed || tics.failed;
     lsn_text_finish(&tics);
     map->rows = (int)ceil(row) + 1;
 }

@@ -76,8 +76,8 @@ bool fig_groups(report *r, lsn_error *err)
             while (i + 1 < t.rows && lsn_table_cell(&t, i + 1, 3)->integer == lsn_table_cell(&t, i, 3)->integer)
                 i++;
         }
-        figure_say(&f, ")\nset arrow from 0,graph 0 to 0,graph 1 nohead lw 1 lc rgb '" COLOUR_MUTED "' back\nplot %s\n",
-                   plot.data);
+        figure_say(&f, ")\nset arrow from 0,graph 0 to 0,graph 1 nohead lw 1 lc rgb '" COLOUR_MUTED "' back\n");
+        figure_say_plot(&f, &plot);
         lsn_text_add(
             &f.caption,
             "Each circle is a job that removes several filters of one layer at once: a group of similar ones, a list, "
@@ -86,7 +86,6 @@ bool fig_groups(report *r, lsn_error *err)
             lsn_text_add(&f.caption, " Of more than %d jobs the first are drawn.", MOST_JOBS);
         ok = figure_add(r, &f, err);
     }
-    lsn_text_finish(&plot);
     lsn_table_finish(&t);
     return ok;
 }

@@ -161,8 +161,8 @@ static bool add_layers(report *r, const lsn_table *rows, lsn_error *err)
         figure_tic(&f, at(rows, i, 1)->text, 12);
         figure_say(&f, " %lld", (long long)at(rows, i, 6)->integer);
     }
-    figure_say(&f, ")\nplot %s\n", plot.data);
-    lsn_text_finish(&plot);
+    figure_say(&f, ")\n");
+    figure_say_plot(&f, &plot);
     lsn_text_add(
         &f.caption,
         "Spearman\xE2\x80\x99s \xCF\x81 between the score of a layer\xE2\x80\x99s filters and the rise of loss without "

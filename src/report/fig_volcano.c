@@ -113,10 +113,9 @@ static void draw_points(figure *f, const volcano *v)
         }
         figure_say(f, "EOD\n");
         lsn_text_add(&plot, "%s$e%d using 1:2:3 with points pt 6 ps variable lw 1 lc rgb '%s' notitle",
-                     e == 0 ? "plot " : ", ", e, colour);
+                     e == 0 ? "" : ", ", e, colour);
     }
-    figure_say(f, "%s\n", plot.data);
-    lsn_text_finish(&plot);
+    figure_say_plot(f, &plot);
 }
 
 /* Too many points: how many jobs there are in each cell of a grid. */

@@ -40,6 +40,13 @@ void figure_say(figure *f, const char *format, ...)
     va_end(args);
 }
 
+void figure_say_plot(figure *f, lsn_text *curves)
+{
+    figure_say(f, "plot %s\n", curves->data == NULL ? "NaN" : curves->data);
+    f->script.failed = f->script.failed || curves->failed;
+    lsn_text_finish(curves);
+}
+
 /* In single quotes gnuplot knows no escapes, no substitution and no macros; only the quote itself has to go, and what
  * ends a line. */
 static void quote(lsn_text *to, const char *text, int most, const char *percent)
@@ -207,7 +214,6 @@ static bool run_script(const figure *f, medium where, const char *folder, lsn_te
         lsn_text_add(&script, "set output '%s.svg'\n", f->id);
     lsn_text_add(&script, "%s%s%s\nset output\n", prelude, f->legend.data == NULL ? "" : f->legend.data,
                  f->script.data);
-    script.failed = script.failed || f->script.failed || f->legend.failed;
     const bool ok = gnuplot_run(folder, &script, output, err);
     lsn_text_finish(&script);
     return ok || lsn_fail_in(err, "figure %s", f->id);
@@ -258,8 +264,10 @@ static bool draw_on_paper(report *r, const figure *f, lsn_error *err)
 
 bool figure_add(report *r, figure *f, lsn_error *err)
 {
-    bool ok = true;
-    if (r->draw) {
+    bool ok =
+        (!f->script.failed && !f->legend.failed && !f->caption.failed && !f->summary.failed && !f->hover.failed) ||
+        lsn_fail(err, LSN_FAILED, "out of memory: figure %s could not be composed", f->id);
+    if (ok && r->draw) {
         report_begin(r);
         page_markup(&r->body, "<figure id=\"fig-%s\"%s><h3>", f->id, f->width <= 450 ? " class=\"half\"" : "");
         page_text(&r->body, f->title);

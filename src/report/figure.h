@@ -19,11 +19,11 @@
  *         return figure_add(r, &f, err);                     draws it, writes it, finishes it
  *     }
  *
- * Texts from the database reach gnuplot through figure_quote and figure_tic alone, as labels; never in data, never as commands. All
- * colours are those of colours.h, so that they follow the page's theme. Text sizes are gnuplot's default (13 px);
- * smaller ones by `font ',11'`. Before the script runs: noenhanced text, no key, tab-separated data, thin grey axes at
- * the left and below, no mirrored tics. A mark outside of the ranges is not drawn, and then no mark of its plot has
- * hover texts. */
+ * Texts from the database reach gnuplot through figure_quote and figure_tic alone, as labels; never in data, never as
+ * commands. All colours are those of colours.h, so that they follow the page's theme. Text sizes are gnuplot's default
+ * (13 px); smaller ones by `font ',11'`. Before the script runs: noenhanced text, no key, tab-separated data, thin grey
+ * axes at the left and below, no mirrored tics. A mark outside of the ranges is not drawn, and then no mark of its plot
+ * has hover texts. */
 #ifndef REPORT_FIGURE_H
 #define REPORT_FIGURE_H
 
@@ -50,6 +50,9 @@ typedef struct figure {
 figure figure_of(const char *id, const char *title, int width, int height);
 /* Adds to the script: numbers and texts of our own. */
 void figure_say(figure *f, const char *format, ...) LSN_PRINTF(2, 3);
+/* Adds the command that plots what `curves` lists, which is finished; where that could not be composed whole, the
+ * figure is none. */
+void figure_say_plot(figure *f, lsn_text *curves);
 /* Adds a text from anywhere to the script as a quoted string, shortened to `most` characters (0: not). */
 void figure_quote(figure *f, const char *text, int most);
 /* The same for the label of a tic, where gnuplot takes percent signs for formats of numbers. */
