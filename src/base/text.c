@@ -97,32 +97,36 @@ void lsn_problems_finish(lsn_problems *problems)
 
 enum { LONGEST_WORD = 64 };
 
-/* Levenshtein's distance; words longer than LONGEST_WORD are too far from everything. */
+/* Letters that are left out, put in, changed, or exchanged with their neighbour (the optimal string alignment distance);
+ * words longer than LONGEST_WORD are too far from everything. */
 static size_t edit_distance(const char *a, const char *b)
 {
-    size_t n = strlen(a), m = strlen(b), row[LONGEST_WORD + 1];
+    const size_t n = strlen(a), m = strlen(b);
+    size_t rows[3][LONGEST_WORD + 1];
     if (n > LONGEST_WORD || m > LONGEST_WORD)
         return SIZE_MAX;
     for (size_t j = 0; j <= m; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3];
+        const size_t *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            const size_t change = last[j - 1] + (a[i - 1] != b[j - 1]);
+            const size_t shift = (last[j] < row[j - 1] ? last[j] : row[j - 1]) + 1;
             row[j] = change < shift ? change : shift;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j])
+                row[j] = before[j - 2] + 1;
         }
     }
-    return row[m];
+    return rows[n % 3][m];
 }
 
 const char *lsn_nearest(const char *word, const char *const known[])
 {
     const char *nearest = NULL;
-    size_t limit = strlen(word) / 3, best;
-    best = (limit > 2 ? limit : 2) + 1;
+    const size_t length = strlen(word);
+    size_t best = 1 + (length < 4 ? 1 : length < 9 ? 2 : length / 3); /* of short words all are near each other */
     for (; *known != NULL; known++) {
         size_t distance = edit_distance(word, *known);
         if (distance < best) {

@@ -143,13 +143,28 @@ static void print_drift(const lsn_model *model, const lsn_trial *trial)
             printf("drift     %.6f  %s\n", trial->drift[l], model->layers[l].name);
 }
 
-static void print_metrics(const lsn_plan *plan, const lsn_trial *trial, const lsn_ablation *ablation)
+/* A network that only seems to be broken is mostly shown other images than it was trained on. */
+static void warn_of_chance(const lsn_plan *plan, const lsn_tally *t)
+{
+    if (lsn_wilson(t->top1 + t->lost - t->gained, t->images).low <= 1.0 / plan->model->classes)
+        lsn_log(
+            "warning: guessing would be right on %.3g %%, and these images do not tell the intact network from that: "
+            "are the weights, the preprocessing and the order of the classes those of its training? 'lesion inspect "
+            "%s --sheet FILE.png' shows what it sees",
+            100.0 / plan->model->classes, plan->path);
+}
+
+static bool print_metrics(const lsn_plan *plan, const lsn_trial *trial, const lsn_ablation *ablation, lsn_error *err)
 {
     const lsn_tally *t = &trial->tally;
     const double n = (double)t->images;
     const lsn_interval top1 = lsn_wilson(t->top1, t->images);
     lsn_text mask = {0};
     lsn_mask_json(plan->model, &ablation->mask, &mask);
+    if (mask.failed) {
+        lsn_text_finish(&mask);
+        return lsn_fail(err, LSN_FAILED, "out of memory: the mask could not be told");
+    }
     printf("ablation  %s", ablation->mask.count == 0 ? "none (the baseline)" : mask.data);
     if (ablation->mask.count > 0)
         printf("  mode %s", lsn_mode_name(ablation->mode));
@@ -172,6 +187,8 @@ static void print_metrics(const lsn_plan *plan, const lsn_trial *trial, const ls
         print_drift(plan->model, trial);
     }
     lsn_text_finish(&mask);
+    warn_of_chance(plan, t);
+    return true;
 }
 
 static int eval_plan(const lsn_plan *plan, const eval_options *options)
@@ -183,9 +200,8 @@ static int eval_plan(const lsn_plan *plan, const eval_options *options)
     bool ok = parts != NULL && build_mask(plan->model, &options->ablate, parts, &ablation.mask, &err) &&
               lsn_trial_run(plan, &ablation, &options->engine, &trial, &err) &&
               (options->logits == NULL ||
-               lsn_npy_write(options->logits, trial.logits, plan->images.count, plan->model->classes, &err));
-    if (ok)
-        print_metrics(plan, &trial, &ablation);
+               lsn_npy_write(options->logits, trial.logits, plan->images.count, plan->model->classes, &err)) &&
+              print_metrics(plan, &trial, &ablation, &err);
     int code = ok ? LSN_OK : lsn_exit_with(&err);
     for (int32_t i = 0; i < ablation.mask.count; i++)
         free((void *)(uintptr_t)parts[i].filters);

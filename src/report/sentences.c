@@ -65,10 +65,12 @@ static bool tell_baseline(teller *t, lsn_error *err)
 {
     lsn_table rows = {0};
     char images[LSN_NUMBER_BYTES];
-    bool ok = ask(t, &rows,
-                  "SELECT images, top1 * 1.0 / images, top1_low, top1_high, top5 * 1.0 / images, loss_sum / "
-                  "1073741824.0 / images FROM evaluation WHERE evaluation = 0 AND status = 'done'",
-                  err);
+    bool ok = ask(
+        t, &rows,
+        "SELECT images, top1 * 1.0 / images, top1_low, top1_high, top5 * 1.0 / images, loss_sum / "
+        "1073741824.0 / images, 1.0 / (SELECT classes FROM study) FROM evaluation WHERE evaluation = 0 AND status = "
+        "'done'",
+        err);
     if (ok && rows.rows == 0)
         say(t, "The intact network has not been evaluated yet, so nothing can be said.");
     else if (ok) {
@@ -77,6 +79,14 @@ static bool tell_baseline(teller *t, lsn_error *err)
             "The intact network is right on %.1f %% of %s images (95 %% interval %.1f to %.1f); the true class is "
             "among its first five for %.1f %%.",
             100 * c[1].real, lsn_count_text(c[0].integer, images), 100 * c[2].real, 100 * c[3].real, 100 * c[4].real);
+        end_sentence(t);
+        if (c[2].real <= c[6].real)
+            say(t,
+                "Guessing would be right on %.3g %%, and these images do not tell the network from that: are the "
+                "weights, "
+                "the preprocessing and the order of the classes those of its training? `lesion inspect STUDY --sheet "
+                "FILE.png` shows what it sees.",
+                100 * c[6].real);
     }
     end_sentence(t);
     lsn_table_finish(&rows);

@@ -125,6 +125,12 @@ static void the_nearest_word_is_found(void **state)
     assert_string_equal(lsn_nearest("prepocessing", known), "preprocess");
     assert_null(lsn_nearest("weights", known));
     assert_null(lsn_nearest("abcdefghijklmnop", known));
+    const char *const brief[] = {"kl", "top1", "loss", NULL};
+    assert_null(lsn_nearest("f1", brief));
+    assert_string_equal(lsn_nearest("k", brief), "kl");
+    assert_string_equal(lsn_nearest("lk", brief), "kl");
+    assert_string_equal(lsn_nearest("otp1", brief), "top1");
+    assert_string_equal(lsn_nearest("lsos", brief), "loss");
 }
 
 static void words_too_far_or_too_long_are_near_nothing(void **state)

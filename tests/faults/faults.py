@@ -3,7 +3,7 @@
 code, or goes on; the database stays whole; and the same command completes it then, with the tables of an undisturbed
 run, to the bit.
 
-usage: faults.py [--all | --points N] [--kinds memory,read,write,open] [--commands run,continue,plan,status,report,export,merge]
+usage: faults.py [--all | --points N] [--kinds memory,read,write,open] [--commands run,merge,...]
                  [--seed S] [--at N]
 
 A point is a way of calls that leads to a call that can fail (fail.c makes it fail); --all takes every one, else N of
@@ -45,9 +45,12 @@ COMMANDS = {
     'status': ('whole.db', 'status r.db --format json'),
     'report': ('whole.db', 'report r.db -o r.html'),
     'export': ('whole.db', 'export r.db -o r.csv'),
+    'eval': ('', 'eval study.yaml --ablate conv1_1:0,2'),
+    'inspect': ('', 'inspect study.yaml'),
+    'verify': ('whole.db', 'verify r.db --study study.yaml --sample 3'),
     'merge': ('whole.db', 'merge one.db two.db -o merged.db'),
 }
-READERS = ('plan', 'status', 'report', 'export')
+READERS = ('plan', 'eval', 'inspect', 'verify', 'status', 'report', 'export')
 DONE = "SELECT key, top1, loss_sum FROM evaluation WHERE status = 'done'"
 
 
@@ -126,7 +129,7 @@ class Trial:
             return f'code {done.returncode}'
         if 'ERROR: AddressSanitizer' in done.stderr or 'runtime error' in done.stderr:
             return 'a sanitizer complains'
-        if done.returncode != 0 and 'lesion:' not in done.stderr:
+        if done.returncode != 0 and 'lesion:' not in done.stderr and not (command == 'verify' and 'broken' in done.stdout):
             return f'code {done.returncode} without a message'
         if kind == 'memory' and done.returncode != 0 and 'memory' not in done.stderr:
             return f'code {done.returncode}, but no word of memory'
@@ -135,7 +138,7 @@ class Trial:
                 return 'code 0 without a message, but it wrote something else'
         if command in ('run', 'continue', 'merge'):
             return self.judge_database(command, done.returncode)
-        if command in READERS[1:] and tables(self.path('r.db')) != self.wanted:
+        if command in READERS[3:] and tables(self.path('r.db')) != self.wanted:
             return 'the database is another one now'
         return ''
 
