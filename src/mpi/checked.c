@@ -15,11 +15,14 @@ bool lsn_mpi_failed(const char *call, int code, lsn_error *err)
 bool lsn_mpi_wait(MPI_Request *requests, int count, lsn_error *err)
 {
     lsn_wait wait = {0};
-    for (int done = 0;; lsn_wait_step(&wait)) {
-        LSN_MPI(MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE));
+    for (int at = 0, done; at < count;) {
+        LSN_MPI(MPI_Test(&requests[at], &done, MPI_STATUS_IGNORE));
         if (done)
-            return true;
+            at++;
+        else
+            lsn_wait_step(&wait);
     }
+    return true;
 }
 
 bool lsn_agree(MPI_Comm comm, bool ok)
