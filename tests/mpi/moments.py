@@ -7,8 +7,8 @@ usage: moments.py [--count N] [--seed S] [--work JOBS]
 Killed is a worker rank, rank 0, mpirun, or the daemon that a further host has; runs are launched alone, with mpirun,
 with mpirun --enable-recovery, and with mpirun over two daemons. Checked besides: the database is whole after every
 kill; over all its runs each image of each ablation was stored exactly once; and what a killed run computed in vain is
-no more than what its workers held by then, as the database says. Needs LESION (the program), TINY (write_tiny) and Open
-MPI; ends with 77 without."""
+no more than what its workers held by then, as the database says. Needs LESION (the program), TINY (write_tiny) and the
+launcher of its MPI (MPIRUN, with its options); ends with 77 without."""
 import argparse
 import collections
 import contextlib
@@ -42,7 +42,8 @@ metrics: [top1, top5, loss, kl, per_class]
 LAST_END = 'SELECT how FROM run ORDER BY run DESC LIMIT 1'
 # What mpirun calls in place of ssh: AGENT HOST COMMAND... Two hosts of one name make ranks crash.
 AGENT = '#!/bin/sh\nexport HOST=$1\nshift\nexec setsid unshare --uts sh -c "hostname $HOST; $*"\n'
-MPIRUN = ['mpirun', '--oversubscribe', '--bind-to', 'none']
+MPIRUN = os.environ.get('MPIRUN', 'mpirun --oversubscribe --bind-to none').split()
+OPEN_MPI = 'mpirun' in os.path.basename(MPIRUN[0])
 
 
 def skip(reason):
@@ -70,8 +71,11 @@ def launches(folder):
     loopback = [word for part in ('btl', 'oob') for word in ('--mca', f'{part}_tcp_if_include', 'lo')]
     ranks = ('worker', 'rank 0', 'mpirun')
     found = [Launch('alone', [], ('rank 0',)),
-             Launch('mpirun', MPIRUN + ['-n', '3'], ranks),
-             Launch('survivors', MPIRUN + ['--enable-recovery', '-n', '4'], ranks, {'LESION_SILENCE_S': '1'})]
+             Launch('mpirun', MPIRUN + ['-n', '3'], ranks)]
+    if not OPEN_MPI:
+        print("MPICH's mpiexec tells the others of a rank's death, and has its own ways of daemons: left out")
+        return found
+    found += [Launch('survivors', MPIRUN + ['--enable-recovery', '-n', '4'], ranks, {'LESION_SILENCE_S': '1'})]
     if subprocess.run(['unshare', '--uts', 'hostname', 'elsewhere'], stderr=subprocess.DEVNULL).returncode == 0:
         return found + [Launch('daemons', MPIRUN + daemons + loopback + ['-n', '4'], ranks + ('daemon',))]
     print('a second daemon needs a host name of its own, which only root may give: left out')
@@ -92,13 +96,13 @@ class Process:
 
     @property
     def role(self):
-        if self.name in ('mpirun', 'orterun', 'prterun'):
+        if self.name in ('mpirun', 'orterun', 'prterun') or self.name.startswith('mpiexec'):
             return 'mpirun'
         if self.name in ('orted', 'prted'):
             return 'daemon'
         if self.name == os.path.basename(os.environ['LESION'])[:15]:
-            rank = self.environment.get(b'OMPI_COMM_WORLD_RANK', b'0')
-            return 'rank 0' if rank == b'0' else 'worker'
+            ranks = (self.environment.get(name, b'0') for name in (b'OMPI_COMM_WORLD_RANK', b'PMI_RANK'))
+            return 'rank 0' if all(rank == b'0' for rank in ranks) else 'worker'
         return 'other'
 
 
@@ -313,8 +317,8 @@ def main():
     for name in ('LESION', 'TINY'):
         if name not in os.environ:
             skip(f'{name} is not set')
-    if shutil.which('mpirun') is None:
-        skip('mpirun is not installed')
+    if shutil.which(MPIRUN[0]) is None:
+        skip(f'{MPIRUN[0]} is not installed')
     folder = tempfile.mkdtemp(prefix='lesion-')
     tally = Tally()
     try:

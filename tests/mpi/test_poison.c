@@ -51,7 +51,7 @@ static void alone(void **state)
 static void with_all_ranks(void **state)
 {
     (void)state;
-    assert_found("mpirun --oversubscribe --bind-to none -n 3 env ");
+    assert_found("$MPIRUN -n 3 env ");
 }
 
 static void what_every_worker_refuses_is_left_out(void **state)
@@ -61,7 +61,7 @@ static void what_every_worker_refuses_is_left_out(void **state)
         print_message("beside a sanitizer memory is not refused\n");
         skip();
     }
-    assert_int_equal(shell("rm -f refused.db*; mpirun --oversubscribe --bind-to none -n 3 env POISON_MEMORY=1 " POISONED
+    assert_int_equal(shell("rm -f refused.db*; $MPIRUN -n 3 env POISON_MEMORY=1 " POISONED
                            "$LESION run study.yaml --quiet --db refused.db"),
                      4);
     assert_said("could not compute a unit: out of memory");
@@ -82,7 +82,7 @@ static void fail_fast_ends_the_run_with_the_first(void **state)
         print_message("beside a sanitizer memory is not refused\n");
         skip();
     }
-    assert_int_equal(shell("rm -f fast.db*; mpirun --oversubscribe --bind-to none -n 3 env POISON_MEMORY=1 " POISONED
+    assert_int_equal(shell("rm -f fast.db*; $MPIRUN -n 3 env POISON_MEMORY=1 " POISONED
                            "$LESION run study.yaml --quiet --db fast.db --fail-fast --set "
                            "ablate.chance.filters.random.seeds=0..20000"),
                      1);

@@ -130,12 +130,17 @@ static void any_rank_may_find_a_broken_image(void **state)
     pictures_mend("bee/01.png");
 }
 
+static bool is_open_mpi(void)
+{
+    return strstr(getenv("MPIRUN"), "mpirun") != NULL;
+}
+
 static void a_stopped_run_continues_with_other_ranks(void **state)
 {
     (void)state;
     char said[4096];
     int code = interrupt_run(MPIRUN "-n 3", "", "more.db", "kill -USR1 $pid", said, sizeof said);
-    if (code != 75)
+    if (code != 75 && !(code == 0 && !is_open_mpi())) /* MPICH's mpiexec may end with 0 after it passed a signal on */
         fail_msg("exit code %d:\n%s", code, said);
     assert_string_equal(ask("more.db", "SELECT how FROM run"), "stopped");
     assert_string_equal(ask("more.db", "SELECT sum(status <> 'done') > 0 FROM job_result"), "1");
@@ -165,7 +170,7 @@ static void a_killed_worker_costs_only_units_in_flight(void **state)
 static void survivors_finish_the_study(void **state)
 {
     (void)state;
-    if (strstr(getenv("MPIRUN"), "mpirun") == NULL) {
+    if (!is_open_mpi()) {
         print_message("MPICH's mpiexec sends USR1 to the others when a rank dies: they stop, as after any USR1\n");
         skip();
     }
