@@ -22,11 +22,11 @@ static void print_spread(const char *what, int32_t *values, int32_t count)
     printf("%s %d / %d / %d", what, values[0], values[(count - 1) / 2], values[count - 1]);
 }
 
-static void print_sizes(const lsn_image_checks *found)
+static bool print_sizes(const lsn_image_checks *found, lsn_error *err)
 {
-    int32_t *sides = lsn_array((size_t)found->count, 2 * sizeof *sides, NULL), count = 0;
+    int32_t *sides = lsn_array((size_t)found->count, 2 * sizeof *sides, err), count = 0;
     if (sides == NULL)
-        return;
+        return false;
     for (int32_t i = 0; i < found->count; i++)
         if (found->checks[i].readable) {
             sides[count] = found->checks[i].width;
@@ -39,6 +39,7 @@ static void print_sizes(const lsn_image_checks *found)
         puts(" (least / middle / greatest)");
     }
     free(sides);
+    return true;
 }
 
 typedef struct form_count {
@@ -80,14 +81,14 @@ static void print_forms(const lsn_image_checks *found)
 
 enum { ALL_CLASSES = 100 }; /* of more, those without images are not listed */
 
-static void print_classes(const lsn_plan *plan, const lsn_image_checks *found)
+static bool print_classes(const lsn_plan *plan, const lsn_image_checks *found, lsn_error *err)
 {
     const lsn_data *data = plan->data;
     const int known = lsn_data_classes(data), classes = known > plan->model->classes ? known : plan->model->classes;
     int empty = 0;
-    int32_t *counts = lsn_array((size_t)classes, sizeof *counts, NULL);
+    int32_t *counts = lsn_array((size_t)classes, sizeof *counts, err);
     if (counts == NULL)
-        return;
+        return false;
     for (int32_t i = 0; i < plan->images.count; i++)
         counts[lsn_data_label(data, plan->images.images[i])] += found->checks[i].readable;
     printf("\n%-6s %8s  %s\n", "class", "images", "name");
@@ -100,11 +101,12 @@ static void print_classes(const lsn_plan *plan, const lsn_image_checks *found)
     if (empty > 0 && classes > ALL_CLASSES)
         printf("(%d other classes have no images)\n", empty);
     free(counts);
+    return true;
 }
 
 /* ---- the study ----------------------------------------------------------------------------------------------- */
 
-static void print_images(const lsn_plan *plan, const lsn_image_checks *found)
+static bool print_images(const lsn_plan *plan, const lsn_image_checks *found, lsn_error *err)
 {
     const lsn_data *data = plan->data;
     char number[LSN_NUMBER_BYTES], all[LSN_NUMBER_BYTES];
@@ -120,10 +122,12 @@ static void print_images(const lsn_plan *plan, const lsn_image_checks *found)
         printf("broken    %s, %s\n", lsn_count_text(broken, number),
                plan->skip_broken ? "left out" : "which stop a run (see skip_broken)");
     print_forms(found);
-    print_sizes(found);
+    if (!print_sizes(found, err))
+        return false;
     if (lsn_data_passed_over(data) > 0)
         printf("ignored   %s files and folders that are no images of a class\n",
                lsn_count_text(lsn_data_passed_over(data), number));
+    return true;
 }
 
 static int settle(lsn_plan *plan, const lsn_image_checks *found)
@@ -153,9 +157,9 @@ static int inspect_plan(lsn_plan *plan, const lsn_inspect_options *options)
         code = lsn_exit_with(&err);
     else {
         lsn_print_layers(plan->model);
-        print_images(plan, &found);
-        print_classes(plan, &found);
-        if (options->sheet != NULL && !lsn_sheet_write(options->sheet, plan, &found, options->sheet_images, &err))
+        const bool told = print_images(plan, &found, &err) && print_classes(plan, &found, &err);
+        if (!told ||
+            (options->sheet != NULL && !lsn_sheet_write(options->sheet, plan, &found, options->sheet_images, &err)))
             code = lsn_exit_with(&err);
         int settled = settle(plan, &found);
         code = settled != LSN_OK ? settled : code;

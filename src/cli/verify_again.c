@@ -115,15 +115,15 @@ static int compare_results(const verify_options *options, const scratch *made, i
     return differences > 0 || compared < chosen ? LSN_FAILED : LSN_OK;
 }
 
-static int64_t count_done(lsn_reader *reader)
+static bool count_done(lsn_reader *reader, int64_t *done, lsn_error *err)
 {
     lsn_table table = {0};
-    lsn_error unsaid;
-    int64_t done = 0;
-    if (lsn_reader_query(reader, &table, "SELECT count(*) FROM evaluation WHERE status = 'done'", NULL, 0, &unsaid))
-        done = lsn_table_cell(&table, 0, 0)->integer;
+    const bool ok =
+        lsn_reader_query(reader, &table, "SELECT count(*) FROM evaluation WHERE status = 'done'", NULL, 0, err);
+    if (ok)
+        *done = lsn_table_cell(&table, 0, 0)->integer;
     lsn_table_finish(&table);
-    return done;
+    return ok;
 }
 
 int verify_again(lsn_plan *plan, lsn_ranks *ranks, lsn_reader *reader, const verify_options *options)
@@ -156,7 +156,9 @@ int verify_again(lsn_plan *plan, lsn_ranks *ranks, lsn_reader *reader, const ver
         if (strange > 0)
             printf("study       %lld ablations of the database are not the study's any more, and are not looked at\n",
                    (long long)strange);
-        exit_code = compare_results(options, &made, chosen, count_done(reader));
+        int64_t done = 0;
+        exit_code =
+            count_done(reader, &done, &err) ? compare_results(options, &made, chosen, done) : lsn_exit_with(&err);
     }
     remove_scratch(&made);
     return exit_code;
