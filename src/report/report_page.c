@@ -51,23 +51,6 @@ void report_begin(report *r)
     r->heading = NULL;
 }
 
-void report_note(report *r, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    char *text = NULL;
-    if (vasprintf(&text, format, args) < 0)
-        r->body.failed = true;
-    else {
-        report_begin(r);
-        page_markup(&r->body, "<p>");
-        page_text(&r->body, text);
-        page_markup(&r->body, "</p>\n");
-    }
-    free(text);
-    va_end(args);
-}
-
 bool report_table(report *r, const page_table *table, const char *sql, int64_t total, lsn_error *err)
 {
     lsn_table rows = {0};

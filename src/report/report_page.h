@@ -93,8 +93,6 @@ bool report_number(report *r, double *number, const char *sql, lsn_error *err);
 void report_section(report *r, const char *id, const char *heading);
 /* Writes the heading that is due. figure_add and report_table do so themselves. */
 void report_begin(report *r);
-/* A paragraph of plain text. */
-void report_note(report *r, const char *format, ...) LSN_PRINTF(2, 3);
 /* The rows of a SELECT as a table; `limit` rows at most. total: all there are; -1: as many as the query gives. */
 bool report_table(report *r, const page_table *table, const char *sql, int64_t total, lsn_error *err);
 

@@ -237,6 +237,12 @@ static void eval_agrees_with_run(void **state)
         assert_string_equal(shell_output, mine);
     }
     assert_int_equal(shell("grep -q 'guessing would be right on 25 %%' said"), 0); /* its weights are random */
+    assert_int_equal(
+        shell("$LESION eval study.yaml --ablate conv2_1:3 --method reference --memory 1GiB 2>&1 | grep loss; "
+              "$LESION eval study.yaml --method guess 2>&1 | grep guess; $LESION eval study.yaml --memory "
+              "much 2>&1 | grep 'much.*is no amount'"),
+        0);
+    assert_said("d_loss");
     /* 40 images of 4 logits behind a header of 128 bytes */
     assert_int_equal(shell("wc -c < logits.npy"), 0);
     assert_string_equal(shell_output, "768\n");

@@ -141,12 +141,26 @@ static void bad_use(void **state)
     assert_said("no Lesion database");
 }
 
+static void options_are_the_runs(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("$LESION run study.yaml --quiet --db options.db"), 0);
+    assert_int_equal(shell("$LESION verify options.db --sample 2 --threads 2 --memory 500MB"), 0);
+    assert_said("every bit is the same");
+    assert_int_equal(shell("$LESION verify options.db --threads none"), 2);
+    assert_int_equal(shell("$LESION verify options.db --memory none"), 2);
+    assert_said("--memory");
+    assert_int_equal(shell("TMPDIR=/nowhere $LESION verify options.db --sample 2"), 1);
+    assert_said("set TMPDIR");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_whole_passes),        cmocka_unit_test(changed_results_are_found),
         cmocka_unit_test(all_finds_the_one),           cmocka_unit_test(what_does_not_fit_together_is_named),
         cmocka_unit_test(files_that_moved_or_changed), cmocka_unit_test(bad_use),
+        cmocka_unit_test(options_are_the_runs),
     };
     return cmocka_run_group_tests(tests, begin, shell_end);
 }

@@ -98,12 +98,28 @@ def flags_of(prefix, *options):
     return run('pkg-config', *options, 'lesion', env={'PKG_CONFIG_PATH': path}).split()
 
 
+def there(flags, folder):
+    """Without the libraries that only static libraries of others need (Debian 13: -lzstd, by OpenSSL's pkg-config file),
+    where they are not installed."""
+    program = f'{folder}/empty.c'
+    with open(program, 'w') as file:
+        file.write('int main(void) { return 0; }\n')
+    folders, found = [flag for flag in flags if flag.startswith('-L')], []
+    for flag in flags:
+        if flag.startswith('-l') and subprocess.run([*CC, program, '-o', f'{folder}/empty', *folders, flag],
+                                                    stderr=subprocess.DEVNULL).returncode != 0:
+            print(f'{flag} is not there: the static library is linked without')
+        else:
+            found.append(flag)
+    return found
+
+
 def test_example(prefix, folder):
     """The example compiles against both libraries, and finds what 'lesion eval' finds."""
     library = os.path.join(prefix, LIBDIR)
     source, shared, static = os.path.join(SOURCE, 'examples/ablate.c'), f'{folder}/shared', f'{folder}/static'
     run(*CC, *WARNINGS, '-std=c17', source, '-o', shared, *flags_of(prefix, '--cflags', '--libs'))
-    private = [flag for flag in flags_of(prefix, '--static', '--cflags', '--libs') if flag != '-llesion']
+    private = there([flag for flag in flags_of(prefix, '--static', '--cflags', '--libs') if flag != '-llesion'], folder)
     run(*CC, *WARNINGS, '-std=c17', source, f'{library}/liblesion.a', '-o', static, *private)
     if not os.path.isfile(f'{IMAGES}/t10k-images-idx3-ubyte.gz'):
         print(f'no images in {IMAGES}: the example is compiled, not run')
