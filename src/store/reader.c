@@ -194,14 +194,30 @@ bool lsn_reader_attach(lsn_reader *reader, const char *path, lsn_error *err)
 
 /* ---- checking ------------------------------------------------------------------------------------------------ */
 
+/* Of a page that SQLite could not read it says "error code=": where memory or the disk is the reason, the database may
+ * be whole. */
+static bool was_read(const database *db, const char *words, lsn_error *err)
+{
+    const char *code = strstr(words, "error code=");
+    const long reason = code == NULL ? SQLITE_OK : strtol(code + strlen("error code="), NULL, 10) & 0xff;
+    if (reason == SQLITE_NOMEM)
+        return lsn_fail(err, LSN_FAILED, "%s: out of memory: it could not be checked", db->path);
+    return reason != SQLITE_IOERR ||
+           lsn_fail(err, LSN_FAILED, "%s: the disk cannot be read: it could not be checked", db->path);
+}
+
 bool lsn_reader_check(lsn_reader *reader, lsn_problems *found, lsn_error *err)
 {
     const database *db = &reader->db;
     sqlite3_stmt *query = database_prepare(db, "PRAGMA integrity_check", err);
     bool row = true, ok = query != NULL;
     while (ok && (ok = database_row(db, query, &row, err)) && row)
-        if (strcmp(database_words(query, 0), "ok") != 0)
+        if (strcmp(database_words(query, 0), "ok") != 0) {
+            ok = was_read(db, database_words(query, 0), err);
+            if (!ok)
+                break;
             lsn_problem(found, "%s", database_words(query, 0));
+        }
     sqlite3_finalize(query);
     return ok && (found->count > 0 || sound_check(db, found, err));
 }
