@@ -87,6 +87,8 @@ bool database_fail(const database *db, lsn_error *err)
         return lsn_fail(err, LSN_FAILED, "%s: out of memory", path);
     int code = sqlite3_extended_errcode(db->handle);
     switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return lsn_fail(err, LSN_FAILED, "%s: out of memory (SQLite error %d)", path, code);
     case SQLITE_FULL:
         return fail_on_disk(db, ENOSPC, err);
     case SQLITE_IOERR:
