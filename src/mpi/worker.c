@@ -56,7 +56,38 @@ static bool say_hello(worker *w, lsn_error *err)
     return true;
 }
 
+static bool beat(worker *w, double now, lsn_error *err)
+{
+    const lsn_note alive = {0};
+    return now - w->told_s < w->patience.beat || say(w, LSN_TAG_ALIVE, &alive, 0, err);
+}
+
 /* ---- hearing ------------------------------------------------------------------------------------------------- */
+
+static bool is_orphaned(worker *w, double now, lsn_error *err)
+{
+    if (w->leave || now - w->heard_s < w->patience.orphaned)
+        return false;
+    w->orphaned = w->leave = w->abandon = true;
+    lsn_fail(err, LSN_FAILED, "nothing was heard of rank 0 for %.0f s: it seems to be dead", now - w->heard_s);
+    return true;
+}
+
+/* Takes a message that was found. Its rest may never come: rank 0 may have died in the middle of it. */
+static bool receive(worker *w, void *bytes, int size, int tag, lsn_error *err)
+{
+    MPI_Request coming;
+    lsn_wait wait = {0};
+    LSN_MPI(MPI_Irecv(bytes, size, MPI_BYTE, 0, tag, MPI_COMM_WORLD, &coming));
+    for (int done = 0;; lsn_wait_step(&wait)) {
+        LSN_MPI(MPI_Test(&coming, &done, MPI_STATUS_IGNORE));
+        if (done)
+            return true;
+        const double now = lsn_now_s();
+        if (!beat(w, now, err) || is_orphaned(w, now, err))
+            return false;
+    }
+}
 
 static bool take_unit(worker *w, int size, lsn_error *err)
 {
@@ -66,7 +97,8 @@ static bool take_unit(worker *w, int size, lsn_error *err)
     lsn_message *place = &w->queue[w->queued];
     if (!lsn_message_reserve(place, (size_t)size, err))
         return false;
-    LSN_MPI(MPI_Recv(place->bytes, size, MPI_BYTE, 0, LSN_TAG_UNIT, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    if (!receive(w, place->bytes, size, LSN_TAG_UNIT, err))
+        return false;
     w->queued++;
     lsn_error later; /* what is wrong with it is said when its turn comes */
     if (w->queued == 1 && lsn_wire_get_unit(place, &unit, &later))
@@ -86,7 +118,8 @@ static void remove_queued(worker *w, int i)
 static bool take_cancel(worker *w, lsn_error *err)
 {
     lsn_note note = {0};
-    LSN_MPI(MPI_Recv(&note.unit, sizeof note.unit, MPI_BYTE, 0, LSN_TAG_CANCEL, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    if (!receive(w, &note.unit, sizeof note.unit, LSN_TAG_CANCEL, err))
+        return false;
     for (int i = 0; i < w->queued; i++) {
         lsn_unit_message unit;
         lsn_error later;
@@ -101,7 +134,8 @@ static bool take_cancel(worker *w, lsn_error *err)
 static bool take_leave(worker *w, lsn_error *err)
 {
     int32_t how = LSN_FAREWELL;
-    LSN_MPI(MPI_Recv(&how, sizeof how, MPI_BYTE, 0, LSN_TAG_LEAVE, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    if (!receive(w, &how, sizeof how, LSN_TAG_LEAVE, err))
+        return false;
     w->leave = true;
     w->abandon = how == LSN_ABANDON;
     return true;
@@ -126,7 +160,7 @@ static bool listen(worker *w, lsn_error *err)
         else if (status.MPI_TAG == LSN_TAG_LEAVE)
             ok = take_leave(w, err);
         else
-            LSN_MPI(MPI_Recv(NULL, 0, MPI_BYTE, 0, status.MPI_TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+            ok = receive(w, NULL, 0, status.MPI_TAG, err);
         if (!ok)
             return false;
     }
@@ -139,14 +173,8 @@ static bool attend(worker *w)
     if (w->trouble.code == LSN_OK && !listen(w, &w->trouble))
         return false;
     const double now = lsn_now_s();
-    const lsn_note alive = {0};
-    if (now - w->told_s >= w->patience.beat && !say(w, LSN_TAG_ALIVE, &alive, 0, &w->trouble))
+    if (!beat(w, now, &w->trouble) || is_orphaned(w, now, &w->trouble))
         return false;
-    if (!w->leave && now - w->heard_s >= w->patience.orphaned) {
-        w->orphaned = w->leave = w->abandon = true;
-        lsn_fail(&w->trouble, LSN_FAILED, "nothing was heard of rank 0 for %.0f s: it seems to be dead",
-                 now - w->heard_s);
-    }
     return !w->leave && w->trouble.code == LSN_OK;
 }
 

@@ -3,16 +3,25 @@
 #include "mpi/checked.h"
 #include "mpi/mpi_internal.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static const double WHOLE_S = 0.05; /* for all of a message; then others are heard in the meantime */
 static const double GOODBYE_S = 20; /* for a worker to answer a farewell: it may be in the middle of a layer */
 
 typedef struct posted {
     lsn_message message;
     MPI_Request request;
 } posted;
+
+/* A message that began to come. Its rest may never: its sender may have died in the middle of it. */
+typedef struct arriving {
+    lsn_message message;
+    MPI_Request request;
+    MPI_Status status;
+} arriving;
 
 struct lsn_workers {
     int size;
@@ -23,6 +32,8 @@ struct lsn_workers {
     size_t n_sends, sends_room;
     size_t next; /* where a free place is looked for first */
     lsn_message received;
+    arriving *halves; /* of messages that took longer than WHOLE_S */
+    size_t n_halves, halves_room;
 };
 
 lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err)
@@ -44,7 +55,7 @@ lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err)
     return workers;
 }
 
-/* Sends that are still under way are left to MPI, with their memory: their receiver may be dead. */
+/* What is still under way is left to MPI, with its memory: who is at the other end may be dead. */
 void lsn_workers_destroy(lsn_workers *workers)
 {
     if (workers == NULL)
@@ -56,7 +67,14 @@ void lsn_workers_destroy(lsn_workers *workers)
         if (done)
             free(workers->sends[i].message.bytes);
     }
+    for (size_t i = 0; i < workers->n_halves; i++) {
+        int done = 0;
+        MPI_Test(&workers->halves[i].request, &done, MPI_STATUS_IGNORE);
+        if (done)
+            free(workers->halves[i].message.bytes);
+    }
     free(workers->sends);
+    free(workers->halves);
     free(workers->received.bytes);
     free(workers->processes);
     free(workers->told_s);
@@ -127,18 +145,57 @@ static bool tend(void *context, lsn_error *err)
 
 /* ---- hearing ------------------------------------------------------------------------------------------------- */
 
+/* The first of the messages that began to come earlier and are whole now. */
+static bool receive_half(lsn_workers *workers, int *found, MPI_Status *status, lsn_error *err)
+{
+    *found = 0;
+    for (size_t i = 0; i < workers->n_halves && !*found; i++) {
+        arriving *half = &workers->halves[i];
+        LSN_MPI(MPI_Test(&half->request, found, MPI_STATUS_IGNORE));
+        if (!*found)
+            continue;
+        free(workers->received.bytes);
+        workers->received = half->message;
+        *status = half->status;
+        *half = workers->halves[--workers->n_halves];
+    }
+    return true;
+}
+
+/* Waits for the message a little. */
+static bool finish_soon(MPI_Request *coming, int *done, lsn_error *err)
+{
+    const double until = lsn_now_s() + WHOLE_S;
+    do {
+        LSN_MPI(MPI_Test(coming, done, MPI_STATUS_IGNORE));
+    } while (!*done && lsn_now_s() < until && sched_yield() == 0);
+    return true;
+}
+
 /* The next message, if there is one: workers->received. */
 static bool receive(lsn_workers *workers, int *found, MPI_Status *status, lsn_error *err)
 {
     int size = 0;
+    MPI_Request coming;
+    if (!receive_half(workers, found, status, err))
+        return false;
+    if (*found)
+        return true;
     LSN_MPI(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, found, status));
     if (!*found)
         return true;
     LSN_MPI(MPI_Get_count(status, MPI_BYTE, &size));
-    if (!lsn_message_reserve(&workers->received, (size_t)size, err))
+    if (!lsn_message_reserve(&workers->received, (size_t)size, err) ||
+        !lsn_grow((void **)&workers->halves, workers->n_halves, &workers->halves_room, sizeof *workers->halves, err))
         return false;
-    LSN_MPI(MPI_Recv(workers->received.bytes, size, MPI_BYTE, status->MPI_SOURCE, status->MPI_TAG, MPI_COMM_WORLD,
-                     MPI_STATUS_IGNORE));
+    LSN_MPI(MPI_Irecv(workers->received.bytes, size, MPI_BYTE, status->MPI_SOURCE, status->MPI_TAG, MPI_COMM_WORLD,
+                      &coming));
+    if (!finish_soon(&coming, found, err))
+        return false;
+    if (!*found) {
+        workers->halves[workers->n_halves++] = (arriving){workers->received, coming, *status};
+        workers->received = (lsn_message){0};
+    }
     return true;
 }
 
