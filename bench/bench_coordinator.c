@@ -9,7 +9,7 @@
  * Prints one line of JSON: what was done, the seconds it took, and the processor time of rank 0 from the first unit to
  * the end, of the worker that used most of it, and of the worker that used most of those that had nothing to do.
  */
-#include "mpi/mpi_internal.h"
+#include "run/run_internal.h"
 
 #include <mpi.h>
 #include <stdio.h>
@@ -154,8 +154,8 @@ static lsn_crew wrap(bench *b, lsn_crew inner)
 /* A pass of the intact network costs nothing, every ablation the same. */
 static lsn_prices make_prices(const bench *b, const lsn_plan *plan)
 {
-    lsn_prices prices = {.costs = {.n_layers = plan->model->n_layers}, .measured = true};
-    for (int l = 0; l < plan->model->n_layers; l++) {
+    lsn_prices prices = {.costs = {.n_layers = plan->net->n_layers}, .measured = true};
+    for (int l = 0; l < plan->net->n_layers; l++) {
         prices.costs.layer[l] = 1e-12;
         prices.costs.step[l] = evaluation_s(b) / b->block_images;
     }

@@ -14,7 +14,7 @@
  */
 #include "lesion/base.h"
 #include "lesion/engine.h"
-#include "lesion/model.h"
+#include "lesion/net.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ typedef struct job {
 } job;
 
 typedef struct bench {
-    lsn_model *model;
+    lsn_net *net;
     lsn_engine *engine;
     lsn_method method;
     float *images; /* [n_images][H][W][C] */
@@ -53,9 +53,9 @@ typedef struct task {
 /* ---- input --------------------------------------------------------------------------------------------------- */
 
 /* [N][C][H][W] to [N][H][W][C]. */
-static void to_channels_last(const float *from, int n, const lsn_model *model, float *to)
+static void to_channels_last(const float *from, int n, const lsn_net *net, float *to)
 {
-    size_t positions = (size_t)model->input_h * model->input_w, channels = model->input_channels;
+    size_t positions = (size_t)net->input_h * net->input_w, channels = net->input_channels;
     for (int i = 0; i < n; i++, from += positions * channels, to += positions * channels)
         for (size_t c = 0; c < channels; c++)
             for (size_t p = 0; p < positions; p++)
@@ -67,20 +67,20 @@ static bool read_images(bench *b, const char *path, lsn_error *err)
     lsn_file file;
     if (!lsn_file_map(&file, path, err))
         return false;
-    size_t image = sizeof(float) * b->model->input_h * b->model->input_w * b->model->input_channels;
+    size_t image = sizeof(float) * b->net->input_h * b->net->input_w * b->net->input_channels;
     b->n_images = (int)(file.bytes / image);
     bool whole = b->n_images > 0 && file.bytes % image == 0;
     b->images = whole ? lsn_array(file.bytes, 1, err) : NULL;
     if (b->images != NULL)
-        to_channels_last((const float *)(const void *)file.data, b->n_images, b->model, b->images);
+        to_channels_last((const float *)(const void *)file.data, b->n_images, b->net, b->images);
     lsn_file_unmap(&file);
     return whole ? b->images != NULL : lsn_fail(err, LSN_INVALID, "%s: no whole number of images", path);
 }
 
 static bool add_job(bench *b, size_t *room, const char *layer, int filter, lsn_error *err)
 {
-    int l = lsn_model_find(b->model, layer);
-    if (l < 0 || b->model->layers[l].logits || filter < 0 || filter >= b->model->layers[l].filters)
+    int l = lsn_net_find(b->net, layer);
+    if (l < 0 || b->net->layers[l].logits || filter < 0 || filter >= b->net->layers[l].filters)
         return lsn_fail(err, LSN_INVALID, "%s has no filter %d to ablate", layer, filter);
     if (!lsn_grow((void **)&b->jobs, b->n_jobs, room, sizeof *b->jobs, err))
         return false;
@@ -125,7 +125,7 @@ static bool find_method(const char *name, lsn_method *method, lsn_error *err)
 
 static bool make_room(bench *b, lsn_error *err)
 {
-    size_t one = (size_t)b->n_images * b->model->classes;
+    size_t one = (size_t)b->n_images * b->net->classes;
     size_t jobs = b->n_jobs > 0 ? b->n_jobs : 1; /* an engine is never given a NULL array */
     b->taken = lsn_array(jobs, sizeof *b->taken, err);
     b->seconds = b->taken == NULL ? NULL : lsn_array(jobs, sizeof *b->seconds, err);
@@ -140,19 +140,19 @@ static bool bench_init(bench *b, char **words, lsn_error *err)
     unsigned long long memory_bytes;
     if (sscanf(words[2], "%dx%dx%d", &h, &w, &c) != 3 || sscanf(words[5], "%llu", &memory_bytes) != 1)
         return lsn_fail(err, LSN_USAGE, "give the images' size as HxWxC, and the memory in bytes");
-    b->model = lsn_model_load(words[0], err);
-    if (b->model == NULL || !lsn_model_set_input(b->model, h, w, c, err) || !read_images(b, words[1], err) ||
+    b->net = lsn_net_load(words[0], err);
+    if (b->net == NULL || !lsn_net_set_input(b->net, h, w, c, err) || !read_images(b, words[1], err) ||
         !read_jobs(b, words[3], err) || !find_method(words[4], &b->method, err) || !make_room(b, err))
         return false;
     lsn_engine_options options = {.method = b->method, .memory_bytes = memory_bytes};
-    b->engine = lsn_engine_create(b->model, &options, err);
+    b->engine = lsn_engine_create(b->net, &options, err);
     return b->engine != NULL;
 }
 
 static void bench_finish(bench *b)
 {
     lsn_engine_destroy(b->engine);
-    lsn_model_destroy(b->model);
+    lsn_net_destroy(b->net);
     free(b->images);
     free(b->jobs);
     free(b->taken);
@@ -183,7 +183,7 @@ static int take_jobs(const bench *b, const task *t)
 /* The batch's images begin .. begin + n - 1 under b->taken[jobs]. */
 static bool run_batch(const bench *b, int begin, int n, int jobs, lsn_error *err)
 {
-    size_t image = (size_t)b->model->input_h * b->model->input_w * b->model->input_channels;
+    size_t image = (size_t)b->net->input_h * b->net->input_w * b->net->input_channels;
     return lsn_engine_run(b->engine,
                           &(lsn_engine_request){.images = b->images + begin * image,
                                                 .n = n,
@@ -238,7 +238,7 @@ static bool measure(bench *b, const task *t, lsn_error *err)
     }
     double seconds = lsn_now_s() - began, cpu = cpu_now_s() - cpu_began;
     printf("{\"seconds\": %.6f, \"cpu_seconds\": %.6f, \"jobs\": %d, \"images\": %d", seconds, cpu, jobs, t->images);
-    print_layer_seconds(by_layer, b->model->n_layers);
+    print_layer_seconds(by_layer, b->net->n_layers);
     print_work(b);
     printf("}\n");
     return true;
@@ -249,7 +249,7 @@ static bool write_logits(const bench *b, const task *t, const char *path, lsn_er
     int jobs = take_jobs(b, t);
     if (!run_batch(b, 0, t->images, jobs, err))
         return false;
-    size_t one = (size_t)t->images * b->model->classes;
+    size_t one = (size_t)t->images * b->net->classes;
     FILE *file = fopen(path, "we");
     if (file == NULL)
         return lsn_fail(err, LSN_FAILED, "%s cannot be written", path);
@@ -262,11 +262,11 @@ static bool write_logits(const bench *b, const task *t, const char *path, lsn_er
 
 /* ---- commands ------------------------------------------------------------------------------------------------ */
 
-static void print_layers(const lsn_model *model)
+static void print_layers(const lsn_net *net)
 {
     printf("\"layers\": [");
-    for (int l = 0; l < model->n_layers; l++) {
-        const lsn_layer *layer = &model->layers[l];
+    for (int l = 0; l < net->n_layers; l++) {
+        const lsn_layer *layer = &net->layers[l];
         printf("%s{\"name\": \"%s\", \"kind\": \"%s\", \"filters\": %d, \"channels\": %d, \"h\": %d, \"w\": %d}",
                l == 0 ? "" : ", ", layer->name, layer->kind == LSN_CONV ? "conv" : "fc", layer->filters,
                layer->channels, layer->h, layer->w);
@@ -298,7 +298,7 @@ static bool serve(bench *b, lsn_error *err)
 {
     char line[LINE_BYTES];
     printf("{\"what\": \"Lesion, method %s, %s\", ", lsn_method_name(b->method), lsn_engine_library());
-    print_layers(b->model);
+    print_layers(b->net);
     printf("}\n");
     fflush(stdout);
     while (fgets(line, sizeof line, stdin) != NULL) {

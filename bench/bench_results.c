@@ -9,7 +9,7 @@
  * Studies with `metrics: [images]` are refused.
  */
 #include "lesion/store.h"
-#include "lesion/sweep.h"
+#include "lesion/ranks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -42,10 +42,10 @@ static double drawn(uint64_t a, uint64_t b, uint64_t c)
 /* ---- what a mask does ---------------------------------------------------------------------------------------- */
 
 /* Few filters matter much; later layers have more of them, each worth less. */
-static double weight_of(const lsn_model *model, int layer, int32_t filter)
+static double weight_of(const lsn_net *net, int layer, int32_t filter)
 {
     const double u = drawn((uint64_t)layer, (uint64_t)filter, 1);
-    return 0.7 * pow(u, 6) / sqrt((double)model->layers[layer].filters) + 2e-4 * u;
+    return 0.7 * pow(u, 6) / sqrt((double)net->layers[layer].filters) + 2e-4 * u;
 }
 
 /* The share of right images that a mask makes wrong in a class, on average. */
@@ -55,7 +55,7 @@ static double harm(const inventor *v, const lsn_ablation *ablation, int32_t c)
     for (int32_t p = 0; p < ablation->mask.count; p++) {
         const lsn_mask_part *part = &ablation->mask.parts[p];
         for (int32_t i = 0; i < part->count; i++)
-            sum += weight_of(v->plan->model, part->layer, part->filters[i]) * 2 *
+            sum += weight_of(v->plan->net, part->layer, part->filters[i]) * 2 *
                    drawn((uint64_t)part->layer * 65536 + (uint64_t)part->filters[i], (uint64_t)c, 2);
     }
     return (1 - 1.0 / v->classes) * (1 - exp(-(ablation->mode == LSN_MEAN ? 0.7 : 1.0) * sum));
@@ -92,8 +92,8 @@ static void invent_classes(inventor *v, int32_t e, lsn_tally *t)
 static void invent_drift(inventor *v, int32_t e, const lsn_tally *t)
 {
     const lsn_mask *mask = &v->plan->evaluations[e].ablation.mask;
-    const int first = mask->count == 0 ? v->plan->model->n_layers : mask->parts[0].layer;
-    for (int i = 0; i < v->plan->model->n_layers; i++)
+    const int first = mask->count == 0 ? v->plan->net->n_layers : mask->parts[0].layer;
+    for (int i = 0; i < v->plan->net->n_layers; i++)
         v->drift[i] = i < first ? 0
                                 : (int64_t)((0.01 + 0.1 * (double)t->lost / (double)t->images) * LSN_FIXED *
                                             (double)t->images * (1 + drawn((uint64_t)e, (uint64_t)i, 6)));
@@ -126,13 +126,13 @@ static void invent(inventor *v, int32_t e, lsn_tally *t, lsn_part *part)
 
 static bool begin(inventor *v, const lsn_plan *plan, lsn_error *err)
 {
-    const size_t classes = (size_t)plan->model->classes;
-    *v = (inventor){.plan = plan, .classes = plan->model->classes};
+    const size_t classes = (size_t)plan->net->classes;
+    *v = (inventor){.plan = plan, .classes = plan->net->classes};
     v->images = lsn_array(classes, sizeof *v->images, err);
     v->base = lsn_array(classes, sizeof *v->base, err);
     v->right = lsn_array(classes, sizeof *v->right, err);
     v->predicted = lsn_array(classes, sizeof *v->predicted, err);
-    v->drift = lsn_array((size_t)plan->model->n_layers, sizeof *v->drift, err);
+    v->drift = lsn_array((size_t)plan->net->n_layers, sizeof *v->drift, err);
     if (v->images == NULL || v->base == NULL || v->right == NULL || v->predicted == NULL || v->drift == NULL)
         return false;
     for (int32_t i = 0; i < plan->images.count; i++)

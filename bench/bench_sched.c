@@ -147,16 +147,16 @@ static void measure_large(void)
 /* ---- VGG-19 -------------------------------------------------------------------------------------------------- */
 
 /* The shapes of VGG-19 at 224 x 224, without weights. */
-static lsn_model *make_vgg19(lsn_error *err)
+static lsn_net *make_vgg19(lsn_error *err)
 {
     static const int filters[] = {64,  64,  -128, 128, -256, 256, 256, 256,  -512, 512,
                                   512, 512, -512, 512, 512,  512, 0,   4096, 4096, 1000};
     enum { CONVS = 16, LAYERS = 19 };
-    lsn_model *model = lsn_array(1, sizeof *model, err);
-    lsn_layer *layers = model == NULL ? NULL : lsn_array(LAYERS, sizeof *layers, err);
+    lsn_net *net = lsn_array(1, sizeof *net, err);
+    lsn_layer *layers = net == NULL ? NULL : lsn_array(LAYERS, sizeof *layers, err);
     if (layers == NULL)
         fail(err);
-    *model = (lsn_model){.n_layers = LAYERS, .n_conv = CONVS, .layers = layers, .grid = 7, .classes = 1000};
+    *net = (lsn_net){.n_layers = LAYERS, .n_conv = CONVS, .layers = layers, .grid = 7, .classes = 1000};
     int side = 224, channels = 3, l = 0;
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
         if (filters[i] <= 0 && l > 0) {
@@ -181,33 +181,33 @@ static lsn_model *make_vgg19(lsn_error *err)
                                   .out_w = side};
         channels = f;
     }
-    return model;
+    return net;
 }
 
 /* Seconds of every convolution's filters one by one, on a block; the first one is the intact network's. */
 static double *find_costs(int32_t *count, lsn_error *err)
 {
-    lsn_model *model = make_vgg19(err);
-    const lsn_costs costs = lsn_costs_predict(model, LSN_METHOD_WINOGRAD);
+    lsn_net *net = make_vgg19(err);
+    const lsn_costs costs = lsn_costs_predict(net, LSN_METHOD_WINOGRAD);
     const int32_t filter = 0;
     *count = 1;
-    for (int l = 0; l < model->n_conv; l++)
-        *count += model->layers[l].filters;
+    for (int l = 0; l < net->n_conv; l++)
+        *count += net->layers[l].filters;
     double *cost = lsn_array((size_t)*count, sizeof *cost, err);
     if (cost == NULL)
         fail(err);
     const lsn_ablation nothing = {.mask = {0}};
     cost[0] = IMAGE_S * BLOCK_IMAGES;
-    const double scale = cost[0] / lsn_costs_of(&costs, model, &nothing);
+    const double scale = cost[0] / lsn_costs_of(&costs, net, &nothing);
     int32_t at = 1;
-    for (int l = 0; l < model->n_conv; l++) {
+    for (int l = 0; l < net->n_conv; l++) {
         const lsn_mask_part part = {.layer = l, .count = 1, .filters = &filter};
         const lsn_ablation one = {.mask = {1, &part}};
-        for (int f = 0; f < model->layers[l].filters; f++)
-            cost[at++] = scale * lsn_costs_of(&costs, model, &one);
+        for (int f = 0; f < net->layers[l].filters; f++)
+            cost[at++] = scale * lsn_costs_of(&costs, net, &one);
     }
-    free(model->layers);
-    free(model);
+    free(net->layers);
+    free(net);
     return cost;
 }
 

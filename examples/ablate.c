@@ -9,14 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool compare(const lsn_model *model, const lsn_data *data, const lsn_sample *images, lsn_error *err)
+static bool compare(const lsn_net *net, const lsn_data *data, const lsn_sample *images, lsn_error *err)
 {
-    const size_t n = images->count, classes = model->classes, pixels = (size_t)model->input_h * model->input_w;
+    const size_t n = images->count, classes = net->classes, pixels = (size_t)net->input_h * net->input_w;
     const lsn_mask_part filters = {.layer = 0, .count = 2, .filters = (int32_t[]){4, 11}};
     const lsn_ablation two = {.mask = {.count = 1, .parts = &filters}, .mode = LSN_ZERO}, *ablations[] = {&two};
     float *input = lsn_array(n * pixels, sizeof *input, err), *intact = lsn_array(n * classes, sizeof *intact, err),
           *ablated = lsn_array(n * classes, sizeof *ablated, err);
-    lsn_engine *engine = lsn_engine_create(model, &(lsn_engine_options){.method = LSN_METHOD_WINOGRAD}, err);
+    lsn_engine *engine = lsn_engine_create(net, &(lsn_engine_options){.method = LSN_METHOD_WINOGRAD}, err);
     lsn_engine_request request = {.images = input, .n = images->count, .ablations = ablations, .n_ablations = 1};
     request.baseline = intact, request.logits = ablated;
     lsn_tally tally = {0};
@@ -24,7 +24,7 @@ static bool compare(const lsn_model *model, const lsn_data *data, const lsn_samp
                     lsn_data_load(data, images->images, images->count, input, err) &&
                     lsn_engine_run(engine, &request, err);
     for (size_t i = 0; ok && i < n; i++)
-        lsn_tally_image(&tally, intact + i * classes, ablated + i * classes, model->classes,
+        lsn_tally_image(&tally, intact + i * classes, ablated + i * classes, net->classes,
                         lsn_data_label(data, images->images[i]), NULL, NULL);
     if (ok)
         printf("top-1 %+.2f points, loss %+.4f nats over %zu images\n", 100.0 * (tally.gained - tally.lost) / n,
@@ -41,14 +41,14 @@ int main(int argc, char **argv)
     const lsn_data_spec files = {.format = LSN_IDX, .images = argv[2], .labels = argv[3], .preprocess = preprocess};
     lsn_error err = {0};
     lsn_sample images = {0};
-    lsn_model *model = lsn_model_load(argv[1], &err);
-    lsn_data *data = model == NULL ? NULL : lsn_data_open(&files, &err);
+    lsn_net *net = lsn_net_load(argv[1], &err);
+    lsn_data *data = net == NULL ? NULL : lsn_data_open(&files, &err);
     const lsn_take first = {.kind = LSN_TAKE_FIRST, .count = 1000};
-    bool ok = data != NULL && lsn_model_set_input(model, lsn_data_height(data), lsn_data_width(data), 1, &err) &&
-              (lsn_data_classes(data) <= model->classes || lsn_fail(&err, LSN_INVALID, "the labels are another's")) &&
-              lsn_data_take(data, &first, NULL, &images, &err) && compare(model, data, &images, &err);
+    bool ok = data != NULL && lsn_net_set_input(net, lsn_data_height(data), lsn_data_width(data), 1, &err) &&
+              (lsn_data_classes(data) <= net->classes || lsn_fail(&err, LSN_INVALID, "the labels are another's")) &&
+              lsn_data_take(data, &first, NULL, &images, &err) && compare(net, data, &images, &err);
     if (!ok)
         fprintf(stderr, "ablate: %s\n", err.text);
-    lsn_sample_finish(&images), lsn_data_destroy(data), lsn_model_destroy(model);
+    lsn_sample_finish(&images), lsn_data_destroy(data), lsn_net_destroy(net);
     return ok ? LSN_OK : err.code;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Make the checkpoints that the tests read, with PyTorch itself, and the seeds of the fuzz targets of weights files.
 
-usage: make_checkpoints.py [--out tests/model/checkpoints] [--seeds tests/fuzz/corpus]
+usage: make_checkpoints.py [--out tests/formats/checkpoints] [--seeds tests/fuzz/corpus]
 
 The networks are a VGG of two blocks (with and without batch normalisation) and a chain of fully connected layers. Every
 tensor holds the same row of values, which the tests know: element i is (1 + i modulo 8) / 64, negative where 3 divides

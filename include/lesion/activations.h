@@ -8,7 +8,7 @@
 #define LESION_ACTIVATIONS_H
 
 #include "lesion/base.h"
-#include "lesion/model.h"
+#include "lesion/net.h"
 
 /* Which statistics are wanted. */
 typedef struct lsn_activation_needs {
@@ -18,7 +18,7 @@ typedef struct lsn_activation_needs {
     bool by_class;   /* selectivity */
 } lsn_activation_needs;
 
-/* Filters are those of all layers but the logits, one layer after another (lsn_model_filter_offset). A map is a
+/* Filters are those of all layers but the logits, one layer after another (lsn_net_filter_offset). A map is a
  * filter's post-ReLU output before pooling, its positions those of the layer's h x w; a fully connected filter has one.
  * An array that is not needed is NULL. */
 typedef struct lsn_activations {
@@ -34,7 +34,7 @@ typedef struct lsn_activations {
     int64_t *class_count; /* [classes] images */
 } lsn_activations;
 
-LSN_API bool lsn_activations_init(lsn_activations *a, const lsn_model *model, lsn_activation_needs needs,
+LSN_API bool lsn_activations_init(lsn_activations *a, const lsn_net *net, lsn_activation_needs needs,
                                   lsn_error *err);
 LSN_API void lsn_activations_finish(lsn_activations *a);
 

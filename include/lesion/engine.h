@@ -11,7 +11,7 @@
 
 #include "lesion/activations.h"
 #include "lesion/base.h"
-#include "lesion/model.h"
+#include "lesion/net.h"
 
 typedef enum lsn_method {
     LSN_METHOD_REFERENCE, /* plain loops: slow, easy to check */
@@ -41,21 +41,21 @@ typedef struct lsn_engine_options {
 /* Bytes of a model's weights as a method's kernels want them, its input being set; 0 where they are used as they are.
  * They depend on the model, its input's size and the method alone, not on the processor, and hold no pointers: they may
  * lie in memory that processes share. */
-LSN_API size_t lsn_engine_weights_bytes(const lsn_model *model, lsn_method method);
+LSN_API size_t lsn_engine_weights_bytes(const lsn_net *net, lsn_method method);
 /* Writes part 0 .. parts-1 of them, parts of about equal size, to their place in `to`, aligned to 64 bytes. Threads and
  * processes may each write a part at the same time. */
-LSN_API void lsn_engine_pack(const lsn_model *model, lsn_method method, void *to, int part, int parts);
+LSN_API void lsn_engine_pack(const lsn_net *net, lsn_method method, void *to, int part, int parts);
 
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
  * memory_bytes are too few for one image (the message has the minimum), LSN_INVALID where the input is not set,
  * LSN_FAILED where memory is short. LSN_METHOD_BLAS sets OpenBLAS to one thread, for the whole process. */
-LSN_API lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err);
+LSN_API lsn_engine *lsn_engine_create(const lsn_net *net, const lsn_engine_options *options, lsn_error *err);
 LSN_API void lsn_engine_destroy(lsn_engine *engine);
 /* Bytes that an engine of these options takes, its own weights and besides_bytes included. Nothing of it is taken.
  * Errors as lsn_engine_create. */
-LSN_API bool lsn_engine_count(const lsn_model *model, const lsn_engine_options *options, size_t *bytes, lsn_error *err);
+LSN_API bool lsn_engine_count(const lsn_net *net, const lsn_engine_options *options, size_t *bytes, lsn_error *err);
 
-/* The channels' means for LSN_MEAN and LSN_NOISE, [lsn_model_filters(model)], all layers one after another; copied.
+/* The channels' means for LSN_MEAN and LSN_NOISE, [lsn_net_filters(model)], all layers one after another; copied.
  * LSN_INVALID where one is not finite: those set before then stay. */
 LSN_API bool lsn_engine_set_means(lsn_engine *engine, const float *means, lsn_error *err);
 /* The same for their standard deviations, for LSN_NOISE; LSN_INVALID also where one is negative. */
@@ -132,7 +132,7 @@ LSN_API const char *lsn_engine_isa(const lsn_engine *engine);
  * empty mask: the intact network, which is the baseline's own cost. Not counted, here and in lsn_costs_of, is what
  * LSN_RESAMPLE's donors take (once a request the layers up to the last of its ablations' first masks; for an ablation
  * of several layers also those between its masks), nor the drawing of LSN_NOISE. */
-LSN_API double lsn_engine_madds(const lsn_model *model, lsn_method method, const lsn_ablation *ablation);
+LSN_API double lsn_engine_madds(const lsn_net *net, lsn_method method, const lsn_ablation *ablation);
 
 /* What work costs, by layer and image: predicted in multiply-adds (what transforms take counted as such), or measured
  * in seconds. Plain data, which can be sent to other processes. */
@@ -143,12 +143,12 @@ typedef struct lsn_costs {
     double step_channel[LSN_MAX_LAYERS]; /* for each channel that it computes */
 } lsn_costs;
 
-LSN_API lsn_costs lsn_costs_predict(const lsn_model *model, lsn_method method);
+LSN_API lsn_costs lsn_costs_predict(const lsn_net *net, lsn_method method);
 /* Runs every layer, for about that many seconds together (more where one run of a layer takes longer). Must not be
  * called from a `stop`. LSN_FAILED where memory is short. */
 LSN_API bool lsn_engine_measure(lsn_engine *engine, double seconds, lsn_costs *costs, lsn_error *err);
 /* An ablation's cost for one image besides the shared baseline; an empty mask: the intact network. */
-LSN_API double lsn_costs_of(const lsn_costs *costs, const lsn_model *model, const lsn_ablation *ablation);
+LSN_API double lsn_costs_of(const lsn_costs *costs, const lsn_net *net, const lsn_ablation *ablation);
 
 /* "OpenBLAS 0.3.21 SkylakeX", as the library describes itself. */
 LSN_API const char *lsn_engine_library(void);

@@ -35,7 +35,7 @@
  * ranks by them removes is known once these images were run: lsn_plan_expand.
  *
  * How: `mode`, one or a list, is an axis: zero, mean, {resample: {seeds}} and {noise: {seeds}} (alone: of seed 0);
- * lesion/model.h defines them. All but zero need calibration images, the last two at least two.
+ * lesion/net.h defines them. All but zero need calibration images, the last two at least two.
  */
 #ifndef LESION_STUDY_H
 #define LESION_STUDY_H
@@ -43,7 +43,7 @@
 #include "lesion/activations.h"
 #include "lesion/base.h"
 #include "lesion/data.h"
-#include "lesion/model.h"
+#include "lesion/net.h"
 
 #define LSN_KEY_BYTES 33 /* 32 hexadecimal digits and the final zero */
 
@@ -84,7 +84,7 @@ typedef struct lsn_experiment {
 /* Scores by which filters are ranked. */
 typedef struct lsn_filter_score {
     char *name;     /* "l1", "apoz", "file:scores.csv" (the path as the study gives it) */
-    double *values; /* [lsn_model_filters]; NaN for all filters of a layer where the study does not use it; scores of
+    double *values; /* [lsn_net_filters]; NaN for all filters of a layer where the study does not use it; scores of
                      * activations are NaN until the plan is expanded */
 } lsn_filter_score;
 
@@ -131,7 +131,7 @@ typedef struct lsn_plan {
     char *path;       /* of the study file */
     char *text;       /* the file's text as it was read; overrides are in `overrides` */
     char *overrides;  /* "k=v" lines; empty where there are none */
-    lsn_model *model; /* its input set to the data's size */
+    lsn_net *net; /* its input set to the data's size */
     lsn_data *data;
     lsn_sample images;      /* evaluated; ascending, or, with `stop`, in a random order */
     lsn_sample calibration; /* empty where the study has none */
@@ -177,13 +177,13 @@ typedef struct lsn_image_checks {
 LSN_API lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides,
                                   lsn_problems *problems, lsn_error *err);
 /* The same with the model from `load`, which is asked for it at most once, and not where the study's file is not read
- * as far as the model; NULL and *err as lsn_model_load. The plan owns the model. */
-typedef struct lsn_model_source {
-    lsn_model *(*load)(void *context, const char *path, lsn_error *err);
+ * as far as the model; NULL and *err as lsn_net_load. The plan owns the model. */
+typedef struct lsn_net_source {
+    lsn_net *(*load)(void *context, const char *path, lsn_error *err);
     void *context;
-} lsn_model_source;
+} lsn_net_source;
 LSN_API lsn_plan *lsn_plan_create_from(const char *path, const char *const *overrides, int n_overrides,
-                                       const lsn_model_source *source, lsn_problems *problems, lsn_error *err);
+                                       const lsn_net_source *source, lsn_problems *problems, lsn_error *err);
 LSN_API void lsn_plan_destroy(lsn_plan *plan);
 
 /* The digest of all that is known before images are read: weights, preprocessing, which images, evaluations, or, where
@@ -230,8 +230,8 @@ LSN_API int32_t lsn_key_index_find(const lsn_key_index *index, const char *key);
 LSN_API void lsn_key_index_finish(lsn_key_index *index);
 
 /* A mask as JSON, {"conv3_1":[0,5]}, and its layers' names, "conv3_1,conv4_1"; appended to `text`. */
-LSN_API void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text);
-LSN_API void lsn_mask_layers(const lsn_model *model, const lsn_mask *mask, lsn_text *text);
+LSN_API void lsn_mask_json(const lsn_net *net, const lsn_mask *mask, lsn_text *text);
+LSN_API void lsn_mask_layers(const lsn_net *net, const lsn_mask *mask, lsn_text *text);
 /* Filters of all the mask's layers together. */
 LSN_API int lsn_mask_filters(const lsn_mask *mask);
 

@@ -5,7 +5,7 @@
 #include "lesion/base.h"
 #include "lesion/engine.h"
 #include "lesion/study.h"
-#include "lesion/sweep.h"
+#include "lesion/ranks.h"
 
 #include <getopt.h>
 

@@ -2,7 +2,7 @@
 
 #include "lesion/report.h"
 #include "lesion/stats.h"
-#include "lesion/sweep.h"
+#include "lesion/ranks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -94,34 +94,34 @@ static int by_layer(const void *a, const void *b)
 }
 
 /* "conv3_1:0,5" as a part; its list of filters is to be freed. */
-static bool parse_part(const lsn_model *model, const char *text, lsn_mask_part *part, lsn_error *err)
+static bool parse_part(const lsn_net *net, const char *text, lsn_mask_part *part, lsn_error *err)
 {
     char name[64];
     const char *colon = strchr(text, ':');
     snprintf(name, sizeof name, "%.*s", (int)(colon - text), text);
-    int layer = lsn_model_find(model, name);
+    int layer = lsn_net_find(net, name);
     if (layer < 0)
         return lsn_fail(err, LSN_USAGE, "--ablate %s: the network has no layer '%s' ('lesion inspect' lists them)",
                         text, name);
-    if (model->layers[layer].logits)
+    if (net->layers[layer].logits)
         return lsn_fail(err, LSN_USAGE, "--ablate %s: %s gives the logits, which are not ablated", text, name);
     int32_t *filters = NULL;
     char all[LSN_NUMBER_BYTES];
-    snprintf(all, sizeof all, "0..%d", model->layers[layer].filters - 1);
+    snprintf(all, sizeof all, "0..%d", net->layers[layer].filters - 1);
     const char *list = strcmp(colon + 1, "all") == 0 ? all : colon + 1;
-    if (!lsn_filter_list_parse(list, model->layers[layer].filters, &filters, &part->count, err))
+    if (!lsn_filter_list_parse(list, net->layers[layer].filters, &filters, &part->count, err))
         return lsn_fail_in(err, "--ablate %s", text);
     part->layer = layer;
     part->filters = filters;
     return true;
 }
 
-static bool build_mask(const lsn_model *model, const lsn_overrides *ablate, lsn_mask_part *parts, lsn_mask *mask,
+static bool build_mask(const lsn_net *net, const lsn_overrides *ablate, lsn_mask_part *parts, lsn_mask *mask,
                        lsn_error *err)
 {
     *mask = (lsn_mask){.parts = parts};
     for (int i = 0; i < ablate->count; i++) {
-        if (!parse_part(model, ablate->text[i], &parts[i], err))
+        if (!parse_part(net, ablate->text[i], &parts[i], err))
             return false;
         mask->count++;
     }
@@ -130,28 +130,28 @@ static bool build_mask(const lsn_model *model, const lsn_overrides *ablate, lsn_
     for (int i = 1; i < mask->count; i++)
         if (parts[i].layer == parts[i - 1].layer)
             return lsn_fail(err, LSN_USAGE, "--ablate names %s twice: put its filters into one list",
-                            model->layers[parts[i].layer].name);
+                            net->layers[parts[i].layer].name);
     return true;
 }
 
 /* ---- evaluating ---------------------------------------------------------------------------------------------- */
 
-static void print_drift(const lsn_model *model, const lsn_trial *trial)
+static void print_drift(const lsn_net *net, const lsn_trial *trial)
 {
-    for (int l = 0; l < model->n_layers; l++)
+    for (int l = 0; l < net->n_layers; l++)
         if (trial->drift[l] > 0)
-            printf("drift     %.6f  %s\n", trial->drift[l], model->layers[l].name);
+            printf("drift     %.6f  %s\n", trial->drift[l], net->layers[l].name);
 }
 
 /* A network that only seems to be broken is mostly shown other images than it was trained on. */
 static void warn_of_chance(const lsn_plan *plan, const lsn_tally *t)
 {
-    if (lsn_wilson(t->top1 + t->lost - t->gained, t->images).low <= 1.0 / plan->model->classes)
+    if (lsn_wilson(t->top1 + t->lost - t->gained, t->images).low <= 1.0 / plan->net->classes)
         lsn_log(
             "warning: guessing would be right on %.3g %%, and these images do not tell the intact network from that: "
             "are the weights, the preprocessing and the order of the classes those of its training? 'lesion inspect "
             "%s --sheet FILE.png' shows what it sees",
-            100.0 / plan->model->classes, plan->path);
+            100.0 / plan->net->classes, plan->path);
 }
 
 static bool print_metrics(const lsn_plan *plan, const lsn_trial *trial, const lsn_ablation *ablation, lsn_error *err)
@@ -160,7 +160,7 @@ static bool print_metrics(const lsn_plan *plan, const lsn_trial *trial, const ls
     const double n = (double)t->images;
     const lsn_interval top1 = lsn_wilson(t->top1, t->images);
     lsn_text mask = {0};
-    lsn_mask_json(plan->model, &ablation->mask, &mask);
+    lsn_mask_json(plan->net, &ablation->mask, &mask);
     if (mask.failed) {
         lsn_text_finish(&mask);
         return lsn_fail(err, LSN_FAILED, "out of memory: the mask could not be told");
@@ -184,7 +184,7 @@ static bool print_metrics(const lsn_plan *plan, const lsn_trial *trial, const ls
         printf("agreement %.4f\n", (double)t->agree / n);
         printf("lost      %lld\ngained    %lld\n", (long long)t->lost, (long long)t->gained);
         printf("p         %.3g\n", lsn_mcnemar_mid(t->lost, t->gained));
-        print_drift(plan->model, trial);
+        print_drift(plan->net, trial);
     }
     lsn_text_finish(&mask);
     warn_of_chance(plan, t);
@@ -197,10 +197,10 @@ static int eval_plan(const lsn_plan *plan, const eval_options *options)
     lsn_error err = {0};
     lsn_ablation ablation = {.mode = options->mode, .seed = options->seed};
     lsn_mask_part *parts = lsn_array((size_t)options->ablate.count, sizeof *parts, &err);
-    bool ok = parts != NULL && build_mask(plan->model, &options->ablate, parts, &ablation.mask, &err) &&
+    bool ok = parts != NULL && build_mask(plan->net, &options->ablate, parts, &ablation.mask, &err) &&
               lsn_trial_run(plan, &ablation, &options->engine, &trial, &err) &&
               (options->logits == NULL ||
-               lsn_npy_write(options->logits, trial.logits, plan->images.count, plan->model->classes, &err)) &&
+               lsn_npy_write(options->logits, trial.logits, plan->images.count, plan->net->classes, &err)) &&
               print_metrics(plan, &trial, &ablation, &err);
     int code = ok ? LSN_OK : lsn_exit_with(&err);
     for (int32_t i = 0; i < ablation.mask.count; i++)

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 /* Prints what the network is: its file, its input, its layers. The input must be set. */
-void lsn_print_layers(const lsn_model *model);
+void lsn_print_layers(const lsn_net *net);
 
 /* Prints the layer table of a weights file for images of that size, "224x224", or NULL for the size of which the last
  * map is as large as the average-pooled one. The exit code. */

@@ -84,7 +84,7 @@ enum { ALL_CLASSES = 100 }; /* of more, those without images are not listed */
 static bool print_classes(const lsn_plan *plan, const lsn_image_checks *found, lsn_error *err)
 {
     const lsn_data *data = plan->data;
-    const int known = lsn_data_classes(data), classes = known > plan->model->classes ? known : plan->model->classes;
+    const int known = lsn_data_classes(data), classes = known > plan->net->classes ? known : plan->net->classes;
     int empty = 0;
     int32_t *counts = lsn_array((size_t)classes, sizeof *counts, err);
     if (counts == NULL)
@@ -156,7 +156,7 @@ static int inspect_plan(lsn_plan *plan, const lsn_inspect_options *options)
     if (!lsn_images_check(plan, &(lsn_ranks){.size = 1, .on_node = 1}, options->threads, &found, &err))
         code = lsn_exit_with(&err);
     else {
-        lsn_print_layers(plan->model);
+        lsn_print_layers(plan->net);
         const bool told = print_images(plan, &found, &err) && print_classes(plan, &found, &err);
         if (!told ||
             (options->sheet != NULL && !lsn_sheet_write(options->sheet, plan, &found, options->sheet_images, &err)))

@@ -2,22 +2,23 @@
 #include "cli/inspect.h"
 
 #include "cli/cli.h"
+#include "lesion/formats.h"
 #include "lesion/report.h"
 
 #include <limits.h>
 #include <stdio.h>
 
 /* The file, what is computed from it, and the images. */
-static void print_head(const lsn_model *model)
+static void print_head(const lsn_net *net)
 {
     char hex[LSN_HEX_BYTES];
-    lsn_digest_hex(&model->digest, hex);
-    printf("weights   %s (%s)\nsha256    %s\ninput     %d x %d, %d channel%s\nclasses   %d\n", model->path,
-           model->dtype, hex, model->input_h, model->input_w, model->input_channels,
-           model->input_channels == 1 ? "" : "s", model->classes);
-    if (model->n_folded > 0)
-        printf("folded    %d batch normalisation%s into the layer before it (epsilon %g)\n", model->n_folded,
-               model->n_folded == 1 ? "" : "s, each", LSN_NORM_EPSILON);
+    lsn_digest_hex(&net->digest, hex);
+    printf("weights   %s (%s)\nsha256    %s\ninput     %d x %d, %d channel%s\nclasses   %d\n", net->path,
+           net->dtype, hex, net->input_h, net->input_w, net->input_channels,
+           net->input_channels == 1 ? "" : "s", net->classes);
+    if (net->n_folded > 0)
+        printf("folded    %d batch normalisation%s into the layer before it (epsilon %g)\n", net->n_folded,
+               net->n_folded == 1 ? "" : "s, each", LSN_NORM_EPSILON);
     putchar('\n');
 }
 
@@ -33,20 +34,20 @@ static void print_layer(const lsn_layer *layer)
            layer->norm == NULL ? "" : " and ", layer->norm == NULL ? "" : layer->norm);
 }
 
-void lsn_print_layers(const lsn_model *model)
+void lsn_print_layers(const lsn_net *net)
 {
     char parameters[LSN_NUMBER_BYTES], madds[LSN_NUMBER_BYTES];
     int64_t all_parameters = 0;
     double all_madds = 0;
-    print_head(model);
+    print_head(net);
     printf("%-9s %-5s %7s %6s  %-16s %12s %14s  %s\n", "layer", "kind", "filters", "kernel", "output", "parameters",
            "multiply-adds", "tensor");
-    for (int l = 0; l < model->n_layers; l++) {
-        print_layer(&model->layers[l]);
-        all_parameters += lsn_layer_parameters(&model->layers[l]);
-        all_madds += lsn_layer_madds(&model->layers[l]);
+    for (int l = 0; l < net->n_layers; l++) {
+        print_layer(&net->layers[l]);
+        all_parameters += lsn_layer_parameters(&net->layers[l]);
+        all_madds += lsn_layer_madds(&net->layers[l]);
     }
-    printf("%-9s %-5s %7d %6s  %-16s %12s %14s\n", "all", "", lsn_model_filters(model), "", "",
+    printf("%-9s %-5s %7d %6s  %-16s %12s %14s\n", "all", "", lsn_net_filters(net), "", "",
            lsn_count_text(all_parameters, parameters), lsn_count_text((int64_t)all_madds, madds));
     puts("(filters in all: those that can be ablated; multiply-adds of one image)");
 }
@@ -63,33 +64,33 @@ static void square_input(int values, int *h, int *w, int *channels)
 }
 
 /* Without --input: the size for which the last map is as large as the average-pooled one. */
-static bool set_input(lsn_model *model, const char *input, lsn_error *err)
+static bool set_input(lsn_net *net, const char *input, lsn_error *err)
 {
-    int h = 0, w = 0, end = 0, channels = model->input_channels;
-    bool chain = model->n_conv == 0;
+    int h = 0, w = 0, end = 0, channels = net->input_channels;
+    bool chain = net->n_conv == 0;
     if (input != NULL && (sscanf(input, "%dx%d%n", &h, &w, &end) != 2 || input[end] != '\0' || h < 1 || w < 1))
         return lsn_fail(err, LSN_USAGE, "--input %s: should be HEIGHTxWIDTH, as in 224x224", input);
     if (input == NULL && chain)
-        square_input(model->layers[0].channels, &h, &w, &channels);
+        square_input(net->layers[0].channels, &h, &w, &channels);
     else if (input == NULL) {
-        h = model->grid;
-        for (int l = 0; l < model->n_conv; l++)
-            h *= model->layers[l].pool && h <= INT_MAX / 2 ? 2 : 1; /* beyond, it is refused as too small */
+        h = net->grid;
+        for (int l = 0; l < net->n_conv; l++)
+            h *= net->layers[l].pool && h <= INT_MAX / 2 ? 2 : 1; /* beyond, it is refused as too small */
         w = h;
     } else if (chain) {
-        channels = model->layers[0].channels / h / w;
+        channels = net->layers[0].channels / h / w;
         channels = channels < 1 ? 1 : channels;
     }
-    return lsn_model_set_input(model, h, w, channels, err);
+    return lsn_net_set_input(net, h, w, channels, err);
 }
 
 int lsn_inspect_weights(const char *path, const char *input)
 {
     lsn_error err = {0};
-    lsn_model *model = lsn_model_load(path, &err);
-    bool ok = model != NULL && set_input(model, input, &err);
+    lsn_net *net = lsn_net_load(path, &err);
+    bool ok = net != NULL && set_input(net, input, &err);
     if (ok)
-        lsn_print_layers(model);
-    lsn_model_destroy(model);
+        lsn_print_layers(net);
+    lsn_net_destroy(net);
     return ok ? LSN_OK : lsn_exit_with(&err);
 }

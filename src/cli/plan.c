@@ -2,7 +2,7 @@
 
 #include "lesion/report.h"
 #include "lesion/stats.h"
-#include "lesion/sweep.h"
+#include "lesion/ranks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static const lsn_sweep_options usual_options = {.method = LSN_METHOD_WINOGRAD};
 
 static bool is_known(const lsn_plan *plan, const lsn_filter_score *score)
 {
-    const int filters = lsn_model_filters(plan->model);
+    const int filters = lsn_net_filters(plan->net);
     for (int f = 0; f < filters; f++)
         if (!isnan(score->values[f]))
             return true;
@@ -105,7 +105,7 @@ static bool list_jobs(const lsn_plan *plan, lsn_error *err)
         const lsn_job *job = &plan->jobs[j];
         const lsn_evaluation *evaluation = &plan->evaluations[job->evaluation];
         lsn_text layers = {0};
-        lsn_mask_layers(plan->model, &evaluation->ablation.mask, &layers);
+        lsn_mask_layers(plan->net, &evaluation->ablation.mask, &layers);
         if (layers.failed) {
             lsn_text_finish(&layers);
             return lsn_fail(err, LSN_FAILED, "out of memory: the layers of a job could not be told");
@@ -186,10 +186,10 @@ static work count_work(const lsn_plan *plan)
 {
     lsn_ablation nothing = {.mask = {0}};
     work w = {.whole =
-                  lsn_engine_madds(plan->model, LSN_METHOD_WINOGRAD, &nothing) * plan->n_jobs * plan->images.count};
+                  lsn_engine_madds(plan->net, LSN_METHOD_WINOGRAD, &nothing) * plan->n_jobs * plan->images.count};
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         w.needed +=
-            lsn_engine_madds(plan->model, LSN_METHOD_WINOGRAD, &plan->evaluations[e].ablation) * plan->images.count;
+            lsn_engine_madds(plan->net, LSN_METHOD_WINOGRAD, &plan->evaluations[e].ablation) * plan->images.count;
     return w;
 }
 
@@ -203,14 +203,14 @@ static bool measure_time(const lsn_plan *plan, double *seconds, lsn_error *err)
     const lsn_ablation nothing = {.mask = {0}};
     const lsn_engine_options options = {.method = LSN_METHOD_WINOGRAD, .memory_bytes = lsn_sweep_default_memory(1)};
     lsn_costs costs;
-    lsn_engine *engine = lsn_engine_create(plan->model, &options, err);
+    lsn_engine *engine = lsn_engine_create(plan->net, &options, err);
     bool ok = engine != NULL && lsn_engine_measure(engine, TRIAL_S, &costs, err);
     lsn_engine_destroy(engine);
     if (!ok)
         return false;
-    double image = lsn_costs_of(&costs, plan->model, &nothing);
+    double image = lsn_costs_of(&costs, plan->net, &nothing);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        image += lsn_costs_of(&costs, plan->model, &plan->evaluations[e].ablation);
+        image += lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);
     *seconds = image * plan->images.count;
     return true;
 }
@@ -244,7 +244,7 @@ static int print_plan(const lsn_plan *plan, const char *note, const plan_options
     printf("%-24s  %11.1f %% of running the whole network for every job\n", "work saved",
            w.whole > 0 ? 100 * (1 - w.needed / w.whole) : 0);
     print_stop(plan);
-    if (!lsn_sweep_memory(plan, &alone, &usual_options, &needs, &err) || !measure_time(plan, &seconds, &err))
+    if (!lsn_sweep_memory(plan, 1, &usual_options, &needs, &err) || !measure_time(plan, &seconds, &err))
         return lsn_exit_with(&err);
     printf("%-24s  %11sB for weights, once, and up to %sB for each worker rank\n", "memory of a node",
            lsn_quantity_text((double)needs.weights_bytes, text), lsn_quantity_text((double)needs.rank_bytes, rank));
@@ -256,13 +256,13 @@ static int print_plan(const lsn_plan *plan, const char *note, const plan_options
 static bool print_shards(lsn_plan *plan, int32_t shards, lsn_error *err)
 {
     char least[LSN_NUMBER_BYTES], most[LSN_NUMBER_BYTES];
-    const lsn_costs costs = lsn_costs_predict(plan->model, LSN_METHOD_WINOGRAD);
+    const lsn_costs costs = lsn_costs_predict(plan->net, LSN_METHOD_WINOGRAD);
     double *cost = lsn_array((size_t)shards + 1, sizeof *cost, err), sum = 0, dearest = 0;
     int32_t *count = cost == NULL ? NULL : lsn_array((size_t)shards + 1, sizeof *count, err);
     bool ok = count != NULL && lsn_sweep_deal(plan, LSN_METHOD_WINOGRAD, 1, shards, err);
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++) {
         const lsn_evaluation *evaluation = &plan->evaluations[e];
-        cost[evaluation->shard] += lsn_costs_of(&costs, plan->model, &evaluation->ablation);
+        cost[evaluation->shard] += lsn_costs_of(&costs, plan->net, &evaluation->ablation);
         count[evaluation->shard]++;
     }
     int32_t fewest = INT32_MAX, greatest = 0;

@@ -2,7 +2,7 @@
 #ifndef LESION_CLI_PROGRESS_H
 #define LESION_CLI_PROGRESS_H
 
-#include "lesion/sweep.h"
+#include "lesion/run.h"
 
 /* On a terminal a bar that is drawn anew, elsewhere a line every 30 s; on stderr. */
 typedef struct lsn_progress {

@@ -2,7 +2,7 @@
 #include "cli/progress.h"
 
 #include "lesion/report.h"
-#include "lesion/sweep.h"
+#include "lesion/ranks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +111,7 @@ static void announce_memory(const lsn_plan *plan, const lsn_ranks *ranks, const 
     lsn_error unsaid;
     lsn_sweep_needs needs;
     char weights[LSN_NUMBER_BYTES], rank[LSN_NUMBER_BYTES];
-    if (ranks->rank > 0 || !lsn_sweep_memory(plan, ranks, options, &needs, &unsaid))
+    if (ranks->rank > 0 || !lsn_sweep_memory(plan, lsn_ranks_sharers(ranks), options, &needs, &unsaid))
         return;
     lsn_quantity_text((double)needs.weights_bytes, weights);
     lsn_quantity_text((double)needs.rank_bytes, rank);

@@ -2,7 +2,7 @@
 
 #include "lesion/report.h"
 #include "lesion/simulate.h"
-#include "lesion/sweep.h"
+#include "lesion/ranks.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -185,7 +185,7 @@ static bool take_option(void *context, int option, lsn_error *err)
 static bool measure(const lsn_plan *plan, lsn_costs *costs, lsn_error *err)
 {
     const lsn_engine_options options = {.method = LSN_METHOD_WINOGRAD, .memory_bytes = lsn_sweep_default_memory(1)};
-    lsn_engine *engine = lsn_engine_create(plan->model, &options, err);
+    lsn_engine *engine = lsn_engine_create(plan->net, &options, err);
     const bool ok = engine != NULL && lsn_engine_measure(engine, TRIAL_S, costs, err);
     lsn_engine_destroy(engine);
     return ok;
@@ -201,11 +201,11 @@ static bool describe_work(const lsn_plan *plan, lsn_sched_work *work, double **c
     if (*cost == NULL || !measure(plan, &costs, err))
         return false;
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        (*cost)[e] = block * lsn_costs_of(&costs, plan->model, &plan->evaluations[e].ablation);
+        (*cost)[e] = block * lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);
     *work = (lsn_sched_work){.n_evaluations = plan->n_evaluations,
                              .n_blocks = (plan->images.count + block - 1) / block,
                              .cost = *cost,
-                             .unit_cost = block * lsn_costs_of(&costs, plan->model, &nothing),
+                             .unit_cost = block * lsn_costs_of(&costs, plan->net, &nothing),
                              .unit_s = UNIT_S,
                              .speed = 1,
                              .held = HELD,

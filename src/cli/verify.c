@@ -124,7 +124,7 @@ static bool compare_digest(const char *what, const char *of, const lsn_digest *d
 /* How many digests differ. */
 static int compare_digests(const lsn_plan *plan, const record *of)
 {
-    int differ = !compare_digest("weights", plan->model->path, &plan->model->digest, of->weights);
+    int differ = !compare_digest("weights", plan->net->path, &plan->net->digest, of->weights);
     char count[64];
     snprintf(count, sizeof count, "%d images", (int)plan->images.count);
     differ += !compare_digest("images", count, &plan->images_digest, of->images);

@@ -4,7 +4,7 @@
 
 #include "lesion/store.h"
 #include "lesion/study.h"
-#include "lesion/sweep.h"
+#include "lesion/ranks.h"
 
 typedef struct verify_options {
     const char *database, *study;

@@ -51,11 +51,11 @@ static bool warn_if_few(const comparison *c, const char *experiment, void (*say)
 static int rarest_class(const lsn_plan *plan, int64_t *images, int *classes, lsn_error *err)
 {
     int rarest = -1;
-    int64_t *counts = lsn_array((size_t)plan->model->classes, sizeof *counts, err);
+    int64_t *counts = lsn_array((size_t)plan->net->classes, sizeof *counts, err);
     *classes = 0;
     for (int32_t i = 0; counts != NULL && i < plan->images.count; i++)
         counts[lsn_data_label(plan->data, plan->images.images[i])]++;
-    for (int c = 0; counts != NULL && c < plan->model->classes; c++) {
+    for (int c = 0; counts != NULL && c < plan->net->classes; c++) {
         if (counts[c] > 0 && (rarest < 0 || counts[c] < counts[rarest]))
             rarest = c;
         *classes += counts[c] > 0;

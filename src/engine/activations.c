@@ -11,11 +11,11 @@ typedef struct engine_sums {
     int32_t *zeros;
 } engine_sums;
 
-engine_sums *engine_sums_create(const lsn_model *model, lsn_error *err)
+engine_sums *engine_sums_create(const lsn_net *net, lsn_error *err)
 {
     size_t most = 0;
-    for (int l = 0; l < model->n_layers; l++)
-        most = (size_t)model->layers[l].filters > most ? (size_t)model->layers[l].filters : most;
+    for (int l = 0; l < net->n_layers; l++)
+        most = (size_t)net->layers[l].filters > most ? (size_t)net->layers[l].filters : most;
     engine_sums *sums = lsn_array(1, sizeof *sums + most * (2 * sizeof(double) + sizeof(int32_t)), err);
     if (sums == NULL)
         return NULL;
@@ -48,7 +48,7 @@ static void add_image(const engine_sums *of, size_t positions, int filters, int 
 bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int count, const engine_gathering *to,
                       lsn_error *err)
 {
-    const int filters = engine->model->layers[l].filters;
+    const int filters = engine->net->layers[l].filters;
     const engine_layer *layer = &engine->layers[l];
     const size_t positions = layer->map_floats / filters;
     const lsn_isa *isa = engine->sweep != NULL ? engine->sweep->isa : lsn_isa_find("portable");
@@ -59,7 +59,7 @@ bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int 
             if (!isfinite(of->value[f]))
                 return lsn_fail(err, LSN_INVALID,
                                 "image %d of the block: layer %s, filter %d: the activation is not a finite number",
-                                image, engine->model->layers[l].name, f);
+                                image, engine->net->layers[l].name, f);
         add_image(of, positions, filters, layer->filter_offset, to->labels == NULL ? 0 : to->labels[image], to->sums);
     }
     return true;
@@ -70,12 +70,12 @@ bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int 
 /* Images begin .. begin+n-1. Two buffers take turns: the activations' memory has room for twice the largest map. */
 static bool roll(lsn_engine *engine, int begin, int n, const engine_gathering *to, lsn_error *err)
 {
-    const lsn_model *model = engine->model;
-    const float *x = to->images + (size_t)begin * model->input_h * model->input_w * model->input_channels;
+    const lsn_net *net = engine->net;
+    const float *x = to->images + (size_t)begin * net->input_h * net->input_w * net->input_channels;
     size_t half = (engine->image_floats - engine->flat_floats) / 2 * engine->arena_images;
     float *buffer[2] = {engine->arena, engine->arena + half};
     int in = 1;
-    for (int l = 0; l < model->n_layers - 1; l++) {
+    for (int l = 0; l < net->n_layers - 1; l++) {
         engine_layer *layer = &engine->layers[l];
         engine_conv_shape map = layer->conv;
         float *y = buffer[1 - in];
@@ -114,14 +114,14 @@ static bool check(const lsn_engine *engine, const engine_gathering *to, lsn_erro
     const lsn_activations *sums = to->sums;
     if (to->n < 0)
         return lsn_fail(err, LSN_INVALID, "a block of %d images", to->n);
-    if (sums->filters != lsn_model_filters(engine->model))
+    if (sums->filters != lsn_net_filters(engine->net))
         return lsn_fail(err, LSN_INVALID, "sums of %d filters' activations, of a network that has %d", sums->filters,
-                        lsn_model_filters(engine->model));
+                        lsn_net_filters(engine->net));
     if (sums->class_mean == NULL)
         return true;
-    if (to->labels == NULL || sums->classes != engine->model->classes)
+    if (to->labels == NULL || sums->classes != engine->net->classes)
         return lsn_fail(err, LSN_INVALID, "activations by class need the images' labels, and sums of %d classes",
-                        engine->model->classes);
+                        engine->net->classes);
     for (int i = 0; i < to->n; i++)
         if (to->labels[i] < 0 || to->labels[i] >= sums->classes)
             return lsn_fail(err, LSN_INVALID, "image %d of the block: label %d is not one of the classes 0..%d", i,

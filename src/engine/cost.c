@@ -16,37 +16,37 @@ static double layer_madds(const lsn_layer *layer, lsn_method method, int channel
 
 /* Channels (terms, of a fully connected layer) that the layer behind a mask has to compute: the removed ones, or the
  * kept ones if they are fewer. */
-static int step_channels(const lsn_model *model, const lsn_ablation *ablation)
+static int step_channels(const lsn_net *net, const lsn_ablation *ablation)
 {
     const lsn_mask_part *part = &ablation->mask.parts[0];
-    const lsn_layer *next = &model->layers[part->layer + 1];
-    const int filters = model->layers[part->layer].filters, kept = filters - part->count;
+    const lsn_layer *next = &net->layers[part->layer + 1];
+    const int filters = net->layers[part->layer].filters, kept = filters - part->count;
     const int pixels = next->channels / filters; /* of the average-pooled map that a fully connected layer sees */
     const int fewest = ablation->mode == LSN_ZERO && kept < part->count ? (kept > 0 ? kept : 1) : part->count;
     return pixels * fewest;
 }
 
-double lsn_engine_madds(const lsn_model *model, lsn_method method, const lsn_ablation *ablation)
+double lsn_engine_madds(const lsn_net *net, lsn_method method, const lsn_ablation *ablation)
 {
     double madds = 0;
     int first = 0;
     if (ablation->mask.count > 0) {
         first = ablation->mask.parts[0].layer + 1;
         if (method == LSN_METHOD_WINOGRAD)
-            madds += layer_madds(&model->layers[first++], method, step_channels(model, ablation));
+            madds += layer_madds(&net->layers[first++], method, step_channels(net, ablation));
     }
-    for (int l = first; l < model->n_layers; l++)
-        madds += layer_madds(&model->layers[l], method, model->layers[l].channels);
+    for (int l = first; l < net->n_layers; l++)
+        madds += layer_madds(&net->layers[l], method, net->layers[l].channels);
     return madds;
 }
 
 /* ---- costs by layer ------------------------------------------------------------------------------------------ */
 
-lsn_costs lsn_costs_predict(const lsn_model *model, lsn_method method)
+lsn_costs lsn_costs_predict(const lsn_net *net, lsn_method method)
 {
-    lsn_costs costs = {.n_layers = model->n_layers};
-    for (int l = 0; l < model->n_layers; l++) {
-        const lsn_layer *layer = &model->layers[l];
+    lsn_costs costs = {.n_layers = net->n_layers};
+    for (int l = 0; l < net->n_layers; l++) {
+        const lsn_layer *layer = &net->layers[l];
         const bool linear = method == LSN_METHOD_WINOGRAD, conv = layer->kind == LSN_CONV;
         costs.layer[l] = linear && conv ? sweep_conv_cost(layer) : lsn_layer_madds(layer);
         if (linear)
@@ -60,13 +60,13 @@ lsn_costs lsn_costs_predict(const lsn_model *model, lsn_method method)
     return costs;
 }
 
-double lsn_costs_of(const lsn_costs *costs, const lsn_model *model, const lsn_ablation *ablation)
+double lsn_costs_of(const lsn_costs *costs, const lsn_net *net, const lsn_ablation *ablation)
 {
     double cost = 0;
     int first = 0;
     if (ablation->mask.count > 0) {
         first = ablation->mask.parts[0].layer + 1;
-        cost += costs->step[first] + step_channels(model, ablation) * costs->step_channel[first];
+        cost += costs->step[first] + step_channels(net, ablation) * costs->step_channel[first];
         first++;
     }
     for (int l = first; l < costs->n_layers; l++)
@@ -77,10 +77,10 @@ double lsn_costs_of(const lsn_costs *costs, const lsn_model *model, const lsn_ab
 /* All layers alike, by the time of whole passes. */
 static bool measure_whole(lsn_engine *engine, double seconds, lsn_costs *costs, lsn_error *err)
 {
-    const lsn_model *model = engine->model;
-    const size_t pixels = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_channels;
+    const lsn_net *net = engine->net;
+    const size_t pixels = (size_t)net->input_h * (size_t)net->input_w * (size_t)net->input_channels;
     float *image = lsn_array(pixels, sizeof(float), err);
-    float *logits = image == NULL ? NULL : lsn_array((size_t)model->classes, sizeof(float), err);
+    float *logits = image == NULL ? NULL : lsn_array((size_t)net->classes, sizeof(float), err);
     bool ok = logits != NULL;
     int rounds = 0;
     double began = lsn_now_s(), took = 0;
@@ -100,7 +100,7 @@ static bool measure_whole(lsn_engine *engine, double seconds, lsn_costs *costs, 
 
 bool lsn_engine_measure(lsn_engine *engine, double seconds, lsn_costs *costs, lsn_error *err)
 {
-    *costs = lsn_costs_predict(engine->model, engine->method);
+    *costs = lsn_costs_predict(engine->net, engine->method);
     if (engine->sweep == NULL)
         return measure_whole(engine, seconds, costs, err);
     sweep_measure(engine->sweep, seconds, costs);

@@ -15,18 +15,18 @@ double engine_drift(double distance, double norm)
 
 size_t engine_kept_floats(const lsn_engine *engine)
 {
-    size_t floats = engine->model->n_conv > 0 ? engine->flat_floats : 0;
-    for (int l = 0; l < engine->model->n_layers - 1; l++)
+    size_t floats = engine->net->n_conv > 0 ? engine->flat_floats : 0;
+    for (int l = 0; l < engine->net->n_layers - 1; l++)
         floats += engine->layers[l].out_floats;
     return floats;
 }
 
 void engine_place_kept(lsn_engine *engine, int images, float *at)
 {
-    for (int l = 0; l < engine->model->n_layers; l++) {
+    for (int l = 0; l < engine->net->n_layers; l++) {
         engine->layers[l].norms = engine->norms + (size_t)l * images;
         engine->layers[l].kept = at;
-        if (l < engine->model->n_layers - 1)
+        if (l < engine->net->n_layers - 1)
             at += engine->layers[l].out_floats * images;
     }
     engine->kept_flat = at;
@@ -36,23 +36,23 @@ void engine_place_kept(lsn_engine *engine, int images, float *at)
 static const float *as_seen(const lsn_engine *engine, int l, const float *y, int n, float *flat, size_t *floats)
 {
     *floats = engine->layers[l].out_floats;
-    if (l != engine->model->n_conv - 1)
+    if (l != engine->net->n_conv - 1)
         return y;
-    const lsn_layer *last = &engine->model->layers[l];
+    const lsn_layer *last = &engine->net->layers[l];
     *floats = engine->flat_floats;
-    engine_average_pool(y, n, last->out_h, last->out_w, last->filters, engine->model->grid, flat);
+    engine_average_pool(y, n, last->out_h, last->out_w, last->filters, engine->net->grid, flat);
     return flat;
 }
 
 bool engine_keep(lsn_engine *engine, const lsn_engine_request *r, const float *x, int begin, int n, lsn_error *err)
 {
     const lsn_isa *isa = lsn_isa_find("portable");
-    const int last = engine->model->n_layers - 1;
+    const int last = engine->net->n_layers - 1;
     for (int l = 0; l <= last; l++) {
         if (!engine_go_on(r->stop, r->context, err))
             return false;
         const engine_layer *layer = &engine->layers[l];
-        float *y = l == last ? r->baseline + (size_t)begin * engine->model->classes : layer->kept;
+        float *y = l == last ? r->baseline + (size_t)begin * engine->net->classes : layer->kept;
         size_t floats;
         engine_compute(engine, l, x, n, y);
         const float *seen = as_seen(engine, l, y, n, engine->kept_flat, &floats);
@@ -68,11 +68,11 @@ void engine_note_drift(lsn_engine *engine, const lsn_engine_request *r, int a, i
     if (r->drift == NULL)
         return;
     const lsn_isa *isa = lsn_isa_find("portable");
-    const lsn_model *model = engine->model;
-    const float *intact = l == model->n_conv - 1     ? engine->kept_flat
-                          : l == model->n_layers - 1 ? r->baseline + (size_t)begin * model->classes
+    const lsn_net *net = engine->net;
+    const float *intact = l == net->n_conv - 1     ? engine->kept_flat
+                          : l == net->n_layers - 1 ? r->baseline + (size_t)begin * net->classes
                                                      : engine->layers[l].kept;
-    double *drift = r->drift + ((size_t)a * model->n_layers + l) * r->n + begin;
+    double *drift = r->drift + ((size_t)a * net->n_layers + l) * r->n + begin;
     size_t floats;
     const float *seen = as_seen(engine, l, y, n, engine->flat, &floats);
     for (int i = 0; i < n; i++)

@@ -37,19 +37,19 @@ static void describe_fc(engine_layer *to, const lsn_layer *layer)
 
 static bool describe_layers(lsn_engine *engine, lsn_error *err)
 {
-    const lsn_model *model = engine->model;
-    engine->layers = lsn_array(model->n_layers, sizeof *engine->layers, err);
+    const lsn_net *net = engine->net;
+    engine->layers = lsn_array(net->n_layers, sizeof *engine->layers, err);
     if (engine->layers == NULL)
         return false;
     int offset = 0;
-    for (int l = 0; l < model->n_layers; l++) {
-        const lsn_layer *layer = &model->layers[l];
+    for (int l = 0; l < net->n_layers; l++) {
+        const lsn_layer *layer = &net->layers[l];
         engine_layer *to = &engine->layers[l];
         if (layer->kind == LSN_CONV)
             describe_conv(to, layer);
         else
             describe_fc(to, layer);
-        to->flatten = l == model->n_conv;
+        to->flatten = l == net->n_conv;
         to->bias = layer->bias;
         to->filter_offset = offset;
         offset += layer->filters;
@@ -63,7 +63,7 @@ static bool describe_layers(lsn_engine *engine, lsn_error *err)
 static size_t workspace_floats(const lsn_engine *engine)
 {
     size_t floats = 0;
-    for (int l = 0; l < engine->model->n_layers; l++) {
+    for (int l = 0; l < engine->net->n_layers; l++) {
         const engine_layer *layer = &engine->layers[l];
         if (layer->fc) {
             floats = larger(floats, engine->kernels->fc_floats(&layer->dense));
@@ -80,7 +80,7 @@ static size_t workspace_floats(const lsn_engine *engine)
 static void plan_buffers(lsn_engine *engine)
 {
     size_t largest_map = 0;
-    for (int l = 0; l < engine->model->n_layers; l++) {
+    for (int l = 0; l < engine->net->n_layers; l++) {
         const engine_layer *layer = &engine->layers[l];
         engine->floats[l % 2] = larger(engine->floats[l % 2], layer->out_floats);
         largest_map = larger(largest_map, layer->map_floats);
@@ -96,11 +96,11 @@ static void plan_buffers(lsn_engine *engine)
 static bool plan_memory(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err)
 {
     plan_buffers(engine);
-    const lsn_model *model = engine->model;
+    const lsn_net *net = engine->net;
     const size_t image_bytes =
-        sizeof(float) * engine->image_floats + (engine->drift ? sizeof(double) * model->n_layers : 0);
+        sizeof(float) * engine->image_floats + (engine->drift ? sizeof(double) * net->n_layers : 0);
     const size_t fixed_bytes = sizeof(float) * workspace_floats(engine) + options->besides_bytes +
-                               (options->weights == NULL ? lsn_engine_weights_bytes(model, engine->method) : 0);
+                               (options->weights == NULL ? lsn_engine_weights_bytes(net, engine->method) : 0);
     const size_t memory_bytes = options->memory_bytes;
     size_t fit = larger(CACHE_BYTES / image_bytes, FULL_GROUP);
     if (memory_bytes > 0) {
@@ -108,7 +108,7 @@ static bool plan_memory(lsn_engine *engine, const lsn_engine_options *options, l
             return lsn_fail(
                 err, LSN_USAGE,
                 "%zu bytes of memory are too few for %s at %dx%d: give %zu (weights and workspace %zu, one image %zu)",
-                memory_bytes, model->path == NULL ? "the network" : model->path, model->input_h, model->input_w,
+                memory_bytes, net->path == NULL ? "the network" : net->path, net->input_h, net->input_w,
                 fixed_bytes + image_bytes, fixed_bytes, image_bytes);
         size_t most = (memory_bytes - fixed_bytes) / image_bytes;
         fit = most < fit ? most : fit;
@@ -121,15 +121,15 @@ static bool plan_memory(lsn_engine *engine, const lsn_engine_options *options, l
 /* Takes what was planned but the activations, which are taken when the number of images is known. */
 static bool take_memory(lsn_engine *engine, const void *weights, lsn_error *err)
 {
-    const lsn_model *model = engine->model;
+    const lsn_net *net = engine->net;
     engine->workspace = lsn_array(workspace_floats(engine), sizeof(float), err);
     if (engine->workspace == NULL)
         return false;
     if (weights == NULL) {
-        engine->packed = lsn_array(lsn_engine_weights_bytes(model, engine->method), 1, err);
+        engine->packed = lsn_array(lsn_engine_weights_bytes(net, engine->method), 1, err);
         if (engine->packed == NULL)
             return false;
-        lsn_engine_pack(model, engine->method, engine->packed, 0, 1);
+        lsn_engine_pack(net, engine->method, engine->packed, 0, 1);
     }
     engine_use_weights(engine, weights == NULL ? engine->packed : weights);
     return true;
@@ -146,7 +146,7 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err)
     engine->norms = NULL;
     engine->arena = lsn_array(images, sizeof(float) * engine->image_floats, err);
     if (engine->drift && engine->arena != NULL)
-        engine->norms = lsn_array(images, sizeof(double) * engine->model->n_layers, err);
+        engine->norms = lsn_array(images, sizeof(double) * engine->net->n_layers, err);
     if (engine->arena == NULL || (engine->drift && engine->norms == NULL))
         return false;
     engine->arena_images = images;
@@ -175,7 +175,7 @@ bool engine_reserve(lsn_engine *engine, int images, lsn_error *err)
 static bool plan_engine(lsn_engine *engine, const lsn_engine_options *given, lsn_error *err)
 {
     lsn_engine_options options = *given;
-    options.besides_bytes += 2 * sizeof(float) * lsn_model_filters(engine->model); /* means and deviations */
+    options.besides_bytes += 2 * sizeof(float) * lsn_net_filters(engine->net); /* means and deviations */
     if (!describe_layers(engine, err))
         return false;
     if (engine->method == LSN_METHOD_WINOGRAD) {
@@ -188,21 +188,21 @@ static bool plan_engine(lsn_engine *engine, const lsn_engine_options *given, lsn
 }
 
 /* An engine without its memory. */
-static lsn_engine *create_planned(const lsn_model *model, const lsn_engine_options *options, lsn_error *err)
+static lsn_engine *create_planned(const lsn_net *net, const lsn_engine_options *options, lsn_error *err)
 {
     if ((unsigned)options->method >= LSN_N_METHODS) {
         lsn_fail(err, LSN_USAGE, "method %d is not known", (int)options->method);
         return NULL;
     }
-    if (model->input_h < 1 || model->input_w < 1) {
+    if (net->input_h < 1 || net->input_w < 1) {
         lsn_fail(err, LSN_INVALID, "the size of the network's input is not set");
         return NULL;
     }
-    assert(model->n_conv >= 0 && model->n_conv < model->n_layers && model->n_layers <= LSN_MAX_LAYERS);
+    assert(net->n_conv >= 0 && net->n_conv < net->n_layers && net->n_layers <= LSN_MAX_LAYERS);
     lsn_engine *engine = lsn_array(1, sizeof *engine, err);
     if (engine == NULL)
         return NULL;
-    engine->model = model;
+    engine->net = net;
     engine->method = options->method;
     engine->resample = options->resample;
     engine->drift = options->drift;
@@ -212,12 +212,12 @@ static lsn_engine *create_planned(const lsn_model *model, const lsn_engine_optio
     return NULL;
 }
 
-lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *options, lsn_error *err)
+lsn_engine *lsn_engine_create(const lsn_net *net, const lsn_engine_options *options, lsn_error *err)
 {
-    lsn_engine *engine = create_planned(model, options, err);
+    lsn_engine *engine = create_planned(net, options, err);
     if (engine == NULL)
         return NULL;
-    engine->sums = engine_sums_create(model, err);
+    engine->sums = engine_sums_create(net, err);
     if (engine->sums != NULL && (engine->sweep != NULL ? sweep_take(engine->sweep, options->weights, err)
                                                        : take_memory(engine, options->weights, err)))
         return engine;
@@ -225,9 +225,9 @@ lsn_engine *lsn_engine_create(const lsn_model *model, const lsn_engine_options *
     return NULL;
 }
 
-bool lsn_engine_count(const lsn_model *model, const lsn_engine_options *options, size_t *bytes, lsn_error *err)
+bool lsn_engine_count(const lsn_net *net, const lsn_engine_options *options, size_t *bytes, lsn_error *err)
 {
-    lsn_engine *engine = create_planned(model, options, err);
+    lsn_engine *engine = create_planned(net, options, err);
     *bytes = engine == NULL ? 0 : engine->bytes;
     lsn_engine_destroy(engine);
     return *bytes > 0;
@@ -254,16 +254,16 @@ void lsn_engine_destroy(lsn_engine *engine)
 static bool set_statistic(const lsn_engine *engine, float **to, const float *from, float least, const char *what,
                           lsn_error *err)
 {
-    const lsn_model *model = engine->model;
-    const size_t filters = lsn_model_filters(model);
-    for (int l = 0; l < model->n_layers - 1; l++)
-        for (int f = 0; f < model->layers[l].filters; f++) {
+    const lsn_net *net = engine->net;
+    const size_t filters = lsn_net_filters(net);
+    for (int l = 0; l < net->n_layers - 1; l++)
+        for (int f = 0; f < net->layers[l].filters; f++) {
             const float value = from[engine->layers[l].filter_offset + f];
             if (!isfinite(value))
                 return lsn_fail(err, LSN_INVALID, "layer %s: the %s of filter %d is not a finite number",
-                                model->layers[l].name, what, f);
+                                net->layers[l].name, what, f);
             if (value < least)
-                return lsn_fail(err, LSN_INVALID, "layer %s: the %s of filter %d is negative", model->layers[l].name,
+                return lsn_fail(err, LSN_INVALID, "layer %s: the %s of filter %d is negative", net->layers[l].name,
                                 what, f);
         }
     if (*to == NULL)

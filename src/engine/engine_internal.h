@@ -1,4 +1,4 @@
-/* What the files of the engine share. Letters as in lesion/model.h. */
+/* What the files of the engine share. Letters as in lesion/net.h. */
 #ifndef LESION_ENGINE_INTERNAL_H
 #define LESION_ENGINE_INTERNAL_H
 
@@ -106,7 +106,7 @@ typedef struct engine_layer {
 struct engine_sweep;
 
 struct lsn_engine {
-    const lsn_model *model;
+    const lsn_net *net;
     lsn_method method;
     const engine_kernels *kernels; /* NULL where `sweep` computes */
     struct engine_sweep *sweep;
@@ -156,7 +156,7 @@ typedef struct engine_gathering {
     void *context;
 } engine_gathering;
 
-struct engine_sums *engine_sums_create(const lsn_model *model, lsn_error *err);
+struct engine_sums *engine_sums_create(const lsn_net *net, lsn_error *err);
 /* Adds layer l's map y[count][positions][F] of images begin .. begin+count-1, after ReLU, before pooling. */
 bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int count, const engine_gathering *to,
                       lsn_error *err);
@@ -176,7 +176,7 @@ void engine_note_drift(lsn_engine *engine, const lsn_engine_request *r, int a, i
 
 /* ---- masks --------------------------------------------------------------------------------------------------- */
 
-/* LSN_INVALID unless the ablations' parts are as lesion/model.h has them and name filters that the network has, and
+/* LSN_INVALID unless the ablations' parts are as lesion/net.h has them and name filters that the network has, and
  * what their modes need is there. */
 bool engine_check_request(const lsn_engine *engine, const lsn_engine_request *r, lsn_error *err);
 /* Removes the filters of `part` from its layer's output y[n][positions][F], pooled, of images begin .. begin+n-1, as

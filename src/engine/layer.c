@@ -25,13 +25,13 @@ static const float *flatten(lsn_engine *engine, int l, const float *x, int n)
 {
     if (!engine->layers[l].flatten)
         return x;
-    const lsn_model *model = engine->model;
+    const lsn_net *net = engine->net;
     if (l == 0) {
-        channels_first(x, n, model->input_h * model->input_w, model->input_channels, engine->flat);
+        channels_first(x, n, net->input_h * net->input_w, net->input_channels, engine->flat);
         return engine->flat;
     }
-    const lsn_layer *last = &model->layers[l - 1];
-    engine_average_pool(x, n, last->out_h, last->out_w, last->filters, model->grid, engine->flat);
+    const lsn_layer *last = &net->layers[l - 1];
+    engine_average_pool(x, n, last->out_h, last->out_w, last->filters, net->grid, engine->flat);
     return engine->flat;
 }
 

@@ -2,15 +2,15 @@
 #include "engine_internal.h"
 
 /* Is the part's layer after `above` and one that can be ablated, and are its filters ascending and within it? */
-static bool check_part(const lsn_model *model, const lsn_mask_part *part, int above, int index, lsn_error *err)
+static bool check_part(const lsn_net *net, const lsn_mask_part *part, int above, int index, lsn_error *err)
 {
-    if (part->layer < 0 || part->layer >= model->n_layers - 1)
+    if (part->layer < 0 || part->layer >= net->n_layers - 1)
         return lsn_fail(err, LSN_INVALID, "ablation %d: layer %d is not one of the layers 0..%d that can be ablated",
-                        index, part->layer, model->n_layers - 2);
-    const lsn_layer *layer = &model->layers[part->layer];
+                        index, part->layer, net->n_layers - 2);
+    const lsn_layer *layer = &net->layers[part->layer];
     if (part->layer <= above)
         return lsn_fail(err, LSN_INVALID, "ablation %d: layer %s comes after layer %s; give each layer once, in order",
-                        index, layer->name, model->layers[above].name);
+                        index, layer->name, net->layers[above].name);
     if (part->count < 1)
         return lsn_fail(err, LSN_INVALID, "ablation %d: no filter of layer %s is named", index, layer->name);
     for (int i = 0; i < part->count; i++) {
@@ -63,7 +63,7 @@ static bool check_ablation(const lsn_engine *engine, const lsn_engine_request *r
         return false;
     int above = -1;
     for (int i = 0; i < mask->count; i++) {
-        if (!check_part(engine->model, &mask->parts[i], above, index, err))
+        if (!check_part(engine->net, &mask->parts[i], above, index, err))
             return false;
         above = mask->parts[i].layer;
     }
@@ -109,7 +109,7 @@ bool engine_check_request(const lsn_engine *engine, const lsn_engine_request *r,
 void engine_noise_maps(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int image,
                        int l, const int32_t *filters, int n, bool compact, float *to, size_t stride)
 {
-    const lsn_layer *layer = &engine->model->layers[l];
+    const lsn_layer *layer = &engine->net->layers[l];
     const int offset = engine->layers[l].filter_offset, rows = engine_noise_rows(layer->h, layer->pool);
     engine_noise noise = {
         .seed = (uint64_t)ablation->seed,
@@ -145,7 +145,7 @@ void engine_mask(const lsn_engine *engine, const lsn_engine_request *r, const ls
                  const lsn_mask_part *part, int begin, int n, const float *donors, float *y)
 {
     const engine_layer *layer = &engine->layers[part->layer];
-    const int filters = engine->model->layers[part->layer].filters;
+    const int filters = engine->net->layers[part->layer].filters;
     const size_t positions = n * (layer->out_floats / filters);
     switch (ablation->mode) {
     case LSN_RESAMPLE:

@@ -27,7 +27,7 @@ bool engine_go_on(lsn_stop *stop, void *context, lsn_error *err)
 /* The first layer of an ablation; the logits where nothing is ablated. */
 static int first_layer(const lsn_engine *engine, const lsn_ablation *ablation)
 {
-    return ablation->mask.count == 0 ? engine->model->n_layers - 1 : ablation->mask.parts[0].layer;
+    return ablation->mask.count == 0 ? engine->net->n_layers - 1 : ablation->mask.parts[0].layer;
 }
 
 /* engine->order: the ablations by their first layer, in the given order within one. */
@@ -44,7 +44,7 @@ static bool order_ablations(lsn_engine *engine, const lsn_engine_request *r, lsn
     int next[LSN_MAX_LAYERS + 1] = {0};
     for (int a = 0; a < r->n_ablations; a++)
         next[first_layer(engine, r->ablations[a]) + 1]++;
-    for (int l = 0; l < engine->model->n_layers; l++)
+    for (int l = 0; l < engine->net->n_layers; l++)
         next[l + 1] += next[l];
     for (int a = 0; a < r->n_ablations; a++)
         engine->order[next[first_layer(engine, r->ablations[a])]++] = a;
@@ -79,7 +79,7 @@ static bool branch(lsn_engine *engine, const lsn_engine_request *r, int a, int l
                    lsn_error *err)
 {
     const lsn_ablation *ablation = r->ablations[a];
-    int last = engine->model->n_layers - 1, classes = engine->model->classes, part = 0;
+    int last = engine->net->n_layers - 1, classes = engine->net->classes, part = 0;
     float *logits = r->logits + ((size_t)a * r->n + begin) * classes;
     float *y = l == last ? logits : engine->suffix[l % 2];
     const float *donors = engine->donor[l % 2];
@@ -134,8 +134,8 @@ static bool check_finite(const float *logits, int begin, int n, int classes, lsn
 /* Layer l of the intact network for the donors of images begin .. begin+n-1. */
 static void roll_donors(lsn_engine *engine, const lsn_engine_request *r, int l, int begin, int n)
 {
-    const lsn_model *model = engine->model;
-    const size_t image = (size_t)model->input_h * model->input_w * model->input_channels;
+    const lsn_net *net = engine->net;
+    const size_t image = (size_t)net->input_h * net->input_w * net->input_channels;
     const float *x = l == 0 ? r->donors + begin * image : engine->donor[(l - 1) % 2];
     engine_compute(engine, l, x, n, engine->donor[l % 2]);
 }
@@ -143,7 +143,7 @@ static void roll_donors(lsn_engine *engine, const lsn_engine_request *r, int l, 
 /* Images begin .. begin+n-1, at `x`, under all ablations. */
 static bool roll(lsn_engine *engine, const lsn_engine_request *r, const float *x, int begin, int n, lsn_error *err)
 {
-    int last = engine->model->n_layers - 1, classes = engine->model->classes, next = 0;
+    int last = engine->net->n_layers - 1, classes = engine->net->classes, next = 0;
     const int last_donor = last_donor_layer(r);
     float *baseline = r->baseline + (size_t)begin * classes;
     const bool keep = r->drift != NULL;
@@ -168,10 +168,10 @@ static bool roll(lsn_engine *engine, const lsn_engine_request *r, const float *x
 
 bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *r, lsn_error *err)
 {
-    const lsn_model *model = engine->model;
+    const lsn_net *net = engine->net;
     if (!engine_check_request(engine, r, err))
         return false;
-    for (size_t i = 0; r->drift != NULL && i < (size_t)r->n_ablations * model->n_layers * r->n; i++)
+    for (size_t i = 0; r->drift != NULL && i < (size_t)r->n_ablations * net->n_layers * r->n; i++)
         r->drift[i] = 0;
     if (engine->sweep != NULL)
         return sweep_run(engine->sweep, r, err);
@@ -179,7 +179,7 @@ bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *r, lsn_error *
         return false;
     for (int a = 0; r->seconds != NULL && a < r->n_ablations; a++)
         r->seconds[a] = 0.0;
-    size_t image = (size_t)model->input_h * model->input_w * model->input_channels;
+    size_t image = (size_t)net->input_h * net->input_w * net->input_channels;
     for (int begin = 0; begin < r->n; begin += engine->sub_block) {
         int here = engine->sub_block < r->n - begin ? engine->sub_block : r->n - begin;
         if (!roll(engine, r, r->images + begin * image, begin, here, err))

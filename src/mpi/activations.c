@@ -4,12 +4,6 @@
 
 #include <stdlib.h>
 
-static bool leave_asked(void *context)
-{
-    (void)context;
-    return lsn_signals_asked() == LSN_LEAVE;
-}
-
 /* sums += those of all ranks; waits without burning a core. */
 static bool add_up(const lsn_ranks *ranks, int64_t *sums, int count, lsn_error *err)
 {
@@ -30,11 +24,11 @@ bool lsn_activations_measure(lsn_compute *compute, const lsn_plan *plan, lsn_act
                              const lsn_ranks *ranks, lsn_activations *found, lsn_error *err)
 {
     const int workers = ranks->size > 1 ? ranks->size - 1 : 1, worker = ranks->size > 1 ? ranks->rank - 1 : 0;
-    bool ok = lsn_activations_init(found, plan->model, needs, err);
+    bool ok = lsn_activations_init(found, plan->net, needs, err);
     if (ok && compute != NULL)
         ok = lsn_compute_add_activations(compute, share_begin(plan->calibration.count, worker, workers),
-                                         share_begin(plan->calibration.count, worker + 1, workers), found, leave_asked,
-                                         NULL, err);
+                                         share_begin(plan->calibration.count, worker + 1, workers), found,
+                                         lsn_leave_asked, NULL, err);
     /* All ranks come here, whatever happened to them, so that none waits for another in vain. */
     if (lsn_ranks_agree(ranks, ok) && ok)
         return add_up(ranks, found->sums, (int)found->count, err);

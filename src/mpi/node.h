@@ -20,7 +20,7 @@ struct lsn_node_ranks {
     int part, parts;    /* this rank's place in its group, and the group's size */
     lsn_shared weights; /* of the model */
     lsn_shared packed;  /* the same for the engine: of this model and method */
-    const lsn_model *packed_model;
+    const lsn_net *packed_model;
     lsn_method packed_method;
 };
 

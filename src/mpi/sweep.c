@@ -1,3 +1,5 @@
+/* A run of a study over all ranks: the database opened, what all have to know found together, then rank 0 coordinates
+ * and the others compute. */
 #include "mpi/checked.h"
 #include "mpi/mpi_internal.h"
 
@@ -7,18 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const double BLOCK_MADDS = 64e9;    /* work of the intact network on one block */
 static const double LEAST_MEASURED = 1e12; /* multiply-adds a worker, some 20 s, from which on layers are measured */
 static const double MEASURE_S = 1;
-enum { LEAST_BLOCK = 8, GREATEST_BLOCK = 256 };
-
-int32_t lsn_sweep_block_images(const lsn_plan *plan)
-{
-    lsn_ablation nothing = {.mask = {0}};
-    double images = BLOCK_MADDS / lsn_engine_madds(plan->model, LSN_METHOD_BLAS, &nothing);
-    int32_t block = images > GREATEST_BLOCK ? GREATEST_BLOCK : images < LEAST_BLOCK ? LEAST_BLOCK : (int32_t)images;
-    return block < plan->images.count ? block : plan->images.count;
-}
 
 /* ---- the record of this run ---------------------------------------------------------------------------------- */
 
@@ -65,6 +57,21 @@ static bool record_begin(lsn_store *store, const lsn_ranks *ranks, const lsn_swe
     bool ok = lsn_store_run_begin(store, &record, err);
     lsn_text_finish(&libraries);
     return ok;
+}
+
+/* ---- the engine ---------------------------------------------------------------------------------------------- */
+
+bool lsn_sweep_engine(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
+                      lsn_engine_options *engine, lsn_error *err)
+{
+    *engine = (lsn_engine_options){.method = options->method, .threads = options->threads};
+    if (!lsn_ranks_pack(ranks, plan->net, options->method, &engine->weights, err))
+        return false;
+    engine->besides_bytes = lsn_ranks_share(ranks);
+    engine->memory_bytes = options->memory_bytes > 0
+                               ? options->memory_bytes
+                               : lsn_sweep_default_memory(ranks->on_node) + engine->besides_bytes; /* taken by now */
+    return true;
 }
 
 /* ---- the sweep ----------------------------------------------------------------------------------------------- */
@@ -130,17 +137,17 @@ static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_comput
     const int measures = ranks->size == 1 ? 0 : 1, workers = ranks->size == 1 ? 1 : ranks->size - 1;
     double work = 0;
     prices->measured = false;
-    *costs = lsn_costs_predict(plan->model, method);
+    *costs = lsn_costs_predict(plan->net, method);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         if (lsn_plan_wants(plan, e))
-            work += plan->images.count * lsn_costs_of(costs, plan->model, &plan->evaluations[e].ablation);
+            work += plan->images.count * lsn_costs_of(costs, plan->net, &plan->evaluations[e].ablation);
     if (work / workers < LEAST_MEASURED)
         return true;
     lsn_error unmeasured; /* the prediction will do */
     if (ranks->rank == measures)
         prices->measured = lsn_compute_measure(compute, MEASURE_S, costs, &unmeasured);
     if (ranks->rank == measures && !prices->measured)
-        *costs = lsn_costs_predict(plan->model, method);
+        *costs = lsn_costs_predict(plan->net, method);
     return !ranks->launched || lsn_broadcast(prices, sizeof *prices, measures, MPI_COMM_WORLD, err);
 }
 

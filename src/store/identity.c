@@ -53,18 +53,18 @@ static bool write_study(const lsn_store *store, lsn_error *err)
         "shard, shards, bootstrap_seed, bootstrap_draws, created) "
         "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     const lsn_plan *plan = store->plan;
-    const lsn_model *model = plan->model;
+    const lsn_net *net = plan->net;
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES], now[TIME_BYTES];
-    lsn_digest_hex(&model->digest, weights);
+    lsn_digest_hex(&net->digest, weights);
     lsn_digest_hex(&plan->images_digest, images);
     sqlite3_stmt *insert = database_prepare(&store->db, sql, err);
     bool ok =
         insert != NULL &&
         DATABASE_STEP(&store->db, insert, err, text(plan->name), text(plan->path), text(plan->text),
-                      text(plan->overrides), text(model->path), text(weights), text(model->dtype), text(images),
+                      text(plan->overrides), text(net->path), text(weights), text(net->dtype), text(images),
                       text(calibration_hex(plan, calibration)), text(plan->preprocess), integer(plan->images.count),
-                      integer(plan->calibration.count), integer(model->classes), integer(model->input_channels),
-                      integer(model->input_h), integer(model->input_w), integer(store->block_images),
+                      integer(plan->calibration.count), integer(net->classes), integer(net->input_channels),
+                      integer(net->input_h), integer(net->input_w), integer(store->block_images),
                       integer(plan->metrics.per_class), integer(plan->metrics.images), integer(plan->metrics.drift),
                       real(half_width(plan)), real(confidence(plan)), share(plan->shard), share(plan->shards),
                       integer(BOOTSTRAP_SEED), integer(LSN_DRAWS), text(time_text(now)));
@@ -77,8 +77,8 @@ static bool write_layers(const lsn_store *store, lsn_error *err)
     sqlite3_stmt *insert =
         database_prepare(&store->db, "INSERT INTO layer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", err);
     bool ok = insert != NULL;
-    for (int i = 0; ok && i < store->plan->model->n_layers; i++) {
-        const lsn_layer *layer = &store->plan->model->layers[i];
+    for (int i = 0; ok && i < store->plan->net->n_layers; i++) {
+        const lsn_layer *layer = &store->plan->net->layers[i];
         ok = DATABASE_STEP(&store->db, insert, err, integer(i), text(layer->name),
                            text(layer->kind == LSN_CONV ? "conv" : "fc"), integer(layer->filters),
                            integer(layer->channels), integer(layer->kernel), integer(layer->h), integer(layer->w),
@@ -94,7 +94,7 @@ static bool write_classes(const lsn_store *store, lsn_error *err)
     const lsn_plan *plan = store->plan;
     sqlite3_stmt *insert = database_prepare(&store->db, "INSERT INTO class VALUES (?, ?, ?)", err);
     bool ok = insert != NULL;
-    for (int c = 0; ok && c < plan->model->classes; c++) {
+    for (int c = 0; ok && c < plan->net->classes; c++) {
         const char *name = c < lsn_data_classes(plan->data) ? lsn_data_class_name(plan->data, c) : NULL;
         ok = DATABASE_STEP(&store->db, insert, err, integer(c), text(name), integer(store->class_images[c]));
     }
@@ -163,7 +163,7 @@ bool identity_update(const lsn_store *store, lsn_error *err)
     bool ok =
         update != NULL &&
         DATABASE_STEP(&store->db, update, err, text(plan->path), text(plan->text), text(plan->overrides),
-                      text(plan->model->path), text(calibration_hex(plan, calibration)),
+                      text(plan->net->path), text(calibration_hex(plan, calibration)),
                       integer(plan->calibration.count), integer(plan->metrics.per_class), integer(plan->metrics.images),
                       integer(plan->metrics.drift), real(half_width(plan)), real(confidence(plan)));
     sqlite3_finalize(update);
@@ -241,7 +241,7 @@ static bool differences(const lsn_store *store, const identity *stored, lsn_text
 {
     const lsn_plan *plan = store->plan;
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES] = "";
-    lsn_digest_hex(&plan->model->digest, weights);
+    lsn_digest_hex(&plan->net->digest, weights);
     lsn_digest_hex(&plan->images_digest, images);
     calibration_hex(plan, calibration);
     bool uses;
@@ -251,7 +251,7 @@ static bool differences(const lsn_store *store, const identity *stored, lsn_text
         lsn_text_add(words, "; its study is '%.80s', not '%.80s'", stored->name, plan->name);
     if (strcmp(stored->weights, weights) != 0)
         lsn_text_add(words, "; its weights are %.160s (sha256 %.12s...), not %.160s (sha256 %.12s...)",
-                     stored->weights_path, stored->weights, plan->model->path, weights);
+                     stored->weights_path, stored->weights, plan->net->path, weights);
     if (strcmp(stored->images, images) != 0)
         lsn_text_add(words,
                      "; its images are %lld with sha256 %.12s..., not %d with sha256 %.12s... (the digest is over "
@@ -344,7 +344,7 @@ bool identity_check(lsn_store *store, lsn_error *err)
             "%s: belongs to something else%s. Give another file with --db, or start over with --fresh (the old "
             "file is then kept as %s.old)",
             store->db.path, words.data, store->db.path);
-    else if (ok && (stored.images_count != plan->images.count || stored.classes != plan->model->classes ||
+    else if (ok && (stored.images_count != plan->images.count || stored.classes != plan->net->classes ||
                     stored.block_images < 1 || stored.block_images > INT32_MAX))
         ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: its study's row contradicts itself", store->db.path);
     ok = ok && check_share(store, &stored, err) && check_measures(store, &stored, err);

@@ -155,8 +155,8 @@ static bool add_evaluations(reconciling *r, lsn_error *err)
         const lsn_mask *mask = &ablation->mask;
         empty(&layers);
         empty(&filters);
-        lsn_mask_layers(plan->model, mask, &layers);
-        lsn_mask_json(plan->model, mask, &filters);
+        lsn_mask_layers(plan->net, mask, &layers);
+        lsn_mask_json(plan->net, mask, &filters);
         if (layers.failed || filters.failed)
             ok = lsn_fail(err, LSN_FAILED, "out of memory: a mask could not be written as text");
         r->store->ids[e] = (int32_t)r->n_evaluations++;

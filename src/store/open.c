@@ -53,15 +53,15 @@ bool store_create_schema(const database *db, lsn_error *err)
 static bool count_classes(lsn_store *store, lsn_error *err)
 {
     const lsn_plan *plan = store->plan;
-    size_t classes = (size_t)plan->model->classes;
+    size_t classes = (size_t)plan->net->classes;
     store->class_images = lsn_array(classes, sizeof *store->class_images, err);
     if (store->class_images == NULL)
         return false;
     for (int32_t i = 0; i < plan->images.count; i++) {
         int label = lsn_data_label(plan->data, plan->images.images[i]);
-        if (label < 0 || label >= plan->model->classes)
+        if (label < 0 || label >= plan->net->classes)
             return lsn_fail(err, LSN_INVALID, "image %d has label %d, but the network knows %d classes",
-                            (int)plan->images.images[i], label, plan->model->classes);
+                            (int)plan->images.images[i], label, plan->net->classes);
         store->class_images[label]++;
     }
     return true;
@@ -210,8 +210,8 @@ lsn_store *lsn_store_open_with(const char *path, const lsn_plan *plan, int32_t b
     store->plan = plan;
     store->facts = (store_facts){.images = plan->images.count,
                                  .evaluations = plan->n_evaluations,
-                                 .classes = plan->model->classes,
-                                 .layers = plan->model->n_layers,
+                                 .classes = plan->net->classes,
+                                 .layers = plan->net->n_layers,
                                  .stop = plan->stop};
     store->lock.file = -1;
     if (place_make_folder(path, err) && lock_take(&store->lock, path, options->steal_lock, err) &&

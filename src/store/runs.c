@@ -29,7 +29,7 @@ static bool insert_run(lsn_store *store, const lsn_run_record *record, lsn_error
     const lsn_plan *plan = store->plan;
     char study[LSN_HEX_BYTES], weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES];
     char now[TIME_BYTES], host[256] = "";
-    lsn_digest_hex(&plan->model->digest, weights);
+    lsn_digest_hex(&plan->net->digest, weights);
     lsn_digest_hex(&plan->images_digest, images);
     lsn_digest_hex(&plan->calibration_digest, calibration);
     gethostname(host, sizeof host - 1);
@@ -109,13 +109,13 @@ bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err)
 
 static bool write_activations(const lsn_store *store, const lsn_activations *a, lsn_error *err)
 {
-    const lsn_model *model = store->plan->model;
+    const lsn_net *net = store->plan->net;
     sqlite3_stmt *insert = database_prepare(
         &store->db, "INSERT OR REPLACE INTO filter_activation (layer, filter, mean, deviation) VALUES (?, ?, ?, ?)",
         err);
     bool ok = insert != NULL;
-    for (int layer = 0, filter = 0; ok && layer < model->n_layers - 1; layer++)
-        for (int f = 0; ok && f < model->layers[layer].filters; f++, filter++) {
+    for (int layer = 0, filter = 0; ok && layer < net->n_layers - 1; layer++)
+        for (int f = 0; ok && f < net->layers[layer].filters; f++, filter++) {
             const bool mean = a->mean != NULL, deviation = mean && a->square != NULL;
             ok = DATABASE_STEP(&store->db, insert, err, integer(layer), integer(f),
                                real(mean ? lsn_activations_mean(a, filter) : (double)NAN),

@@ -76,7 +76,7 @@ static bool add_groupings(const lsn_store *store, selection *found, lsn_error *e
         found->ids[g] = (int32_t)next++;
         ok = DATABASE_STEP(db, insert, err, integer(found->ids[g]), integer(of->layer), text(of->metric),
                            text(of->normalise), text(of->linkage), text(of->cut), real(of->value)) &&
-             write_members(db, member, of, plan->model->layers[of->layer].filters, found->ids[g], err);
+             write_members(db, member, of, plan->net->layers[of->layer].filters, found->ids[g], err);
     }
     sqlite3_finalize(insert);
     sqlite3_finalize(member);
@@ -94,9 +94,9 @@ static bool write_scores(const lsn_store *store, lsn_error *err)
         db, "INSERT OR REPLACE INTO filter_score (score, layer, filter, value) VALUES (?, ?, ?, ?)", err);
     bool ok = insert != NULL;
     for (int32_t s = 0; s < plan->n_scores; s++)
-        for (int l = 0; l < plan->model->n_layers - 1; l++) {
-            const double *values = plan->scores[s].values + lsn_model_filter_offset(plan->model, l);
-            for (int f = 0; ok && f < plan->model->layers[l].filters; f++)
+        for (int l = 0; l < plan->net->n_layers - 1; l++) {
+            const double *values = plan->scores[s].values + lsn_net_filter_offset(plan->net, l);
+            for (int f = 0; ok && f < plan->net->layers[l].filters; f++)
                 if (!isnan(values[f]))
                     ok = DATABASE_STEP(db, insert, err, text(plan->scores[s].name), integer(l), integer(f),
                                        real(values[f]));

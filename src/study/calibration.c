@@ -65,10 +65,10 @@ static double score_of(lsn_score_kind kind, const lsn_activations *activations, 
 static void fill_layer(const lsn_plan *plan, lsn_score_kind kind, const lsn_activations *activations, int layer,
                        int stand_in, double *values)
 {
-    const int filters = plan->model->layers[layer].filters, offset = lsn_model_filter_offset(plan->model, layer);
+    const int filters = plan->net->layers[layer].filters, offset = lsn_net_filter_offset(plan->net, layer);
     for (int f = 0; f < filters; f++)
         values[offset + f] = activations == NULL ? (f + stand_in) % filters
-                                                 : score_of(kind, activations, offset + f, &plan->model->layers[layer]);
+                                                 : score_of(kind, activations, offset + f, &plan->net->layers[layer]);
 }
 
 void lsn_scores_of_activations(lsn_plan *plan, const lsn_study_spec *spec, const lsn_activations *activations)
@@ -79,7 +79,7 @@ void lsn_scores_of_activations(lsn_plan *plan, const lsn_study_spec *spec, const
         if (!lsn_of_activations(spec->scores[s].kind))
             continue;
         lsn_score_layers(spec, s, used);
-        for (int l = 0; l < plan->model->n_layers - 1; l++)
+        for (int l = 0; l < plan->net->n_layers - 1; l++)
             if (used[l])
                 fill_layer(plan, spec->scores[s].kind, activations, l, stand_in, plan->scores[s].values);
         stand_in++;

@@ -3,11 +3,11 @@
 
 #include <inttypes.h>
 
-static bool check_interval(const lsn_experiment_spec *experiment, const lsn_model *model, const lsn_interval *interval,
+static bool check_interval(const lsn_experiment_spec *experiment, const lsn_net *net, const lsn_number_range *interval,
                            lsn_mistakes *mistakes)
 {
     for (int i = 0; i < experiment->n_resolved; i++) {
-        const lsn_layer *layer = &model->layers[experiment->resolved[i]];
+        const lsn_layer *layer = &net->layers[experiment->resolved[i]];
         if (interval->high >= layer->filters)
             return lsn_mistake_at(mistakes, interval->at,
                                   "there is no filter %" PRId64 " in layer %s: it has %d, 0..%d", interval->high,
@@ -16,12 +16,12 @@ static bool check_interval(const lsn_experiment_spec *experiment, const lsn_mode
     return true;
 }
 
-static bool check_amount(const lsn_experiment_spec *experiment, const lsn_model *model, const lsn_amount *amount,
+static bool check_amount(const lsn_experiment_spec *experiment, const lsn_net *net, const lsn_amount *amount,
                          lsn_mistakes *mistakes)
 {
     const char *what = experiment->selector.kind == LSN_SIMILAR ? "groups" : "count";
     for (int i = 0; i < experiment->n_resolved; i++) {
-        const lsn_layer *layer = &model->layers[experiment->resolved[i]];
+        const lsn_layer *layer = &net->layers[experiment->resolved[i]];
         if (amount->count > layer->filters)
             return lsn_mistake_at(mistakes, amount->at,
                                   "%s is %" PRId64 ", but layer %s has %d filters; take at most %d, or other layers",
@@ -43,14 +43,14 @@ static int32_t kept_filters(const lsn_selector *selector, int filters, const lsn
 }
 
 /* Something must be removed: of every layer, or, where all are removed from together, of one of them. */
-static bool check_removed(const lsn_experiment_spec *experiment, const lsn_model *model, const lsn_amount *amount,
+static bool check_removed(const lsn_experiment_spec *experiment, const lsn_net *net, const lsn_amount *amount,
                           lsn_mistakes *mistakes)
 {
     const lsn_selector *selector = &experiment->selector;
     const lsn_layer *untouched = NULL;
     int touched = 0;
     for (int i = 0; i < experiment->n_resolved; i++) {
-        const lsn_layer *layer = &model->layers[experiment->resolved[i]];
+        const lsn_layer *layer = &net->layers[experiment->resolved[i]];
         if (kept_filters(selector, layer->filters, amount) < layer->filters)
             touched++;
         else if (untouched == NULL)
@@ -66,14 +66,14 @@ static bool check_removed(const lsn_experiment_spec *experiment, const lsn_model
 
 /* ---- pairs --------------------------------------------------------------------------------------------------- */
 
-static bool check_pairs(const lsn_experiment_spec *experiment, const lsn_model *model, const lsn_amount *amount,
+static bool check_pairs(const lsn_experiment_spec *experiment, const lsn_net *net, const lsn_amount *amount,
                         lsn_mistakes *mistakes)
 {
     const lsn_selector *selector = &experiment->selector;
     const lsn_node *at = amount == NULL ? selector->at : amount->at;
     int64_t all = 0;
     for (int i = 0; i < experiment->n_resolved; i++) {
-        const lsn_layer *layer = &model->layers[experiment->resolved[i]];
+        const lsn_layer *layer = &net->layers[experiment->resolved[i]];
         int32_t chosen = lsn_chosen_filters(selector, layer->filters, amount);
         all += chosen;
         if (!experiment->together && chosen < 2)
@@ -88,20 +88,20 @@ static bool check_pairs(const lsn_experiment_spec *experiment, const lsn_model *
     return true;
 }
 
-bool lsn_selector_check(const lsn_experiment_spec *experiment, const lsn_model *model, lsn_mistakes *mistakes)
+bool lsn_selector_check(const lsn_experiment_spec *experiment, const lsn_net *net, lsn_mistakes *mistakes)
 {
     const lsn_selector *selector = &experiment->selector;
     bool ok = true;
     for (int i = 0; i < selector->n_filters; i++)
-        ok = check_interval(experiment, model, &selector->filters[i], mistakes) && ok;
+        ok = check_interval(experiment, net, &selector->filters[i], mistakes) && ok;
     for (int i = 0; i < selector->n_amounts; i++)
-        ok = check_amount(experiment, model, &selector->amounts[i], mistakes) && ok;
+        ok = check_amount(experiment, net, &selector->amounts[i], mistakes) && ok;
     for (int i = 0; ok && i < (selector->n_amounts > 0 ? selector->n_amounts : 1); i++) {
         const lsn_amount *amount = selector->n_amounts > 0 ? &selector->amounts[i] : NULL;
         if (selector->keep)
-            ok = check_removed(experiment, model, amount, mistakes);
+            ok = check_removed(experiment, net, amount, mistakes);
         else if (selector->shape == LSN_IN_PAIRS)
-            ok = check_pairs(experiment, model, amount, mistakes);
+            ok = check_pairs(experiment, net, amount, mistakes);
     }
     return ok;
 }
@@ -116,7 +116,7 @@ bool lsn_groups_check(const lsn_experiment_spec *experiment, const lsn_plan *pla
     for (int i = 0; i < experiment->n_resolved; i++)
         for (int w = 0; w < lsn_selector_ways(selector); w++)
             for (int a = 0; a < selector->n_amounts; a++) {
-                const lsn_layer *layer = &plan->model->layers[experiment->resolved[i]];
+                const lsn_layer *layer = &plan->net->layers[experiment->resolved[i]];
                 lsn_selector_way(selector, w, &point);
                 point.amount = &selector->amounts[a];
                 int32_t found = lsn_grouping_find(plan, &point, selector->cut, experiment->resolved[i]);

@@ -5,17 +5,17 @@
 #include <stdlib.h>
 
 const char *const lsn_linkage_names[LSN_N_LINKAGES + 1] = {
-    [LSN_AVERAGE] = "average", [LSN_COMPLETE] = "complete", [LSN_SINGLE] = "single", [LSN_WARD] = "ward"};
+    [LSN_LINKAGE_AVERAGE] = "average", [LSN_LINKAGE_COMPLETE] = "complete", [LSN_LINKAGE_SINGLE] = "single", [LSN_LINKAGE_WARD] = "ward"};
 
 double lsn_lance_williams(lsn_linkage linkage, double kept, double gone, double between, double n_kept, double n_gone,
                           double other)
 {
     switch (linkage) {
-    case LSN_COMPLETE:
+    case LSN_LINKAGE_COMPLETE:
         return fmax(kept, gone);
-    case LSN_SINGLE:
+    case LSN_LINKAGE_SINGLE:
         return fmin(kept, gone);
-    case LSN_WARD: {
+    case LSN_LINKAGE_WARD: {
         double squares = (n_kept + other) * kept * kept + (n_gone + other) * gone * gone - other * between * between;
         return sqrt(fmax(0, squares / (n_kept + n_gone + other)));
     }

@@ -7,7 +7,7 @@ static double at_least_one(int n)
     return n > 0 ? n : 1;
 }
 
-static double count_seeds(const lsn_interval *seeds, int n_seeds)
+static double count_seeds(const lsn_number_range *seeds, int n_seeds)
 {
     double count = 0;
     for (int i = 0; i < n_seeds; i++)
@@ -79,7 +79,7 @@ static void count_chosen(const lsn_experiment_spec *experiment, const lsn_plan *
         const lsn_amount *amount = selector->n_amounts > 0 ? &selector->amounts[a] : NULL;
         double all = 0;
         for (int i = 0; i < experiment->n_resolved; i++) {
-            double chosen = lsn_chosen_filters(selector, plan->model->layers[experiment->resolved[i]].filters, amount);
+            double chosen = lsn_chosen_filters(selector, plan->net->layers[experiment->resolved[i]].filters, amount);
             all += chosen;
             counted->pairs += experiment->together ? 0 : pairs_of(chosen);
         }

@@ -96,7 +96,7 @@ static lsn_mask_part part_of_one(expansion *of, int32_t layer, const int32_t *fi
     if (!selector->keep)
         return (lsn_mask_part){.layer = layer, .count = 1, .filters = filter};
     lsn_mask_part part = {.layer = layer, .filters = of->rest};
-    for (int32_t f = 0; f < of->plan->model->layers[layer].filters; f++)
+    for (int32_t f = 0; f < of->plan->net->layers[layer].filters; f++)
         if (f != *filter)
             of->rest[part.count++] = f;
     return part;
@@ -288,10 +288,10 @@ bool lsn_expand(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, ls
     expansion of = {.plan = plan};
     plan->jobs = lsn_array((size_t)jobs, sizeof *plan->jobs, err);
     plan->experiments = lsn_array((size_t)spec->n_experiments + 1, sizeof *plan->experiments, err);
-    of.singles = lsn_array((size_t)lsn_model_filters(plan->model), sizeof *of.singles, err);
-    of.rest = lsn_array((size_t)lsn_model_filters(plan->model), sizeof *of.rest, err);
+    of.singles = lsn_array((size_t)lsn_net_filters(plan->net), sizeof *of.singles, err);
+    of.rest = lsn_array((size_t)lsn_net_filters(plan->net), sizeof *of.rest, err);
     bool ok = plan->jobs != NULL && plan->experiments != NULL && of.singles != NULL && of.rest != NULL &&
-              lsn_choice_init(&of.choice, plan->model, err) && lsn_ledger_init(&of.ledger, plan, arena, err) &&
+              lsn_choice_init(&of.choice, plan->net, err) && lsn_ledger_init(&of.ledger, plan, arena, err) &&
               add_baseline(&of, err);
     for (int i = 0; ok && i < spec->n_experiments; i++)
         ok = add_experiment(&of, &spec->experiments[i], err);

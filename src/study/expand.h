@@ -38,8 +38,8 @@ void lsn_scores_of_activations(lsn_plan *plan, const lsn_study_spec *spec, const
 bool lsn_scores_are_known(const lsn_study_spec *spec);
 /* Which layers are ranked by a score. */
 void lsn_score_layers(const lsn_study_spec *spec, int score, bool used[LSN_MAX_LAYERS]);
-/* Reads values[lsn_model_filters] from a file; every filter of the `used` layers must be there. */
-bool lsn_score_file_read(const lsn_model *model, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS],
+/* Reads values[lsn_net_filters] from a file; every filter of the `used` layers must be there. */
+bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS],
                          double *values, lsn_mistakes *mistakes);
 
 /* LSN_INVALID where the plan's calibration images are too few for what needs them. */
@@ -82,7 +82,7 @@ typedef struct lsn_choice {
     bool *taken; /* all false between choices */
 } lsn_choice;
 
-bool lsn_choice_init(lsn_choice *choice, const lsn_model *model, lsn_error *err);
+bool lsn_choice_init(lsn_choice *choice, const lsn_net *net, lsn_error *err);
 void lsn_choice_finish(lsn_choice *choice);
 void lsn_choice_clear(lsn_choice *choice);
 /* Adds what the selector names in layer `layer` at that point; where it keeps them (and not one by one), the others. */
@@ -102,7 +102,7 @@ int32_t lsn_grouping_find(const lsn_plan *plan, const lsn_point *point, lsn_cut 
 
 /* Evaluations, each once. */
 typedef struct lsn_ledger {
-    const lsn_model *model;
+    const lsn_net *net;
     lsn_arena *arena;     /* of the masks */
     int32_t *consecutive; /* 0, 1, 2, ... up to the widest layer: masks without gaps point into it */
     lsn_evaluation *list;

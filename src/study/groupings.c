@@ -203,7 +203,7 @@ bool lsn_groupings_make(lsn_plan *plan, const lsn_experiment_spec *experiment, l
     bool ok = true;
     for (int i = 0; ok && experiment->selector.kind == LSN_SIMILAR && i < experiment->n_resolved; i++) {
         g.index = experiment->resolved[i];
-        g.layer = &plan->model->layers[g.index];
+        g.layer = &plan->net->layers[g.index];
         ok = group_layer(&g, err);
     }
     return ok;

@@ -11,7 +11,7 @@
 enum { STOP_BYTES = 96 };
 
 typedef struct key_maker {
-    const lsn_model *model;
+    const lsn_net *net;
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES];
     char stop[STOP_BYTES]; /* empty where every job sees all images */
     lsn_hasher *hasher;
@@ -19,13 +19,13 @@ typedef struct key_maker {
 } key_maker;
 
 /* Filters as four bytes each, the lowest first, on any machine. */
-static void add_part(lsn_hasher *hasher, const lsn_model *model, const lsn_mask_part *part, unsigned char *bytes)
+static void add_part(lsn_hasher *hasher, const lsn_net *net, const lsn_mask_part *part, unsigned char *bytes)
 {
     unsigned char *out = bytes;
     for (int32_t i = 0; i < part->count; i++)
         for (int shift = 0; shift < 32; shift += 8)
             *out++ = (unsigned char)((uint32_t)part->filters[i] >> shift);
-    lsn_hasher_text(hasher, "layer", model->layers[part->layer].name);
+    lsn_hasher_text(hasher, "layer", net->layers[part->layer].name);
     lsn_hasher_number(hasher, "filters", part->count);
     lsn_hasher_add(hasher, bytes, 4 * (size_t)part->count);
 }
@@ -46,7 +46,7 @@ static bool set_key(key_maker *maker, lsn_evaluation *evaluation, lsn_error *err
         lsn_hasher_text(hasher, "stop", maker->stop);
     lsn_hasher_number(hasher, "layers", ablation->mask.count);
     for (int32_t p = 0; p < ablation->mask.count; p++)
-        add_part(hasher, maker->model, &ablation->mask.parts[p], maker->bytes);
+        add_part(hasher, maker->net, &ablation->mask.parts[p], maker->bytes);
     lsn_digest digest;
     char hex[LSN_HEX_BYTES];
     if (!lsn_hasher_take(hasher, &digest, err))
@@ -65,23 +65,23 @@ static void describe_stop(const lsn_stopping *stop, char *text, size_t bytes)
 }
 
 /* Room for the filters of the widest layer, as bytes. */
-static unsigned char *filter_bytes(const lsn_model *model, lsn_error *err)
+static unsigned char *filter_bytes(const lsn_net *net, lsn_error *err)
 {
     size_t widest = 1;
-    for (int i = 0; i < model->n_layers; i++)
-        if ((size_t)model->layers[i].filters > widest)
-            widest = (size_t)model->layers[i].filters;
+    for (int i = 0; i < net->n_layers; i++)
+        if ((size_t)net->layers[i].filters > widest)
+            widest = (size_t)net->layers[i].filters;
     return lsn_array(widest, 4, err);
 }
 
 bool lsn_keys_set(lsn_plan *plan, lsn_error *err)
 {
-    key_maker maker = {.model = plan->model, .hasher = lsn_hasher_create(err)};
-    lsn_digest_hex(&plan->model->digest, maker.weights);
+    key_maker maker = {.net = plan->net, .hasher = lsn_hasher_create(err)};
+    lsn_digest_hex(&plan->net->digest, maker.weights);
     lsn_digest_hex(&plan->images_digest, maker.images);
     lsn_digest_hex(&plan->calibration_digest, maker.calibration);
     describe_stop(&plan->stop, maker.stop, sizeof maker.stop);
-    maker.bytes = maker.hasher == NULL ? NULL : filter_bytes(plan->model, err);
+    maker.bytes = maker.hasher == NULL ? NULL : filter_bytes(plan->net, err);
     bool ok = maker.bytes != NULL;
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++)
         ok = set_key(&maker, &plan->evaluations[e], err);
@@ -120,7 +120,7 @@ static void outline_node(lsn_hasher *hasher, const lsn_node *node)
 /* What determines the evaluations once activations are known. */
 static void outline_unexpanded(lsn_hasher *hasher, const lsn_plan *plan)
 {
-    const size_t bytes = (size_t)lsn_model_filters(plan->model) * sizeof *plan->scores->values;
+    const size_t bytes = (size_t)lsn_net_filters(plan->net) * sizeof *plan->scores->values;
     outline_node(hasher, plan->storage->ablate);
     for (int32_t s = 0; s < plan->n_scores; s++) {
         lsn_hasher_text(hasher, "score", plan->scores[s].name);
@@ -135,7 +135,7 @@ static void outline_evaluations(lsn_hasher *hasher, const lsn_plan *plan, unsign
         lsn_hasher_number(hasher, "mode", ablation->mode);
         lsn_hasher_number(hasher, "seed", ablation->seed);
         for (int32_t p = 0; p < ablation->mask.count; p++)
-            add_part(hasher, plan->model, &ablation->mask.parts[p], bytes);
+            add_part(hasher, plan->net, &ablation->mask.parts[p], bytes);
     }
 }
 
@@ -143,10 +143,10 @@ bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
 {
     char weights[LSN_HEX_BYTES], stop[STOP_BYTES];
     lsn_hasher *hasher = lsn_hasher_create(err);
-    unsigned char *bytes = hasher == NULL ? NULL : filter_bytes(plan->model, err);
+    unsigned char *bytes = hasher == NULL ? NULL : filter_bytes(plan->net, err);
     bool ok = bytes != NULL;
     if (ok) {
-        lsn_digest_hex(&plan->model->digest, weights);
+        lsn_digest_hex(&plan->net->digest, weights);
         lsn_hasher_text(hasher, "weights", weights);
         lsn_hasher_text(hasher, "preprocess", plan->preprocess);
         describe_stop(&plan->stop, stop, sizeof stop);

@@ -8,25 +8,25 @@
 enum { LONGEST_PATTERN = 256 }; /* bytes: fnmatch takes time for long ones */
 
 typedef struct resolver {
-    const lsn_model *model;
+    const lsn_net *net;
     lsn_mistakes *mistakes;
     bool taken[LSN_MAX_LAYERS];
 } resolver;
 
-static int n_ablatable(const lsn_model *model)
+static int n_ablatable(const lsn_net *net)
 {
-    return model->n_layers - 1;
+    return net->n_layers - 1;
 }
 
 /* "conv1_1, conv1_2, ..., fc7": all of them, or where they are many the first and the last. */
-static const char *list_layers(const lsn_model *model, char *text, size_t bytes)
+static const char *list_layers(const lsn_net *net, char *text, size_t bytes)
 {
-    const int most = 24, count = n_ablatable(model);
+    const int most = 24, count = n_ablatable(net);
     size_t used = 0;
     for (int i = 0; i < count && used < bytes; i++) {
         bool left_out = count > most && i >= most - 1 && i < count - 1;
         if (!left_out)
-            used += (size_t)snprintf(text + used, bytes - used, "%s%s", i == 0 ? "" : ", ", model->layers[i].name);
+            used += (size_t)snprintf(text + used, bytes - used, "%s%s", i == 0 ? "" : ", ", net->layers[i].name);
         else if (i == most - 1)
             used += (size_t)snprintf(text + used, bytes - used, ", ...");
     }
@@ -35,8 +35,8 @@ static const char *list_layers(const lsn_model *model, char *text, size_t bytes)
 
 static bool refuse_logits(const resolver *of, const lsn_node *at)
 {
-    const lsn_layer *layers = of->model->layers;
-    int last = n_ablatable(of->model);
+    const lsn_layer *layers = of->net->layers;
+    int last = n_ablatable(of->net);
     return lsn_mistake_at(
         of->mistakes, at,
         "layer %s gives the logits: to remove one of its outputs is to remove a class, not a feature; "
@@ -48,22 +48,22 @@ static bool refuse_unknown(const resolver *of, const lsn_node *at, const char *n
 {
     const char *names[LSN_MAX_LAYERS + 1] = {NULL};
     char shown[LSN_SHOWN_BYTES], all[512], hint[64] = "";
-    for (int i = 0; i < n_ablatable(of->model); i++)
-        names[i] = of->model->layers[i].name;
+    for (int i = 0; i < n_ablatable(of->net); i++)
+        names[i] = of->net->layers[i].name;
     const char *nearest = lsn_nearest(name, names);
     if (nearest != NULL)
         snprintf(hint, sizeof hint, "did you mean \"%s\"? ", nearest);
     return lsn_mistake_at(of->mistakes, at, "%s %s; %sthe network's layers are %s", what, lsn_shown(name, shown), hint,
-                          list_layers(of->model, all, sizeof all));
+                          list_layers(of->net, all, sizeof all));
 }
 
 /* A layer by its exact name; -1, and a mistake, where it cannot be taken. */
 static int find_layer(const resolver *of, const lsn_node *at, const char *name)
 {
-    int layer = lsn_model_find(of->model, name);
+    int layer = lsn_net_find(of->net, name);
     if (layer < 0)
         refuse_unknown(of, at, name, "the network has no layer");
-    else if (of->model->layers[layer].logits)
+    else if (of->net->layers[layer].logits)
         refuse_logits(of, at);
     else
         return layer;
@@ -88,12 +88,12 @@ static bool take_range(resolver *of, const lsn_node *at, const char *dots)
 static bool take_pattern(resolver *of, const lsn_node *at)
 {
     bool found = false;
-    for (int i = 0; i < n_ablatable(of->model); i++)
-        if (fnmatch(at->text, of->model->layers[i].name, FNM_NOESCAPE) == 0)
+    for (int i = 0; i < n_ablatable(of->net); i++)
+        if (fnmatch(at->text, of->net->layers[i].name, FNM_NOESCAPE) == 0)
             found = of->taken[i] = true;
     if (found)
         return true;
-    if (fnmatch(at->text, of->model->layers[n_ablatable(of->model)].name, FNM_NOESCAPE) == 0)
+    if (fnmatch(at->text, of->net->layers[n_ablatable(of->net)].name, FNM_NOESCAPE) == 0)
         return refuse_logits(of, at);
     return refuse_unknown(of, at, at->text, "no layer matches");
 }
@@ -115,15 +115,15 @@ static bool take_layers(resolver *of, const lsn_node *at)
     return layer >= 0;
 }
 
-bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_model *model, lsn_mistakes *mistakes)
+bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_mistakes *mistakes)
 {
-    resolver of = {.model = model, .mistakes = mistakes};
+    resolver of = {.net = net, .mistakes = mistakes};
     const lsn_node *layers = experiment->layers;
     bool ok = true;
     for (int i = 0; i < (layers->kind == LSN_LIST ? layers->count : 1); i++)
         ok = take_layers(&of, lsn_node_item(layers, i)) && ok;
     experiment->n_resolved = 0;
-    for (int i = 0; i < n_ablatable(model); i++)
+    for (int i = 0; i < n_ablatable(net); i++)
         if (of.taken[i])
             experiment->resolved[experiment->n_resolved++] = i;
     return ok;

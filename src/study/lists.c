@@ -32,7 +32,7 @@ static bool parse_interval(const char **text, int64_t *low, int64_t *high)
     return parse_number(text, high);
 }
 
-bool lsn_interval_parse(const char *text, int64_t *low, int64_t *high)
+bool lsn_number_range_parse(const char *text, int64_t *low, int64_t *high)
 {
     return parse_interval(&text, low, high) && *text == '\0';
 }

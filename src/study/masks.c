@@ -14,12 +14,12 @@ static void put_filter(lsn_text *text, int32_t filter, bool more)
     lsn_text_put(text, digits + at, sizeof digits - at);
 }
 
-void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text)
+void lsn_mask_json(const lsn_net *net, const lsn_mask *mask, lsn_text *text)
 {
     lsn_text_add(text, "{");
     for (int32_t p = 0; p < mask->count; p++) {
         const lsn_mask_part *part = &mask->parts[p];
-        lsn_text_add(text, "%s\"%s\":[", p == 0 ? "" : ",", model->layers[part->layer].name);
+        lsn_text_add(text, "%s\"%s\":[", p == 0 ? "" : ",", net->layers[part->layer].name);
         for (int32_t i = 0; i < part->count; i++)
             put_filter(text, part->filters[i], i > 0);
         lsn_text_add(text, "]");
@@ -27,10 +27,10 @@ void lsn_mask_json(const lsn_model *model, const lsn_mask *mask, lsn_text *text)
     lsn_text_add(text, "}");
 }
 
-void lsn_mask_layers(const lsn_model *model, const lsn_mask *mask, lsn_text *text)
+void lsn_mask_layers(const lsn_net *net, const lsn_mask *mask, lsn_text *text)
 {
     for (int32_t p = 0; p < mask->count; p++)
-        lsn_text_add(text, "%s%s", p == 0 ? "" : ",", model->layers[mask->parts[p].layer].name);
+        lsn_text_add(text, "%s%s", p == 0 ? "" : ",", net->layers[mask->parts[p].layer].name);
 }
 
 int lsn_mask_filters(const lsn_mask *mask)

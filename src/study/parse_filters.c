@@ -32,7 +32,7 @@ static bool read_each(lsn_reading *in, const lsn_node *map, const lsn_node *node
     selector->amounts = lsn_arena_array(in->arena, 1, sizeof *selector->amounts, &in->mistakes->failure);
     if (count == NULL || selector->amounts == NULL || !lsn_seeds_read(in, NULL, &selector->seeds, &selector->n_seeds))
         return false;
-    selector->seeds[0] = (lsn_interval){.low = value, .high = value, .at = seed};
+    selector->seeds[0] = (lsn_number_range){.low = value, .high = value, .at = seed};
     selector->n_amounts = 1;
     selector->amounts[0] = (lsn_amount){.fraction = NAN, .distance = NAN, .at = count};
     return lsn_read_whole(in->mistakes, count, "count", 1, INT32_MAX, &selector->amounts[0].count) && ok;
@@ -198,7 +198,7 @@ bool lsn_selector_read(lsn_reading *in, const lsn_node *node, lsn_selector *sele
     selector->at = node;
     if (node->kind == LSN_MAP)
         return read_selector_map(in, node, selector);
-    if (node->kind == LSN_LIST || lsn_interval_parse(node->text, &low, &high)) {
+    if (node->kind == LSN_LIST || lsn_number_range_parse(node->text, &low, &high)) {
         selector->kind = LSN_LISTED;
         return lsn_filters_read(in, node, selector);
     }

@@ -10,7 +10,7 @@
 
 static int by_low(const void *a, const void *b)
 {
-    const lsn_interval *one = a, *two = b;
+    const lsn_number_range *one = a, *two = b;
     if (one->low != two->low)
         return one->low < two->low ? -1 : 1;
     if (one->at->line != two->at->line)
@@ -19,12 +19,12 @@ static int by_low(const void *a, const void *b)
 }
 
 /* Puts the intervals in order and joins those that overlap. Returns how many are left. */
-static int merge(lsn_interval *intervals, int count)
+static int merge(lsn_number_range *intervals, int count)
 {
     qsort(intervals, (size_t)count, sizeof *intervals, by_low);
     int kept = 0;
     for (int i = 1; i < count; i++) {
-        lsn_interval *last = &intervals[kept];
+        lsn_number_range *last = &intervals[kept];
         if (intervals[i].low > last->high)
             intervals[++kept] = intervals[i];
         else if (intervals[i].high > last->high) {
@@ -35,9 +35,9 @@ static int merge(lsn_interval *intervals, int count)
     return kept + 1;
 }
 
-static bool check_distinct(lsn_reading *in, const lsn_interval *intervals, int count, const char *what)
+static bool check_distinct(lsn_reading *in, const lsn_number_range *intervals, int count, const char *what)
 {
-    lsn_interval *sorted = lsn_arena_array(in->arena, (size_t)count, sizeof *sorted, &in->mistakes->failure);
+    lsn_number_range *sorted = lsn_arena_array(in->arena, (size_t)count, sizeof *sorted, &in->mistakes->failure);
     if (sorted == NULL)
         return false;
     memcpy(sorted, intervals, (size_t)count * sizeof *sorted);
@@ -52,13 +52,13 @@ static bool check_distinct(lsn_reading *in, const lsn_interval *intervals, int c
     return ok;
 }
 
-static bool read_interval(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, lsn_interval *interval)
+static bool read_interval(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, lsn_number_range *interval)
 {
     char shown[LSN_SHOWN_BYTES];
     if (node->wrong)
         return false;
     interval->at = node;
-    if (node->kind != LSN_SCALAR || !lsn_interval_parse(node->text, &interval->low, &interval->high))
+    if (node->kind != LSN_SCALAR || !lsn_number_range_parse(node->text, &interval->low, &interval->high))
         return lsn_mistake_at(in->mistakes, node, "%s is %s; give whole numbers or ranges, such as [0, 8..15]", what,
                               lsn_node_describe(node, shown));
     if (interval->low > interval->high)
@@ -70,8 +70,8 @@ static bool read_interval(lsn_reading *in, const lsn_node *node, const char *wha
     return true;
 }
 
-bool lsn_intervals_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
-                        lsn_interval **intervals, int *count)
+bool lsn_number_ranges_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
+                        lsn_number_range **intervals, int *count)
 {
     int n = lsn_read_count(in->mistakes, node, what, "a number, a range such as 0..9, or a list of these");
     if (n == 0)
@@ -88,13 +88,13 @@ bool lsn_intervals_read(lsn_reading *in, const lsn_node *node, const char *what,
 
 bool lsn_filters_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector)
 {
-    return lsn_intervals_read(in, node, "filter", INT32_MAX - 1, false, &selector->filters, &selector->n_filters);
+    return lsn_number_ranges_read(in, node, "filter", INT32_MAX - 1, false, &selector->filters, &selector->n_filters);
 }
 
-bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_interval **seeds, int *count)
+bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_number_range **seeds, int *count)
 {
     if (node != NULL)
-        return lsn_intervals_read(in, node, "seed", INT64_MAX / 2, true, seeds, count);
+        return lsn_number_ranges_read(in, node, "seed", INT64_MAX / 2, true, seeds, count);
     *seeds = lsn_arena_array(in->arena, 1, sizeof **seeds, &in->mistakes->failure);
     *count = *seeds != NULL; /* seed 0 */
     return *seeds != NULL;

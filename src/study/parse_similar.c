@@ -31,7 +31,7 @@ static bool check_ward(lsn_reading *in, const lsn_node *map, const lsn_selector 
 {
     bool ward = false, cosine = false;
     for (int i = 0; i < selector->n_linkages; i++)
-        ward = ward || selector->linkages[i] == LSN_WARD;
+        ward = ward || selector->linkages[i] == LSN_LINKAGE_WARD;
     for (int i = 0; i < selector->n_metrics; i++)
         cosine = cosine || selector->metrics[i] == LSN_COSINE;
     return !(ward && cosine) ||

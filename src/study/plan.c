@@ -1,4 +1,5 @@
 /* A study with all it refers to: read, opened, checked, expanded. */
+#include "lesion/formats.h"
 #include "lesion/study.h"
 
 #include "study/expand.h"
@@ -18,7 +19,7 @@ typedef struct composition {
     lsn_study_spec *spec;
     lsn_mistakes mistakes;
     const lsn_node *root;
-    const lsn_model_source *source;
+    const lsn_net_source *source;
 } composition;
 
 static bool failed(const composition *c)
@@ -90,8 +91,8 @@ static void open_model(composition *c)
     lsn_error err = {0};
     if (c->spec->weights.path == NULL || failed(c))
         return;
-    c->plan->model = c->source->load(c->source->context, c->spec->weights.path, &err);
-    if (c->plan->model == NULL)
+    c->plan->net = c->source->load(c->source->context, c->spec->weights.path, &err);
+    if (c->plan->net == NULL)
         lsn_mistake_from(&c->mistakes, c->spec->weights.at, &err);
 }
 
@@ -135,11 +136,11 @@ static const lsn_node *data_place(const lsn_images_spec *data, const char *text)
  */
 static int wanted_channels(const composition *c)
 {
-    const lsn_model *model = c->plan->model;
+    const lsn_net *net = c->plan->net;
     const int side = c->spec->data.preprocess.crop + 2 * c->spec->data.preprocess.pad;
-    if (model == NULL || model->input_channels > 0)
-        return model == NULL ? 0 : model->input_channels;
-    return model->layers[0].channels == side * side ? 1 : 0;
+    if (net == NULL || net->input_channels > 0)
+        return net == NULL ? 0 : net->input_channels;
+    return net->layers[0].channels == side * side ? 1 : 0;
 }
 
 static void open_data(composition *c)
@@ -169,33 +170,33 @@ static void open_data(composition *c)
 /* The network and the data must fit each other. */
 static void match(composition *c)
 {
-    lsn_model *model = c->plan->model;
+    lsn_net *net = c->plan->net;
     const lsn_data *data = c->plan->data;
     lsn_error err = {0};
-    if (model == NULL || data == NULL)
+    if (net == NULL || data == NULL)
         return;
     /* A misspelt key, reported already, may have been the preprocessing that makes the images fit. */
-    if (!lsn_model_set_input(model, lsn_data_height(data), lsn_data_width(data), lsn_data_channels(data), &err) &&
+    if (!lsn_net_set_input(net, lsn_data_height(data), lsn_data_width(data), lsn_data_channels(data), &err) &&
         !lsn_has_unknown_key(c->spec->data.at))
         lsn_mistake_from(&c->mistakes, images_place(&c->spec->data), &err);
     int classes = lsn_data_classes(data);
-    if (classes <= model->classes)
+    if (classes <= net->classes)
         return;
     if (c->spec->data.classes.at != NULL)
         lsn_mistake_at(&c->mistakes, c->spec->data.classes.at,
                        "%s names %d classes, but the network has %d logits; give weights and classes that belong "
                        "together",
-                       c->spec->data.classes.path, classes, model->classes);
+                       c->spec->data.classes.path, classes, net->classes);
     else if (c->spec->data.path.at != NULL)
         lsn_mistake_at(&c->mistakes, c->spec->data.path.at,
                        "%s has %d classes, but the network has %d logits; give classes (the folder of each class, in "
                        "the network's order), or weights that belong to the images",
-                       c->spec->data.path.path, classes, model->classes);
+                       c->spec->data.path.path, classes, net->classes);
     else
         lsn_mistake_at(&c->mistakes, c->spec->data.labels.at,
                        "the greatest label in %s is %d, but the network has %d logits, for labels 0..%d; give weights "
                        "and labels that belong together",
-                       c->spec->data.labels.path, classes - 1, model->classes, model->classes - 1);
+                       c->spec->data.labels.path, classes - 1, net->classes, net->classes - 1);
 }
 
 /* Racing needs the images in random order. */
@@ -260,13 +261,13 @@ static bool make_groups(composition *c, const lsn_experiment_spec *experiment)
 static void check_experiments(composition *c)
 {
     double jobs = 1;
-    if (c->plan->model == NULL)
+    if (c->plan->net == NULL)
         return;
     for (int i = 0; i < c->spec->n_experiments; i++) {
         lsn_experiment_spec *experiment = &c->spec->experiments[i];
-        experiment->fits = experiment->layers != NULL && lsn_layers_resolve(experiment, c->plan->model, &c->mistakes) &&
+        experiment->fits = experiment->layers != NULL && lsn_layers_resolve(experiment, c->plan->net, &c->mistakes) &&
                            experiment->has_selector;
-        experiment->fits = experiment->fits && lsn_selector_check(experiment, c->plan->model, &c->mistakes);
+        experiment->fits = experiment->fits && lsn_selector_check(experiment, c->plan->net, &c->mistakes);
     }
     for (int i = 0; i < c->spec->n_experiments; i++)
         if (c->spec->experiments[i].fits && make_groups(c, &c->spec->experiments[i]))
@@ -280,7 +281,7 @@ static void find_scores(composition *c)
     bool ok = true;
     for (int i = 0; i < c->spec->n_scores; i++)
         ok = check_file(c, &c->spec->scores[i].file, false) && ok;
-    if (c->plan->model == NULL || !ok || failed(c))
+    if (c->plan->net == NULL || !ok || failed(c))
         return;
     if (!lsn_scores_create(c->plan, c->spec, c->kept, &err))
         lsn_mistake_from(&c->mistakes, NULL, &err);
@@ -384,7 +385,7 @@ static bool report(composition *c, lsn_problems *problems, lsn_error *err)
 }
 
 lsn_plan *lsn_plan_create_from(const char *path, const char *const *overrides, int n_overrides,
-                               const lsn_model_source *source, lsn_problems *problems, lsn_error *err)
+                               const lsn_net_source *source, lsn_problems *problems, lsn_error *err)
 {
     composition c = {.plan = lsn_array(1, sizeof *c.plan, err), .source = source};
     bool ok = c.plan != NULL && prepare(&c, path, err);
@@ -399,16 +400,16 @@ lsn_plan *lsn_plan_create_from(const char *path, const char *const *overrides, i
     return NULL;
 }
 
-static lsn_model *load_file(void *context, const char *path, lsn_error *err)
+static lsn_net *load_file(void *context, const char *path, lsn_error *err)
 {
     (void)context;
-    return lsn_model_load(path, err);
+    return lsn_net_load(path, err);
 }
 
 lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides, lsn_problems *problems,
                           lsn_error *err)
 {
-    const lsn_model_source file = {.load = load_file};
+    const lsn_net_source file = {.load = load_file};
     return lsn_plan_create_from(path, overrides, n_overrides, &file, problems, err);
 }
 
@@ -416,7 +417,7 @@ void lsn_plan_destroy(lsn_plan *plan)
 {
     if (plan == NULL)
         return;
-    lsn_model_destroy(plan->model);
+    lsn_net_destroy(plan->net);
     lsn_data_destroy(plan->data);
     lsn_sample_finish(&plan->images);
     lsn_sample_finish(&plan->calibration);

@@ -151,7 +151,7 @@ bool lsn_read_whole(lsn_mistakes *mistakes, const lsn_node *node, const char *wh
     int64_t first, last;
     if (node->wrong)
         return false;
-    if (node->kind != LSN_SCALAR || strchr(node->text, '.') != NULL || !lsn_interval_parse(node->text, &first, &last) ||
+    if (node->kind != LSN_SCALAR || strchr(node->text, '.') != NULL || !lsn_number_range_parse(node->text, &first, &last) ||
         first < low || first > high)
         return lsn_mistake_at(mistakes, node, "%s is %s; give a whole number from %" PRId64 " to %" PRId64, what,
                               lsn_node_describe(node, shown), low, high);

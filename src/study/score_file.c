@@ -14,7 +14,7 @@ enum { COLUMN_LAYER, COLUMN_FILTER, COLUMN_SCORE, N_COLUMNS };
 static const char *const column_names[N_COLUMNS + 1] = {"layer", "filter", "score", NULL};
 
 typedef struct score_file {
-    const lsn_model *model;
+    const lsn_net *net;
     const lsn_file_spec *spec;
     lsn_mistakes *mistakes;
     double *values;
@@ -90,20 +90,20 @@ static bool refuse_layer(score_file *file, const char *name)
 {
     const char *names[LSN_MAX_LAYERS + 1] = {NULL};
     char shown[LSN_SHOWN_BYTES];
-    for (int i = 0; i < file->model->n_layers; i++)
-        names[i] = file->model->layers[i].name;
+    for (int i = 0; i < file->net->n_layers; i++)
+        names[i] = file->net->layers[i].name;
     const char *nearest = lsn_nearest(name, names);
     if (nearest != NULL)
         return wrong(file, "the network has no layer %s; did you mean \"%s\"?", lsn_shown(name, shown), nearest);
     return wrong(file, "the network has no layer %s; its layers are %s to %s", lsn_shown(name, shown), names[0],
-                 names[file->model->n_layers - 1]);
+                 names[file->net->n_layers - 1]);
 }
 
 static bool read_filter(score_file *file, const lsn_layer *layer, const char *text, int *filter)
 {
     char shown[LSN_SHOWN_BYTES];
     int64_t low, high;
-    if (strchr(text, '.') != NULL || !lsn_interval_parse(text, &low, &high))
+    if (strchr(text, '.') != NULL || !lsn_number_range_parse(text, &low, &high))
         return wrong(file, "filter is %s; give a whole number", lsn_shown(text, shown));
     if (low >= layer->filters)
         return wrong(file, "there is no filter %" PRId64 " in layer %s: it has %d, 0..%d", low, layer->name,
@@ -120,19 +120,19 @@ static bool read_row(score_file *file, char *fields[MOST_FIELDS], int count)
         if (file->column[c] >= count)
             return wrong(file, "there are %d fields; %s is field %d", count, column_names[c], file->column[c] + 1);
     const char *name = fields[file->column[COLUMN_LAYER]], *score = fields[file->column[COLUMN_SCORE]];
-    const int l = lsn_model_find(file->model, name);
+    const int l = lsn_net_find(file->net, name);
     if (l < 0)
         return refuse_layer(file, name);
     int filter = 0;
     double value;
-    const lsn_layer *layer = &file->model->layers[l];
+    const lsn_layer *layer = &file->net->layers[l];
     if (!read_filter(file, layer, fields[file->column[COLUMN_FILTER]], &filter))
         return false;
     if (!lsn_real_parse(score, &value))
         return wrong(file, "score is %s; give a number", lsn_shown(score, shown));
     if (layer->logits)
         return true;
-    const int at = lsn_model_filter_offset(file->model, l) + filter;
+    const int at = lsn_net_filter_offset(file->net, l) + filter;
     if (file->line_of[at] > 0)
         return wrong(file, "filter %d of layer %s has a score at line %d already; remove one", filter, name,
                      file->line_of[at]);
@@ -181,9 +181,9 @@ static void read_lines(score_file *file, const char *text, size_t bytes)
 /* Every filter of the layers that are ranked needs a score; one mistake a layer. */
 static void find_missing(score_file *file, const bool used[LSN_MAX_LAYERS])
 {
-    for (int l = 0; l < file->model->n_layers; l++) {
-        const lsn_layer *layer = &file->model->layers[l];
-        const double *values = used[l] ? file->values + lsn_model_filter_offset(file->model, l) : NULL;
+    for (int l = 0; l < file->net->n_layers; l++) {
+        const lsn_layer *layer = &file->net->layers[l];
+        const double *values = used[l] ? file->values + lsn_net_filter_offset(file->net, l) : NULL;
         int missing = 0, first = -1;
         for (int f = 0; used[l] && f < layer->filters; f++)
             if (isnan(values[f]) && missing++ == 0)
@@ -199,20 +199,20 @@ static void find_missing(score_file *file, const bool used[LSN_MAX_LAYERS])
 /* Scores of layers that are not ranked by them are not kept. */
 static void forget_unused(const score_file *file, const bool used[LSN_MAX_LAYERS])
 {
-    for (int l = 0; l < file->model->n_layers - 1; l++)
-        for (int f = 0; !used[l] && f < file->model->layers[l].filters; f++)
-            file->values[lsn_model_filter_offset(file->model, l) + f] = (double)NAN;
+    for (int l = 0; l < file->net->n_layers - 1; l++)
+        for (int f = 0; !used[l] && f < file->net->layers[l].filters; f++)
+            file->values[lsn_net_filter_offset(file->net, l) + f] = (double)NAN;
 }
 
-bool lsn_score_file_read(const lsn_model *model, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS],
+bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS],
                          double *values, lsn_mistakes *mistakes)
 {
     lsn_error err = {0};
     lsn_file bytes;
-    score_file file = {.model = model, .spec = spec, .mistakes = mistakes, .values = values};
+    score_file file = {.net = net, .spec = spec, .mistakes = mistakes, .values = values};
     if (!lsn_file_map(&bytes, spec->path, &err))
         return lsn_mistake_from(mistakes, spec->at, &err);
-    file.line_of = lsn_array((size_t)lsn_model_filters(model), sizeof *file.line_of, &mistakes->failure);
+    file.line_of = lsn_array((size_t)lsn_net_filters(net), sizeof *file.line_of, &mistakes->failure);
     if (file.line_of != NULL) {
         read_lines(&file, (const char *)bytes.data, bytes.bytes);
         if (file.n_mistakes > MOST_MISTAKES)

@@ -42,7 +42,7 @@ void lsn_rank(const double *scores, int count, bool highest, lsn_ranked *ranked)
 
 bool lsn_scores_create(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, lsn_error *err)
 {
-    const size_t filters = (size_t)lsn_model_filters(plan->model);
+    const size_t filters = (size_t)lsn_net_filters(plan->net);
     plan->scores = lsn_arena_array(arena, (size_t)spec->n_scores, sizeof *plan->scores, err);
     for (int s = 0; plan->scores != NULL && s < spec->n_scores; s++) {
         lsn_filter_score *score = &plan->scores[s];
@@ -83,10 +83,10 @@ bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_mistakes *m
         double *values = plan->scores[s].values;
         lsn_score_layers(spec, s, used);
         if (score->kind == LSN_SCORE_FILE)
-            ok = lsn_score_file_read(plan->model, &score->file, used, values, mistakes) && ok;
-        for (int l = 0; (score->kind == LSN_L1 || score->kind == LSN_L2) && l < plan->model->n_layers; l++)
+            ok = lsn_score_file_read(plan->net, &score->file, used, values, mistakes) && ok;
+        for (int l = 0; (score->kind == LSN_L1 || score->kind == LSN_L2) && l < plan->net->n_layers; l++)
             if (used[l])
-                lsn_norms(&plan->model->layers[l], score->kind, values + lsn_model_filter_offset(plan->model, l));
+                lsn_norms(&plan->net->layers[l], score->kind, values + lsn_net_filter_offset(plan->net, l));
     }
     return ok;
 }

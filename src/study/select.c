@@ -42,15 +42,15 @@ int32_t lsn_chosen_filters(const lsn_selector *selector, int filters, const lsn_
 
 /* ---- choice -------------------------------------------------------------------------------------------------- */
 
-bool lsn_choice_init(lsn_choice *choice, const lsn_model *model, lsn_error *err)
+bool lsn_choice_init(lsn_choice *choice, const lsn_net *net, lsn_error *err)
 {
     int widest = 1;
-    for (int i = 0; i < model->n_layers; i++)
-        if (!model->layers[i].logits && model->layers[i].filters > widest)
-            widest = model->layers[i].filters;
+    for (int i = 0; i < net->n_layers; i++)
+        if (!net->layers[i].logits && net->layers[i].filters > widest)
+            widest = net->layers[i].filters;
     *choice = (lsn_choice){0};
-    choice->parts = lsn_array((size_t)model->n_layers, sizeof *choice->parts, err);
-    choice->filters = lsn_array((size_t)lsn_model_filters(model), sizeof *choice->filters, err);
+    choice->parts = lsn_array((size_t)net->n_layers, sizeof *choice->parts, err);
+    choice->filters = lsn_array((size_t)lsn_net_filters(net), sizeof *choice->filters, err);
     choice->order = lsn_array((size_t)widest, sizeof *choice->order, err);
     choice->ranked = lsn_array((size_t)widest, sizeof *choice->ranked, err);
     choice->taken = lsn_array((size_t)widest, sizeof *choice->taken, err);
@@ -102,8 +102,8 @@ static void order_at_random(lsn_choice *choice, int layer, int filters, int32_t 
 
 static void order_by_score(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, int score, int layer)
 {
-    const int filters = plan->model->layers[layer].filters;
-    lsn_rank(plan->scores[score].values + lsn_model_filter_offset(plan->model, layer), filters, selector->highest,
+    const int filters = plan->net->layers[layer].filters;
+    lsn_rank(plan->scores[score].values + lsn_net_filter_offset(plan->net, layer), filters, selector->highest,
              choice->ranked);
     for (int f = 0; f < filters; f++)
         choice->order[f] = choice->ranked[f].filter;
@@ -115,7 +115,7 @@ static void take_ordered(lsn_choice *choice, const lsn_plan *plan, const lsn_sel
     if (point->score >= 0)
         order_by_score(choice, plan, selector, point->score, layer);
     else
-        order_at_random(choice, layer, plan->model->layers[layer].filters, count, point->seed);
+        order_at_random(choice, layer, plan->net->layers[layer].filters, count, point->seed);
     take_first(choice, count);
 }
 
@@ -125,7 +125,7 @@ static void take_group(lsn_choice *choice, const lsn_plan *plan, const lsn_selec
     const int32_t found = lsn_grouping_find(plan, point, selector->cut, layer);
     assert(found >= 0);
     const int32_t *groups = plan->groupings[found].groups;
-    for (int f = 0; f < plan->model->layers[layer].filters; f++)
+    for (int f = 0; f < plan->net->layers[layer].filters; f++)
         choice->taken[f] = groups[f] == point->group;
 }
 
@@ -133,7 +133,7 @@ static void take_group(lsn_choice *choice, const lsn_plan *plan, const lsn_selec
 static void take(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
                  int layer)
 {
-    const int filters = plan->model->layers[layer].filters;
+    const int filters = plan->net->layers[layer].filters;
     switch (selector->kind) {
     case LSN_EACH:
     case LSN_LISTED:
@@ -164,7 +164,7 @@ void lsn_choose(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *se
     int32_t *filters = choice->filters + choice->count;
     *part = (lsn_mask_part){.layer = layer, .filters = filters};
     take(choice, plan, selector, point, layer);
-    for (int32_t f = 0; f < plan->model->layers[layer].filters; f++) {
+    for (int32_t f = 0; f < plan->net->layers[layer].filters; f++) {
         if (choice->taken[f] != others)
             filters[part->count++] = f;
         choice->taken[f] = false;

@@ -4,7 +4,7 @@
 #define STUDY_SPEC_H
 
 #include "lesion/data.h"
-#include "lesion/model.h"
+#include "lesion/net.h"
 #include "lesion/study.h"
 
 #include "study/cluster.h"
@@ -13,10 +13,10 @@
 enum { LSN_MOST_SCORES = 100 };
 
 /* low..high, both included. */
-typedef struct lsn_interval {
+typedef struct lsn_number_range {
     int64_t low, high;
     const lsn_node *at;
-} lsn_interval;
+} lsn_number_range;
 
 /* How many filters of a layer, how many groups of them, or up to which distance groups grow: one of the three. */
 typedef struct lsn_amount {
@@ -81,7 +81,7 @@ typedef struct lsn_selector {
     lsn_selector_kind kind;
     lsn_shape shape;
     bool keep; /* all but them are removed */
-    lsn_interval *filters;
+    lsn_number_range *filters;
     int n_filters;
     int *scores; /* places in the study's scores */
     int n_scores;
@@ -91,7 +91,7 @@ typedef struct lsn_selector {
     lsn_cut cut;
     lsn_amount *amounts;
     int n_amounts;
-    lsn_interval *seeds; /* in the study's order, none twice */
+    lsn_number_range *seeds; /* in the study's order, none twice */
     int n_seeds;
     int64_t steps;
 } lsn_selector;
@@ -99,7 +99,7 @@ typedef struct lsn_selector {
 /* A mode and its seeds, in the study's order: seed 0 alone where the mode draws nothing. */
 typedef struct lsn_mode_spec {
     lsn_mode mode;
-    lsn_interval *seeds;
+    lsn_number_range *seeds;
     int n_seeds;
 } lsn_mode_spec;
 
@@ -182,15 +182,15 @@ bool lsn_similar_read(lsn_reading *in, const lsn_node *map, const lsn_node *node
 bool lsn_scores_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector);
 bool lsn_filters_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector);
 /* Seeds, none twice: those given, or seed 0 where `node` is NULL. */
-bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_interval **seeds, int *count);
+bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_number_range **seeds, int *count);
 /* Amounts, one or a list, each once: of `fraction`, `distance`, or whole numbers where the key is another one. */
 bool lsn_amounts_read(lsn_reading *in, const lsn_node *node, const char *key, lsn_selector *selector);
 /* The one of the keys that the map has; NULL, and a mistake, where it has several, or none ("what remedy"). */
 const char *lsn_one_key(lsn_reading *in, const lsn_node *map, const char *what, lsn_words keys, const char *remedy);
 /* Numbers and ranges up to `most`, one or a list. `distinct`: they stay in their order, and a number that stands twice
  * is a mistake; otherwise they are put in ascending order, and overlapping ones joined. */
-bool lsn_intervals_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
-                        lsn_interval **intervals, int *count);
+bool lsn_number_ranges_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
+                        lsn_number_range **intervals, int *count);
 
 /* Preprocessing: `preprocess:`, and in words: "resize 256 bilinear, crop 224, mean 0.286, std 0.353", "none". */
 bool lsn_preprocess_read(lsn_reading *in, const lsn_node *node, lsn_preprocess *preprocess);
@@ -199,8 +199,8 @@ void lsn_preprocess_words(const lsn_preprocess *preprocess, lsn_text *text);
 /* ---- against the network ------------------------------------------------------------------------------------- */
 
 /* Finds the layers of an experiment's patterns. */
-bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_model *model, lsn_mistakes *mistakes);
+bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_mistakes *mistakes);
 /* Checks filter indices and counts against the layers that were found. */
-bool lsn_selector_check(const lsn_experiment_spec *experiment, const lsn_model *model, lsn_mistakes *mistakes);
+bool lsn_selector_check(const lsn_experiment_spec *experiment, const lsn_net *net, lsn_mistakes *mistakes);
 
 #endif

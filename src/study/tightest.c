@@ -58,7 +58,7 @@ static void begin_growth(growth *g, size_t first)
 {
     const double *row = g->rows + first * g->room;
     for (size_t i = 0; i < g->room; i++)
-        g->far[i] = i >= g->count ? (double)INFINITY : g->linkage == LSN_WARD ? row[i] * row[i] : row[i];
+        g->far[i] = i >= g->count ? (double)INFINITY : g->linkage == LSN_LINKAGE_WARD ? row[i] * row[i] : row[i];
     g->far[first] = (double)INFINITY;
     g->members[0] = first;
     g->size = 1;
@@ -99,11 +99,11 @@ static void take_member(growth *g, size_t member)
     const double *row = g->rows + member * g->room;
     const double between = g->far[member];
     g->far[member] = (double)INFINITY;
-    if (g->linkage == LSN_COMPLETE)
+    if (g->linkage == LSN_LINKAGE_COMPLETE)
         add_complete(g->far, row, g->room);
-    else if (g->linkage == LSN_SINGLE)
+    else if (g->linkage == LSN_LINKAGE_SINGLE)
         add_single(g->far, row, g->room);
-    else if (g->linkage == LSN_WARD)
+    else if (g->linkage == LSN_LINKAGE_WARD)
         add_ward(g->far, row, g->room, (double)g->size, between);
     else
         add_average(g->far, row, g->room);

@@ -126,6 +126,6 @@ const lsn_node *lsn_node_item(const lsn_node *node, int i);
 /* A finite number in decimal notation, nothing around it. */
 bool lsn_real_parse(const char *text, double *value);
 /* "7" or "0..9", nothing around it: low <= high is not checked. At most 18 digits each. */
-bool lsn_interval_parse(const char *text, int64_t *low, int64_t *high);
+bool lsn_number_range_parse(const char *text, int64_t *low, int64_t *high);
 
 #endif

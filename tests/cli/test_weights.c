@@ -23,7 +23,7 @@ static void checkpoints_are_shown(void **state)
 static void checkpoints_of_2017_are_shown(void **state)
 {
     (void)state;
-    assert_int_equal(shell("$LESION inspect $LESION_SOURCE/tests/model/checkpoints/python2.pth"), 0);
+    assert_int_equal(shell("$LESION inspect $LESION_SOURCE/tests/formats/checkpoints/python2.pth"), 0);
     assert_said("(F32)");
     assert_said("8 x 8, 3 channels");
     assert_said("fc2");
@@ -47,9 +47,9 @@ static void chains_are_shown_for_any_image(void **state)
 static void what_is_refused_ends_with_3_and_the_remedy(void **state)
 {
     (void)state;
-    assert_int_equal(shell("$LESION inspect $LESION_SOURCE/tests/model/checkpoints/script.pth"), 3);
+    assert_int_equal(shell("$LESION inspect $LESION_SOURCE/tests/formats/checkpoints/script.pth"), 3);
     assert_said("python -c \"import torch;");
-    assert_int_equal(shell("$LESION inspect $LESION_SOURCE/tests/model/checkpoints/whole_model.pth"), 3);
+    assert_int_equal(shell("$LESION inspect $LESION_SOURCE/tests/formats/checkpoints/whole_model.pth"), 3);
     assert_said(".state_dict()");
 }
 

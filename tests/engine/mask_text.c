@@ -33,14 +33,14 @@ static bool parse_filters(owned_ablation *owned, lsn_mask_part *part, const char
     return part->count > 0;
 }
 
-static bool parse_part(const lsn_model *model, owned_ablation *owned, char *word)
+static bool parse_part(const lsn_net *net, owned_ablation *owned, char *word)
 {
     char *colon = strchr(word, ':');
     if (colon == NULL || owned->ablation.mask.count == MOST_PARTS)
         return false;
     *colon = '\0';
-    for (int l = 0; l < model->n_layers; l++)
-        if (strcmp(model->layers[l].name, word) == 0) {
+    for (int l = 0; l < net->n_layers; l++)
+        if (strcmp(net->layers[l].name, word) == 0) {
             lsn_mask_part *part = &owned->parts[owned->ablation.mask.count++];
             part->layer = l;
             return parse_filters(owned, part, colon + 1);
@@ -60,7 +60,7 @@ static bool parse_mode(lsn_ablation *ablation, char *word)
     return ablation->mode != LSN_N_MODES;
 }
 
-lsn_ablation *mask_parse(const lsn_model *model, const char *line)
+lsn_ablation *mask_parse(const lsn_net *net, const char *line)
 {
     owned_ablation *owned = lsn_array(1, sizeof *owned, NULL);
     char *copy = strdup(line), *rest = NULL;
@@ -69,7 +69,7 @@ lsn_ablation *mask_parse(const lsn_model *model, const char *line)
     if (good)
         owned->ablation.mask.parts = owned->parts;
     while (good && (word = strtok_r(NULL, " \n", &rest)) != NULL)
-        good = parse_part(model, owned, word);
+        good = parse_part(net, owned, word);
     free(copy);
     if (good)
         return &owned->ablation;

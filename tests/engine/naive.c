@@ -75,21 +75,21 @@ void naive_average(const double *x, int h, int w, int channels, int grid, bounde
 
 /* Each layer's output of the donor, [positions][F] before pooling. */
 typedef struct donor_maps {
-    const lsn_model *model;
+    const lsn_net *net;
     double *at[LSN_MAX_LAYERS];
 } donor_maps;
 
 static void keep_map(void *context, int layer, const double *activation, size_t positions)
 {
     donor_maps *maps = context;
-    const size_t count = positions * maps->model->layers[layer].filters;
+    const size_t count = positions * maps->net->layers[layer].filters;
     maps->at[layer] = lsn_array(count, sizeof(double), NULL);
     memcpy(maps->at[layer], activation, sizeof(double) * count);
 }
 
 /* A pass under way. */
 typedef struct pass {
-    const lsn_model *model;
+    const lsn_net *net;
     const lsn_ablation *ablation;
     const naive_substitutes *substitutes;
     donor_maps donor;
@@ -98,8 +98,8 @@ typedef struct pass {
 /* What comes in place of a filter of layer l: map[positions]. */
 static void replacement(const pass *p, int l, int filter, size_t positions, double *map)
 {
-    const lsn_layer *layer = &p->model->layers[l];
-    const int at = lsn_model_filter_offset(p->model, l) + filter;
+    const lsn_layer *layer = &p->net->layers[l];
+    const int at = lsn_net_filter_offset(p->net, l) + filter;
     float *noise = lsn_array(positions, sizeof(float), NULL);
     if (p->ablation->mode == LSN_NOISE)
         for (int row = 0; row < engine_noise_rows(layer->h, false); row++)
@@ -129,7 +129,7 @@ static void replacement(const pass *p, int l, int filter, size_t positions, doub
 /* ReLU, then the ablation's part of layer l, on y[positions][F]. */
 static void relu_mask(const pass *p, int l, size_t positions, double *y)
 {
-    size_t filters = p->model->layers[l].filters;
+    size_t filters = p->net->layers[l].filters;
     double *map = lsn_array(positions, sizeof *map, NULL);
     for (size_t i = 0; i < positions * filters; i++)
         y[i] = fmax(y[i], 0);
@@ -156,11 +156,11 @@ static void pool(const lsn_layer *layer, const double *x, double *y)
 }
 
 /* Numbers in the largest activation. */
-static size_t largest(const lsn_model *model)
+static size_t largest(const lsn_net *net)
 {
-    size_t most = image_floats(model);
-    for (int l = 0; l < model->n_layers; l++) {
-        const lsn_layer *layer = &model->layers[l];
+    size_t most = image_floats(net);
+    for (int l = 0; l < net->n_layers; l++) {
+        const lsn_layer *layer = &net->layers[l];
         size_t outputs = (size_t)layer->h * layer->w * layer->filters;
         most = outputs > most ? outputs : most;
         most = (size_t)layer->channels > most ? (size_t)layer->channels : most;
@@ -169,9 +169,9 @@ static size_t largest(const lsn_model *model)
 }
 
 /* An image [H][W][C] to [C][H][W]. */
-static void flatten(const lsn_model *model, double *x, bounded *room)
+static void flatten(const lsn_net *net, double *x, bounded *room)
 {
-    const int positions = model->input_h * model->input_w, channels = model->input_channels;
+    const int positions = net->input_h * net->input_w, channels = net->input_channels;
     for (int p = 0; p < positions; p++)
         for (int c = 0; c < channels; c++)
             room[c * positions + p].value = x[p * channels + c];
@@ -180,39 +180,39 @@ static void flatten(const lsn_model *model, double *x, bounded *room)
 }
 
 /* z: the layer before its ReLU. */
-static void forward_layer(const lsn_model *model, int l, double *x, bounded *z)
+static void forward_layer(const lsn_net *net, int l, double *x, bounded *z)
 {
-    const lsn_layer *layer = &model->layers[l];
+    const lsn_layer *layer = &net->layers[l];
     if (layer->kind == LSN_CONV) {
         naive_conv(x, layer->h, layer->w, layer->channels, layer->filters, layer->weights, layer->bias, z);
         return;
     }
     if (l == 0) {
-        flatten(model, x, z);
-    } else if (l == model->n_conv) {
-        const lsn_layer *map = &model->layers[l - 1];
-        naive_average(x, map->out_h, map->out_w, map->filters, model->grid, z);
+        flatten(net, x, z);
+    } else if (l == net->n_conv) {
+        const lsn_layer *map = &net->layers[l - 1];
+        naive_average(x, map->out_h, map->out_w, map->filters, net->grid, z);
         for (int c = 0; c < layer->channels; c++)
             x[c] = z[c].value;
     }
     naive_fc(x, layer->channels, layer->filters, layer->weights, layer->bias, z);
 }
 
-void naive_forward(const lsn_model *model, const float *image, const lsn_ablation *ablation,
+void naive_forward(const lsn_net *net, const float *image, const lsn_ablation *ablation,
                    const naive_substitutes *substitutes, naive_see *see, void *context, double *logits)
 {
-    pass p = {model, ablation, substitutes, {.model = model}};
+    pass p = {net, ablation, substitutes, {.net = net}};
     if (ablation != NULL && ablation->mode == LSN_RESAMPLE)
-        naive_forward(model, substitutes->donor, NULL, NULL, keep_map, &p.donor, logits);
-    size_t room = largest(model);
+        naive_forward(net, substitutes->donor, NULL, NULL, keep_map, &p.donor, logits);
+    size_t room = largest(net);
     double *x = lsn_array(room, sizeof *x, NULL), *y = lsn_array(room, sizeof *y, NULL);
     bounded *z = lsn_array(room, sizeof *z, NULL);
-    for (size_t i = 0; i < image_floats(model); i++)
+    for (size_t i = 0; i < image_floats(net); i++)
         x[i] = image[i];
-    for (int l = 0; l < model->n_layers; l++) {
-        const lsn_layer *layer = &model->layers[l];
+    for (int l = 0; l < net->n_layers; l++) {
+        const lsn_layer *layer = &net->layers[l];
         size_t positions = (size_t)layer->h * layer->w;
-        forward_layer(model, l, x, z);
+        forward_layer(net, l, x, z);
         for (size_t i = 0; i < positions * layer->filters; i++)
             y[i] = z[i].value;
         if (!layer->logits) {
@@ -225,8 +225,8 @@ void naive_forward(const lsn_model *model, const float *image, const lsn_ablatio
         else
             memcpy(x, y, sizeof *x * positions * layer->filters);
     }
-    memcpy(logits, x, sizeof *logits * model->classes);
-    for (int l = 0; l < model->n_layers; l++)
+    memcpy(logits, x, sizeof *logits * net->classes);
+    for (int l = 0; l < net->n_layers; l++)
         free(p.donor.at[l]);
     free(x);
     free(y);

@@ -32,15 +32,15 @@ float *random_floats(uint64_t seed, size_t count, float scale)
     return floats;
 }
 
-static void fill_layer(lsn_model *model, lsn_layer layer, uint64_t seed)
+static void fill_layer(lsn_net *net, lsn_layer layer, uint64_t seed)
 {
-    int l = model->n_layers++, terms = layer.channels * layer.kernel * layer.kernel;
+    int l = net->n_layers++, terms = layer.channels * layer.kernel * layer.kernel;
     layer.weights = random_floats(2 * seed + 2 * l, (size_t)terms * layer.filters, (float)sqrt(6.0 / terms));
     layer.bias = random_floats(2 * seed + 2 * l + 1, layer.filters, 0.3f);
-    model->layers[l] = layer;
+    net->layers[l] = layer;
 }
 
-static int add_convs(lsn_model *model, const network_plan *plan, uint64_t seed)
+static int add_convs(lsn_net *net, const network_plan *plan, uint64_t seed)
 {
     int h = plan->h, w = plan->w, channels = plan->channels;
     for (int i = 0; i < PLAN_LAYERS && plan->conv[i] > 0; i++) {
@@ -52,65 +52,65 @@ static int add_convs(lsn_model *model, const network_plan *plan, uint64_t seed)
         layer.w = w;
         layer.out_h = h = layer.pool ? h / 2 : h;
         layer.out_w = w = layer.pool ? w / 2 : w;
-        fill_layer(model, layer, seed);
+        fill_layer(net, layer, seed);
         channels = layer.filters;
     }
-    model->n_conv = model->n_layers;
+    net->n_conv = net->n_layers;
     return channels;
 }
 
-lsn_model *network_build(const network_plan *plan, uint64_t seed)
+lsn_net *network_build(const network_plan *plan, uint64_t seed)
 {
-    lsn_model *model = lsn_array(1, sizeof *model, NULL);
-    model->layers = lsn_array(2 * PLAN_LAYERS, sizeof *model->layers, NULL);
-    model->grid = plan->grid;
-    model->input_h = plan->h;
-    model->input_w = plan->w;
-    model->input_channels = plan->channels;
-    int channels = add_convs(model, plan, seed) * plan->grid * plan->grid;
-    if (model->n_conv == 0) {
+    lsn_net *net = lsn_array(1, sizeof *net, NULL);
+    net->layers = lsn_array(2 * PLAN_LAYERS, sizeof *net->layers, NULL);
+    net->grid = plan->grid;
+    net->input_h = plan->h;
+    net->input_w = plan->w;
+    net->input_channels = plan->channels;
+    int channels = add_convs(net, plan, seed) * plan->grid * plan->grid;
+    if (net->n_conv == 0) {
         channels = plan->h * plan->w * plan->channels;
-        model->grid = 0;
+        net->grid = 0;
     }
     for (int i = 0; i < PLAN_LAYERS && plan->fc[i] > 0; i++) {
         lsn_layer layer = {.name = "fc", .kind = LSN_FC, .filters = plan->fc[i], .channels = channels, .kernel = 1};
         layer.name[2] = (char)('a' + i);
         layer.h = layer.w = layer.out_h = layer.out_w = 1;
         layer.logits = i + 1 == PLAN_LAYERS || plan->fc[i + 1] == 0;
-        fill_layer(model, layer, seed);
+        fill_layer(net, layer, seed);
         channels = layer.filters;
     }
-    model->classes = channels;
-    return model;
+    net->classes = channels;
+    return net;
 }
 
-void network_free(lsn_model *model)
+void network_free(lsn_net *net)
 {
-    for (int l = 0; model != NULL && l < model->n_layers; l++) {
-        free(network_weights(model, l));
-        free(network_bias(model, l));
+    for (int l = 0; net != NULL && l < net->n_layers; l++) {
+        free(network_weights(net, l));
+        free(network_bias(net, l));
     }
-    if (model != NULL)
-        free(model->layers);
-    free(model);
+    if (net != NULL)
+        free(net->layers);
+    free(net);
 }
 
-size_t image_floats(const lsn_model *model)
+size_t image_floats(const lsn_net *net)
 {
-    return (size_t)model->input_h * model->input_w * model->input_channels;
+    return (size_t)net->input_h * net->input_w * net->input_channels;
 }
 
-float *random_images(const lsn_model *model, int n, uint64_t seed)
+float *random_images(const lsn_net *net, int n, uint64_t seed)
 {
-    return random_floats(seed, n * image_floats(model), 1.5f);
+    return random_floats(seed, n * image_floats(net), 1.5f);
 }
 
-float *network_weights(lsn_model *model, int layer)
+float *network_weights(lsn_net *net, int layer)
 {
-    return (float *)(uintptr_t)model->layers[layer].weights;
+    return (float *)(uintptr_t)net->layers[layer].weights;
 }
 
-float *network_bias(lsn_model *model, int layer)
+float *network_bias(lsn_net *net, int layer)
 {
-    return (float *)(uintptr_t)model->layers[layer].bias;
+    return (float *)(uintptr_t)net->layers[layer].bias;
 }

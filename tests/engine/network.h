@@ -2,7 +2,7 @@
 #ifndef LESION_TESTS_NETWORK_H
 #define LESION_TESTS_NETWORK_H
 
-#include "lesion/model.h"
+#include "lesion/net.h"
 
 enum { PLAN_LAYERS = 12 };
 
@@ -15,9 +15,9 @@ typedef struct network_plan {
     int fc[PLAN_LAYERS];
 } network_plan;
 
-/* Weights and biases are drawn from `seed`. Freed with network_free, not with lsn_model_destroy. */
-lsn_model *network_build(const network_plan *plan, uint64_t seed);
-void network_free(lsn_model *model);
+/* Weights and biases are drawn from `seed`. Freed with network_free, not with lsn_net_destroy. */
+lsn_net *network_build(const network_plan *plan, uint64_t seed);
+void network_free(lsn_net *net);
 
 /* Four convolutions (two pooled; odd maps) and three fully connected layers. */
 extern const network_plan small_plan;
@@ -29,14 +29,14 @@ extern const network_plan chain_plan;
 /* `count` floats, uniform in -scale .. scale; to be freed. */
 float *random_floats(uint64_t seed, size_t count, float scale);
 /* n images for the network. */
-float *random_images(const lsn_model *model, int n, uint64_t seed);
+float *random_images(const lsn_net *net, int n, uint64_t seed);
 /* Floats of one image. */
-size_t image_floats(const lsn_model *model);
+size_t image_floats(const lsn_net *net);
 
 /* The weights of a convolution or fully connected layer are lsn_layer's `const float *`, but here they may be changed.
  */
-float *network_weights(lsn_model *model, int layer);
-float *network_bias(lsn_model *model, int layer);
+float *network_weights(lsn_net *net, int layer);
+float *network_bias(lsn_net *net, int layer);
 
 /* A sum of K products in double precision, and how far one in single precision may be from it, whatever order it adds
  * in: gamma(K) sum |w x|, gamma(K) = K u / (1 - K u), u = 2^-24 (Higham 2002, section 3.1). */
@@ -63,12 +63,12 @@ typedef struct naive_substitutes {
  * NULL, and so may be what its mode does not need. `see` (NULL: nobody) is shown each layer's output [positions][F]
  * after ReLU and mask, before pooling; the logits are not. */
 typedef void naive_see(void *context, int layer, const double *activation, size_t positions);
-void naive_forward(const lsn_model *model, const float *image, const lsn_ablation *ablation,
+void naive_forward(const lsn_net *net, const float *image, const lsn_ablation *ablation,
                    const naive_substitutes *substitutes, naive_see *see, void *context, double *logits);
 
 /* The ablation that a line like "zero conv3_1:0,5 conv4_2:7..9" or, with a seed, "noise=3 conv3_1:0" describes; NULL,
  * with a message, where it is not one. */
-lsn_ablation *mask_parse(const lsn_model *model, const char *line);
+lsn_ablation *mask_parse(const lsn_net *net, const char *line);
 void mask_free(lsn_ablation *ablation);
 
 #endif

@@ -22,7 +22,7 @@ static const lsn_activation_needs all = {.means = true, .deviations = true, .zer
 
 /* What should be, gathered from the naive forward pass. */
 typedef struct gathered {
-    const lsn_model *model;
+    const lsn_net *net;
     int image;
     double mean[MOST_FILTERS], square[MOST_FILTERS], class_mean[CLASSES][MOST_FILTERS];
     int zeros[MOST_FILTERS];
@@ -31,7 +31,7 @@ typedef struct gathered {
 static void gather(void *context, int layer, const double *activation, size_t positions)
 {
     gathered *g = context;
-    int filters = g->model->layers[layer].filters, offset = lsn_model_filter_offset(g->model, layer);
+    int filters = g->net->layers[layer].filters, offset = lsn_net_filter_offset(g->net, layer);
     for (size_t i = 0; i < positions * filters; i++) {
         const int f = offset + (int)(i % filters);
         g->mean[f] += activation[i] / (double)positions / IMAGES;
@@ -41,12 +41,12 @@ static void gather(void *context, int layer, const double *activation, size_t po
     }
 }
 
-static void gather_all(gathered *g, const lsn_model *model, const float *images)
+static void gather_all(gathered *g, const lsn_net *net, const float *images)
 {
     double logits[CLASSES];
-    *g = (gathered){.model = model};
+    *g = (gathered){.net = net};
     for (; g->image < IMAGES; g->image++)
-        naive_forward(model, images + g->image * image_floats(model), NULL, NULL, gather, g, logits);
+        naive_forward(net, images + g->image * image_floats(net), NULL, NULL, gather, g, logits);
 }
 
 static void expect(int f, const char *what, double found, double right)
@@ -75,12 +75,12 @@ static void compare(const lsn_activations *sums, const gathered *right)
 }
 
 /* What is asked for is added to what is there, the same whatever else is asked for. */
-static void check_part(lsn_engine *engine, const lsn_model *model, const float *images, const lsn_activations *whole,
+static void check_part(lsn_engine *engine, const lsn_net *net, const float *images, const lsn_activations *whole,
                        lsn_activation_needs needs)
 {
     lsn_error err = {0};
     lsn_activations part;
-    assert_true(lsn_activations_init(&part, model, needs, &err));
+    assert_true(lsn_activations_init(&part, net, needs, &err));
     for (size_t i = 0; i < part.count; i++)
         part.sums[i] = (int64_t)i;
     assert_true(
@@ -99,24 +99,24 @@ static void check_part(lsn_engine *engine, const lsn_model *model, const float *
 static void check_sums(lsn_method method, const network_plan *plan)
 {
     lsn_error err = {0};
-    lsn_model *model = network_build(plan, 21);
-    float *images = random_images(model, IMAGES, 22);
+    lsn_net *net = network_build(plan, 21);
+    float *images = random_images(net, IMAGES, 22);
     gathered *right = lsn_array(1, sizeof *right, &err);
-    lsn_engine *engine = lsn_engine_create(model, &(lsn_engine_options){.method = method}, &err);
+    lsn_engine *engine = lsn_engine_create(net, &(lsn_engine_options){.method = method}, &err);
     lsn_activations sums;
-    assert_in_range(lsn_model_filters(model), 1, MOST_FILTERS);
-    assert_true(lsn_activations_init(&sums, model, all, &err));
-    gather_all(right, model, images);
+    assert_in_range(lsn_net_filters(net), 1, MOST_FILTERS);
+    assert_true(lsn_activations_init(&sums, net, all, &err));
+    gather_all(right, net, images);
     assert_true(lsn_engine_add_activations(engine, images, labels, IMAGES, &sums, NULL, NULL, &err));
     compare(&sums, right);
-    check_part(engine, model, images, &sums, (lsn_activation_needs){.means = true});
-    check_part(engine, model, images, &sums, (lsn_activation_needs){.deviations = true});
-    check_part(engine, model, images, &sums, (lsn_activation_needs){.zeros = true});
-    check_part(engine, model, images, &sums, (lsn_activation_needs){.by_class = true});
+    check_part(engine, net, images, &sums, (lsn_activation_needs){.means = true});
+    check_part(engine, net, images, &sums, (lsn_activation_needs){.deviations = true});
+    check_part(engine, net, images, &sums, (lsn_activation_needs){.zeros = true});
+    check_part(engine, net, images, &sums, (lsn_activation_needs){.by_class = true});
     lsn_activations_finish(&sums);
     free(images), free(right);
     lsn_engine_destroy(engine);
-    network_free(model);
+    network_free(net);
 }
 
 static void sums_are_the_definition(void **state)
@@ -134,11 +134,11 @@ static void sums_are_exact_units(void **state)
 {
     (void)state;
     lsn_error err = {0};
-    lsn_model *model = network_build(&small_plan, 31);
-    float *image = lsn_array(image_floats(model), sizeof *image, NULL);
-    memset(network_weights(model, 0), 0, sizeof(float) * 5 * 3 * 9);
-    memset(network_bias(model, 0), 0, sizeof(float) * 5);
-    network_weights(model, 0)[(2 * 3 + 1) * 9 + 4] = 1; /* filter 2: the middle of channel 1 */
+    lsn_net *net = network_build(&small_plan, 31);
+    float *image = lsn_array(image_floats(net), sizeof *image, NULL);
+    memset(network_weights(net, 0), 0, sizeof(float) * 5 * 3 * 9);
+    memset(network_bias(net, 0), 0, sizeof(float) * 5);
+    network_weights(net, 0)[(2 * 3 + 1) * 9 + 4] = 1; /* filter 2: the middle of channel 1 */
     double sum = 0, square = 0;
     int zeros = 0;
     for (int p = 0; p < 11 * 9; p++) {
@@ -147,10 +147,10 @@ static void sums_are_exact_units(void **state)
         square += value > 0 ? (double)value * (double)value : 0;
         zeros += !(value > 0);
     }
-    lsn_engine *engine = lsn_engine_create(model, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &err);
+    lsn_engine *engine = lsn_engine_create(net, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &err);
     lsn_activations sums, right;
-    assert_true(lsn_activations_init(&sums, model, all, &err));
-    assert_true(lsn_activations_init(&right, model, all, &err));
+    assert_true(lsn_activations_init(&sums, net, all, &err));
+    assert_true(lsn_activations_init(&right, net, all, &err));
     assert_true(lsn_engine_add_activations(engine, image, labels, 1, &sums, NULL, NULL, &err));
     lsn_activations_add_square(&right, 2, square / (11 * 9));
     assert_int_equal(sums.mean[2], lsn_fixed(sum / (11 * 9)));
@@ -162,7 +162,7 @@ static void sums_are_exact_units(void **state)
     free(image);
     lsn_activations_finish(&sums), lsn_activations_finish(&right);
     lsn_engine_destroy(engine);
-    network_free(model);
+    network_free(net);
 }
 
 static void fixed_is_clamped_and_rounded(void **state)

@@ -56,7 +56,7 @@ static const char *const lines[MASKS] = {
 /* A network, its images, their donors and ablations, and the logits of every pair evaluated on its own. */
 typedef struct bench {
     lsn_method method;
-    lsn_model *model;
+    lsn_net *net;
     float *images, *donors, *means, *deviations;
     int32_t ids[IMAGES];
     lsn_ablation *ablations[MASKS];
@@ -77,7 +77,7 @@ static lsn_engine *make_engine(const bench *b, size_t memory_bytes)
 {
     lsn_error err = {0};
     lsn_engine *engine = lsn_engine_create(
-        b->model, &(lsn_engine_options){.method = b->method, .memory_bytes = memory_bytes, .resample = true}, &err);
+        b->net, &(lsn_engine_options){.method = b->method, .memory_bytes = memory_bytes, .resample = true}, &err);
     if (engine == NULL)
         fail_msg("%s", err.text);
     assert_true(lsn_engine_set_means(engine, b->means, &err));
@@ -94,7 +94,7 @@ typedef struct block {
 
 static block block_of(const bench *b, int begin, int n)
 {
-    const size_t at = begin * image_floats(b->model);
+    const size_t at = begin * image_floats(b->net);
     return (block){b->images + at, b->donors + at, b->ids + begin, n};
 }
 
@@ -117,9 +117,9 @@ static void evaluate(lsn_engine *engine, block what, lsn_ablation *const *ablati
 
 static void set_up(bench *b)
 {
-    b->model = network_build(&plan, 11);
-    b->images = random_images(b->model, IMAGES, 12);
-    b->donors = random_images(b->model, IMAGES, 14);
+    b->net = network_build(&plan, 11);
+    b->images = random_images(b->net, IMAGES, 12);
+    b->donors = random_images(b->net, IMAGES, 14);
     b->means = random_floats(13, 300, 1.0f);
     b->deviations = random_floats(15, 300, 1.0f);
     for (int i = 0; i < 300; i++)
@@ -127,8 +127,8 @@ static void set_up(bench *b)
     for (int i = 0; i < IMAGES; i++)
         b->ids[i] = 100 - i;
     for (int a = 0; a < MASKS; a++)
-        b->ablations[a] = mask_parse(b->model, lines[a]);
-    int classes = b->model->classes;
+        b->ablations[a] = mask_parse(b->net, lines[a]);
+    int classes = b->net->classes;
     b->baseline = lsn_array(IMAGES * classes, sizeof(float), NULL);
     b->logits = lsn_array(MASKS * IMAGES * classes, sizeof(float), NULL);
     lsn_engine *engine = make_engine(b, 0);
@@ -144,13 +144,13 @@ static void tear_down(bench *b)
     for (int a = 0; a < MASKS; a++)
         mask_free(b->ablations[a]);
     free(b->images), free(b->donors), free(b->means), free(b->deviations), free(b->baseline), free(b->logits);
-    network_free(b->model);
+    network_free(b->net);
 }
 
 /* Evaluates images begin .. begin+n-1 under the ablations `order`[count] at once, and compares. */
 static void compare(const bench *b, lsn_engine *engine, int begin, int n, const int *order, int count)
 {
-    int classes = b->model->classes;
+    int classes = b->net->classes;
     size_t bytes = sizeof(float) * n * classes;
     float baseline[IMAGES * 10], logits[MASKS * IMAGES * 10];
     lsn_ablation *ablations[MASKS];
@@ -197,7 +197,7 @@ static void an_image_at_any_place(void **state)
 {
     bench *b = *state;
     lsn_engine *engine = make_engine(b, 0);
-    size_t floats = image_floats(b->model), classes = b->model->classes;
+    size_t floats = image_floats(b->net), classes = b->net->classes;
     float *images = lsn_array(IMAGES * floats, sizeof(float), NULL);
     float *donors = lsn_array(IMAGES * floats, sizeof(float), NULL);
     float baseline[IMAGES * 10], logits[MASKS * IMAGES * 10];
@@ -222,7 +222,7 @@ static void any_limit_of_memory(void **state)
     bench *b = *state;
     lsn_error err = {0};
     assert_null(lsn_engine_create(
-        b->model, &(lsn_engine_options){.method = b->method, .memory_bytes = 1, .resample = true}, &err));
+        b->net, &(lsn_engine_options){.method = b->method, .memory_bytes = 1, .resample = true}, &err));
     const char *give = strstr(err.text, "give ");
     assert_non_null(give);
     size_t least = strtoul(give + 5, NULL, 10);
@@ -241,13 +241,13 @@ static void activations_of_any_batch(void **state)
     lsn_activations at_once, one_by_one;
     int32_t labels[IMAGES];
     for (int i = 0; i < IMAGES; i++)
-        labels[i] = i * i % b->model->classes;
-    assert_true(lsn_activations_init(&at_once, b->model, all, &err));
-    assert_true(lsn_activations_init(&one_by_one, b->model, all, &err));
+        labels[i] = i * i % b->net->classes;
+    assert_true(lsn_activations_init(&at_once, b->net, all, &err));
+    assert_true(lsn_activations_init(&one_by_one, b->net, all, &err));
     lsn_engine *engine = make_engine(b, 0);
     assert_true(lsn_engine_add_activations(engine, b->images, labels, IMAGES, &at_once, NULL, NULL, &err));
     for (int i = IMAGES - 1; i >= 0; i--)
-        assert_true(lsn_engine_add_activations(engine, b->images + i * image_floats(b->model), labels + i, 1,
+        assert_true(lsn_engine_add_activations(engine, b->images + i * image_floats(b->net), labels + i, 1,
                                                &one_by_one, NULL, NULL, &err));
     assert_memory_equal(at_once.sums, one_by_one.sums, at_once.count * sizeof *at_once.sums);
     lsn_engine_destroy(engine);

@@ -85,7 +85,7 @@ static const trial *next_trial(lsn_method method, const trial *t)
 
 /* All layers' outputs as the next layer sees them, of one image. */
 typedef struct outputs {
-    const lsn_model *model;
+    const lsn_net *net;
     size_t floats[MOST_LAYERS];
     double *value[MOST_LAYERS];
 } outputs;
@@ -98,7 +98,7 @@ static double greatest(const double *x, size_t row, size_t channels)
 static void see(void *context, int l, const double *activation, size_t positions)
 {
     outputs *to = context;
-    const lsn_layer *layer = &to->model->layers[l];
+    const lsn_layer *layer = &to->net->layers[l];
     const size_t filters = layer->filters, row = layer->w * filters;
     double *y = lsn_array(positions * filters, sizeof *y, NULL), *at = y;
     for (int i = 0; layer->pool && i < layer->h / 2; i++)
@@ -109,9 +109,9 @@ static void see(void *context, int l, const double *activation, size_t positions
         memcpy(y, activation, positions * filters * sizeof *y);
     to->floats[l] = (size_t)layer->out_h * layer->out_w * filters;
     to->value[l] = y;
-    if (l != to->model->n_conv - 1)
+    if (l != to->net->n_conv - 1)
         return;
-    const int grid = to->model->grid;
+    const int grid = to->net->grid;
     to->floats[l] = grid * grid * filters;
     bounded *means = lsn_array(to->floats[l], sizeof *means, NULL);
     naive_average(y, layer->out_h, layer->out_w, layer->filters, grid, means);
@@ -122,20 +122,20 @@ static void see(void *context, int l, const double *activation, size_t positions
     free(means);
 }
 
-static outputs outputs_of(const lsn_model *model, const float *image, const lsn_ablation *ablation,
+static outputs outputs_of(const lsn_net *net, const float *image, const lsn_ablation *ablation,
                           const naive_substitutes *substitutes)
 {
-    outputs o = {.model = model};
-    const int last = model->n_layers - 1;
-    o.floats[last] = model->classes;
-    o.value[last] = lsn_array(model->classes, sizeof(double), NULL);
-    naive_forward(model, image, ablation, substitutes, see, &o, o.value[last]);
+    outputs o = {.net = net};
+    const int last = net->n_layers - 1;
+    o.floats[last] = net->classes;
+    o.value[last] = lsn_array(net->classes, sizeof(double), NULL);
+    naive_forward(net, image, ablation, substitutes, see, &o, o.value[last]);
     return o;
 }
 
 static void forget(outputs *o)
 {
-    for (int l = 0; l < o->model->n_layers; l++)
+    for (int l = 0; l < o->net->n_layers; l++)
         free(o->value[l]);
 }
 
@@ -155,7 +155,7 @@ static double drift_of(const outputs *intact, const outputs *ablated, int l)
 
 typedef struct bench {
     lsn_method method;
-    lsn_model *model;
+    lsn_net *net;
     float *images, *donors, *means, *deviations;
     int32_t ids[IMAGES];
     lsn_ablation *ablations[MOST_MASKS];
@@ -164,17 +164,17 @@ typedef struct bench {
 
 static bench make_bench(lsn_method method, const trial *t)
 {
-    bench b = {.method = method, .model = network_build(t->plan, 5)};
-    b.images = random_images(b.model, IMAGES, 6);
-    b.donors = random_images(b.model, IMAGES, 8);
-    b.means = random_floats(7, lsn_model_filters(b.model) + 1, 1.0f);
-    b.deviations = random_floats(9, lsn_model_filters(b.model) + 1, 1.0f);
-    for (int f = 0; f < lsn_model_filters(b.model); f++)
+    bench b = {.method = method, .net = network_build(t->plan, 5)};
+    b.images = random_images(b.net, IMAGES, 6);
+    b.donors = random_images(b.net, IMAGES, 8);
+    b.means = random_floats(7, lsn_net_filters(b.net) + 1, 1.0f);
+    b.deviations = random_floats(9, lsn_net_filters(b.net) + 1, 1.0f);
+    for (int f = 0; f < lsn_net_filters(b.net); f++)
         b.deviations[f] = fabsf(b.deviations[f]);
     for (int i = 0; i < IMAGES; i++)
         b.ids[i] = 100 - 3 * i;
     for (; b.n_ablations < MOST_MASKS && t->masks[b.n_ablations] != NULL; b.n_ablations++) {
-        b.ablations[b.n_ablations] = mask_parse(b.model, t->masks[b.n_ablations]);
+        b.ablations[b.n_ablations] = mask_parse(b.net, t->masks[b.n_ablations]);
         assert_non_null(b.ablations[b.n_ablations]);
     }
     return b;
@@ -185,7 +185,7 @@ static void free_bench(bench *b)
     for (int a = 0; a < b->n_ablations; a++)
         mask_free(b->ablations[a]);
     free(b->images), free(b->donors), free(b->means), free(b->deviations);
-    network_free(b->model);
+    network_free(b->net);
 }
 
 static lsn_engine *make_engine(const bench *b, size_t memory_bytes, int threads, bool drift)
@@ -193,7 +193,7 @@ static lsn_engine *make_engine(const bench *b, size_t memory_bytes, int threads,
     lsn_error err = {0};
     const lsn_engine_options options = {
         .method = b->method, .memory_bytes = memory_bytes, .threads = threads, .resample = true, .drift = drift};
-    lsn_engine *engine = lsn_engine_create(b->model, &options, &err);
+    lsn_engine *engine = lsn_engine_create(b->net, &options, &err);
     if (engine == NULL)
         fail_msg("%s", err.text);
     assert_true(lsn_engine_set_means(engine, b->means, &err));
@@ -213,10 +213,10 @@ static void run(const bench *b, lsn_engine *engine, int first, int count, int be
     for (size_t i = 0; i < sizeof to->drift / sizeof *to->drift; i++)
         to->drift[i] = 42;
     if (!lsn_engine_run(engine,
-                        &(lsn_engine_request){.images = b->images + begin * image_floats(b->model),
+                        &(lsn_engine_request){.images = b->images + begin * image_floats(b->net),
                                               .n = n,
                                               .ids = b->ids + begin,
-                                              .donors = b->donors + begin * image_floats(b->model),
+                                              .donors = b->donors + begin * image_floats(b->net),
                                               .ablations = (const lsn_ablation *const *)b->ablations + first,
                                               .n_ablations = count,
                                               .baseline = to->baseline,
@@ -231,15 +231,15 @@ static void run(const bench *b, lsn_engine *engine, int first, int count, int be
 static void compare(const bench *b, const trial *t, int image, const double *drift)
 {
     const double tolerance = b->method == LSN_METHOD_WINOGRAD ? 1e-4 : 2e-5;
-    const float *x = b->images + image * image_floats(b->model);
-    const int layers = b->model->n_layers;
+    const float *x = b->images + image * image_floats(b->net);
+    const int layers = b->net->n_layers;
     const naive_substitutes substitutes = {.means = b->means,
                                            .deviations = b->deviations,
-                                           .donor = b->donors + image * image_floats(b->model),
+                                           .donor = b->donors + image * image_floats(b->net),
                                            .id = b->ids[image]};
-    outputs intact = outputs_of(b->model, x, NULL, NULL);
+    outputs intact = outputs_of(b->net, x, NULL, NULL);
     for (int a = 0; a < b->n_ablations; a++) {
-        outputs ablated = outputs_of(b->model, x, b->ablations[a], &substitutes);
+        outputs ablated = outputs_of(b->net, x, b->ablations[a], &substitutes);
         const lsn_mask *mask = &b->ablations[a]->mask;
         const int first = mask->count == 0 ? layers : mask->parts[0].layer;
         for (int l = 0; l < layers; l++) {
@@ -293,8 +293,8 @@ static void logits_are_the_same_with_it(void **state)
 static void expect_same(const bench *b, const results *whole, const results *part, int first, int count, int begin,
                         int n)
 {
-    for (int row = 0; row < count * b->model->n_layers; row++)
-        assert_memory_equal(part->drift + row * n, whole->drift + (first * b->model->n_layers + row) * IMAGES + begin,
+    for (int row = 0; row < count * b->net->n_layers; row++)
+        assert_memory_equal(part->drift + row * n, whole->drift + (first * b->net->n_layers + row) * IMAGES + begin,
                             n * sizeof(double));
 }
 
@@ -303,7 +303,7 @@ static size_t least_memory(const bench *b, bool drift)
 {
     lsn_error err = {0};
     const lsn_engine_options options = {.method = b->method, .memory_bytes = 1, .resample = true, .drift = drift};
-    assert_null(lsn_engine_create(b->model, &options, &err));
+    assert_null(lsn_engine_create(b->net, &options, &err));
     assert_non_null(strstr(err.text, "give "));
     return strtoul(strstr(err.text, "give ") + 5, NULL, 10);
 }
@@ -347,12 +347,12 @@ static void what_changes_nothing_is_zero(void **state)
 {
     static const trial silent = {&small_plan, {"zero convb:2", "mean convb:2", "zero convc:1,3", "mean convc:0..8"}};
     bench b = make_bench(*(const lsn_method *)*state, &silent);
-    const int layers = b.model->n_layers;
-    memset(network_weights(b.model, 1) + 2 * 5 * 9, 0, 5 * 9 * sizeof(float));
-    network_bias(b.model, 1)[2] = -1;
-    memset(network_weights(b.model, 2), 0, 9 * 7 * 9 * sizeof(float));
+    const int layers = b.net->n_layers;
+    memset(network_weights(b.net, 1) + 2 * 5 * 9, 0, 5 * 9 * sizeof(float));
+    network_bias(b.net, 1)[2] = -1;
+    memset(network_weights(b.net, 2), 0, 9 * 7 * 9 * sizeof(float));
     for (int f = 0; f < 9; f++)
-        network_bias(b.model, 2)[f] = -1;
+        network_bias(b.net, 2)[f] = -1;
     b.means[5 + 7] = 0.5f;
     results *r = lsn_array(1, sizeof *r, NULL);
     lsn_engine *engine = make_engine(&b, 0, 0, true);
@@ -383,7 +383,7 @@ static void a_layer_that_is_gone_is_one(void **state)
     run(&b, engine, 0, b.n_ablations, 0, IMAGES, true, r);
     for (int a = 0; a < 3; a++)
         for (int i = 0; i < IMAGES; i++)
-            assert_true(r->drift[(a * b.model->n_layers + layers[a]) * IMAGES + i] == 1);
+            assert_true(r->drift[(a * b.net->n_layers + layers[a]) * IMAGES + i] == 1);
     lsn_engine_destroy(engine);
     free(r);
     free_bench(&b);

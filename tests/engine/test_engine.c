@@ -20,7 +20,7 @@
 enum { IMAGES = 3, CLASSES = 6 };
 
 typedef struct bench {
-    lsn_model *model;
+    lsn_net *net;
     lsn_engine *engine;
     float *images;
     float baseline[IMAGES * CLASSES], logits[4 * IMAGES * CLASSES];
@@ -32,10 +32,10 @@ typedef struct bench {
 static int set_up(void **state)
 {
     bench *b = *state = lsn_array(1, sizeof *b, NULL);
-    b->model = network_build(&small_plan, 1);
-    b->images = random_images(b->model, IMAGES, 2);
-    b->engine = lsn_engine_create(b->model, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &b->err);
-    return !lsn_activations_init(&b->sums, b->model, (lsn_activation_needs){.means = true, .by_class = true},
+    b->net = network_build(&small_plan, 1);
+    b->images = random_images(b->net, IMAGES, 2);
+    b->engine = lsn_engine_create(b->net, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &b->err);
+    return !lsn_activations_init(&b->sums, b->net, (lsn_activation_needs){.means = true, .by_class = true},
                                  &b->err) ||
            b->engine == NULL;
 }
@@ -45,7 +45,7 @@ static int tear_down(void **state)
     bench *b = *state;
     lsn_activations_finish(&b->sums);
     lsn_engine_destroy(b->engine);
-    network_free(b->model);
+    network_free(b->net);
     free(b->images);
     free(b);
     return 0;
@@ -117,7 +117,7 @@ static void layers_out_of_order_are_refused(void **state)
 static void the_ablation_at_fault_is_named(void **state)
 {
     bench *b = *state;
-    lsn_ablation *good = mask_parse(b->model, "zero conva:0"), bad = {.mode = LSN_N_MODES};
+    lsn_ablation *good = mask_parse(b->net, "zero conva:0"), bad = {.mode = LSN_N_MODES};
     const lsn_ablation *both[] = {good, &bad};
     assert_false(lsn_engine_run(b->engine,
                                 &(lsn_engine_request){.images = b->images,
@@ -134,8 +134,8 @@ static void the_ablation_at_fault_is_named(void **state)
 static void mean_needs_means(void **state)
 {
     bench *b = *state;
-    lsn_ablation *mean = mask_parse(b->model, "mean conva:0"), *baseline = mask_parse(b->model, "mean");
-    float *means = random_floats(3, lsn_model_filters(b->model), 1.0f);
+    lsn_ablation *mean = mask_parse(b->net, "mean conva:0"), *baseline = mask_parse(b->net, "mean");
+    float *means = random_floats(3, lsn_net_filters(b->net), 1.0f);
     assert_false(run(b, mean));
     expect(b, LSN_INVALID, "means");
     assert_true(run(b, baseline)); /* nothing to replace */
@@ -145,7 +145,7 @@ static void mean_needs_means(void **state)
     assert_false(run(b, mean));
     means[5 + 7 + 2] = 1;
     assert_true(lsn_engine_set_means(b->engine, means, &b->err));
-    memset(means, 0, sizeof(float) * lsn_model_filters(b->model)); /* they were copied */
+    memset(means, 0, sizeof(float) * lsn_net_filters(b->net)); /* they were copied */
     assert_true(run(b, mean));
     float first[IMAGES * CLASSES];
     memcpy(first, b->logits, sizeof first);
@@ -161,7 +161,7 @@ static bool run_lines(bench *b, lsn_engine *engine, const char *const *lines, in
 {
     lsn_ablation *list[4];
     for (int a = 0; a < count; a++)
-        list[a] = mask_parse(b->model, lines[a]);
+        list[a] = mask_parse(b->net, lines[a]);
     b->err = (lsn_error){0};
     bool ok = lsn_engine_run(engine,
                              &(lsn_engine_request){.images = b->images,
@@ -183,7 +183,7 @@ static void noise_needs_means_and_deviations(void **state)
 {
     bench *b = *state;
     const char *noise = "noise conva:0", *baseline = "noise", *negative = "noise=-1 conva:0";
-    const int filters = lsn_model_filters(b->model);
+    const int filters = lsn_net_filters(b->net);
     float *numbers = random_floats(3, filters, 1.0f);
     for (int f = 0; f < filters; f++)
         numbers[f] = fabsf(numbers[f]);
@@ -217,9 +217,9 @@ static void resample_needs_donors(void **state)
         lsn_engine_options options = {.method = (lsn_method)method, .resample = true};
         const char *const lines[] = {"zero conva:1", "resample=3 conva:0", "resample=4", "resample=4 fca:1"};
         const char *negative = "resample=-7 conva:0";
-        lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
+        lsn_engine *engine = lsn_engine_create(b->net, &options, &b->err);
         options.resample = false;
-        lsn_engine *without = lsn_engine_create(b->model, &options, &b->err);
+        lsn_engine *without = lsn_engine_create(b->net, &options, &b->err);
         assert_false(run_lines(b, engine, lines, 2, NULL, NULL));
         expect(b, LSN_INVALID, "ablation 1: mode resample needs donors");
         assert_false(run_lines(b, without, lines, 2, b->images, NULL));
@@ -254,7 +254,7 @@ static void negative_counts_are_refused(void **state)
 static void an_image_of_nan_is_named(void **state)
 {
     bench *b = *state;
-    b->images[2 * image_floats(b->model) + 5] = NAN;
+    b->images[2 * image_floats(b->net) + 5] = NAN;
     assert_false(run(b, &(lsn_ablation){.mode = LSN_ZERO}));
     expect(b, LSN_INVALID, "image 2 of the block");
     assert_false(add_activations(b, labels, IMAGES));
@@ -288,7 +288,7 @@ static void sums_of_another_network_are_refused(void **state)
 static void weights_that_overflow_are_an_error(void **state)
 {
     bench *b = *state;
-    float *bias = network_bias(b->model, 6);
+    float *bias = network_bias(b->net, 6);
     bias[1] = INFINITY;
     assert_false(run(b, &(lsn_ablation){.mode = LSN_ZERO}));
     expect(b, LSN_INVALID, "image 0 of the block");
@@ -297,10 +297,10 @@ static void weights_that_overflow_are_an_error(void **state)
 static void create_refuses(void **state)
 {
     bench *b = *state;
-    assert_null(lsn_engine_create(b->model, &(lsn_engine_options){.method = LSN_N_METHODS}, &b->err));
+    assert_null(lsn_engine_create(b->net, &(lsn_engine_options){.method = LSN_N_METHODS}, &b->err));
     expect(b, LSN_USAGE, "method");
-    b->model->input_h = b->model->input_w = 0;
-    assert_null(lsn_engine_create(b->model, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &b->err));
+    b->net->input_h = b->net->input_w = 0;
+    assert_null(lsn_engine_create(b->net, &(lsn_engine_options){.method = LSN_METHOD_BLAS}, &b->err));
     expect(b, LSN_INVALID, "input");
     lsn_engine_destroy(NULL);
 }
@@ -326,11 +326,11 @@ static void memory_is_not_exceeded(void **state)
     enum { BESIDES = 16 << 10 }; /* descriptions, and what alignment costs; every array of maps is larger */
     static const network_plan plan = {
         .h = 32, .w = 32, .channels = 3, .grid = 2, .conv = {12, 16, 12, 13}, .fc = {9, 7, CLASSES}};
-    bench *b = &(bench){.model = network_build(&plan, 1)};
-    b->images = random_images(b->model, IMAGES, 2);
+    bench *b = &(bench){.net = network_build(&plan, 1)};
+    b->images = random_images(b->net, IMAGES, 2);
     const char *const lines[] = {"zero convb:1 fca:2", "noise convb:1 fca:2", "noise convd:3",
                                  "resample convb:1 fca:2"};
-    float *numbers = lsn_array(lsn_model_filters(b->model), sizeof(float), NULL);
+    float *numbers = lsn_array(lsn_net_filters(b->net), sizeof(float), NULL);
     double drift[4 * 7 * IMAGES];
     for (int method = 0; method < LSN_N_METHODS; method++)
         for (int wanted = 0; wanted < 4; wanted++) {
@@ -338,10 +338,10 @@ static void memory_is_not_exceeded(void **state)
             lsn_engine_options options = {
                 .method = (lsn_method)method, .memory_bytes = 100, .resample = resample == 1, .drift = wanted >= 2};
             b->drift = options.drift ? drift : NULL;
-            assert_null(lsn_engine_create(b->model, &options, &b->err));
+            assert_null(lsn_engine_create(b->net, &options, &b->err));
             options.memory_bytes = least_bytes(b);
             size_t before = taken();
-            lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
+            lsn_engine *engine = lsn_engine_create(b->net, &options, &b->err);
             assert_non_null(engine);
             assert_true(lsn_engine_set_means(engine, numbers, &b->err));
             assert_true(lsn_engine_set_deviations(engine, numbers, &b->err));
@@ -352,7 +352,7 @@ static void memory_is_not_exceeded(void **state)
             lsn_engine_destroy(engine);
         }
     free(numbers), free(b->images);
-    network_free(b->model);
+    network_free(b->net);
 }
 
 /* Room for donors costs memory only where it is asked for: then theirs and no more. */
@@ -364,7 +364,7 @@ static void donors_take_memory_where_wanted(void **state)
         size_t bytes[2];
         for (int resample = 0; resample < 2; resample++) {
             lsn_engine_options options = {.method = (lsn_method)method, .memory_bytes = 100, .resample = resample == 1};
-            assert_null(lsn_engine_create(b->model, &options, &b->err));
+            assert_null(lsn_engine_create(b->net, &options, &b->err));
             bytes[resample] = least_bytes(b);
         }
         assert_true(bytes[1] > bytes[0]);
@@ -377,12 +377,12 @@ static void too_little_memory_names_the_minimum(void **state)
     bench *b = *state;
     for (int method = 0; method < LSN_N_METHODS; method++) {
         lsn_engine_options options = {.method = (lsn_method)method, .memory_bytes = 100};
-        assert_null(lsn_engine_create(b->model, &options, &b->err));
+        assert_null(lsn_engine_create(b->net, &options, &b->err));
         expect(b, LSN_USAGE, "100 bytes of memory are too few");
         options.memory_bytes = least_bytes(b) - 1;
-        assert_null(lsn_engine_create(b->model, &options, &b->err));
+        assert_null(lsn_engine_create(b->net, &options, &b->err));
         options.memory_bytes++;
-        lsn_engine *engine = lsn_engine_create(b->model, &options, &b->err);
+        lsn_engine *engine = lsn_engine_create(b->net, &options, &b->err);
         assert_non_null(engine);
         lsn_engine_destroy(engine);
     }
@@ -402,7 +402,7 @@ static bool ask(void *context)
 static void stop_stops(void **state)
 {
     bench *b = *state;
-    lsn_ablation *ablation = mask_parse(b->model, "zero conva:0");
+    lsn_ablation *ablation = mask_parse(b->net, "zero conva:0");
     const lsn_ablation *list[] = {ablation, ablation, ablation};
     patience endless = {0, 1 << 30};
     assert_true(lsn_engine_run(b->engine,
@@ -442,7 +442,7 @@ static void stop_stops(void **state)
 static void a_stopped_engine_works_again(void **state)
 {
     bench *b = *state;
-    lsn_ablation *ablation = mask_parse(b->model, "zero convb:1,2 fcb:3");
+    lsn_ablation *ablation = mask_parse(b->net, "zero convb:1,2 fcb:3");
     const lsn_ablation *list[] = {ablation};
     float right[IMAGES * CLASSES];
     patience p = {0, 4};
@@ -467,20 +467,20 @@ static void a_stopped_engine_works_again(void **state)
 static void costs_fall_from_layer_to_layer(void **state)
 {
     bench *b = *state;
-    lsn_ablation *list[] = {mask_parse(b->model, "zero"), mask_parse(b->model, "zero convd:1 fcb:3"),
-                            mask_parse(b->model, "zero fca:1"), mask_parse(b->model, "mean fcb:0")};
+    lsn_ablation *list[] = {mask_parse(b->net, "zero"), mask_parse(b->net, "zero convd:1 fcb:3"),
+                            mask_parse(b->net, "zero fca:1"), mask_parse(b->net, "mean fcb:0")};
     for (int method = 0; method < LSN_N_METHODS; method++)
         for (int measured = 0; measured < 2; measured++) {
-            lsn_costs costs = lsn_costs_predict(b->model, (lsn_method)method);
+            lsn_costs costs = lsn_costs_predict(b->net, (lsn_method)method);
             lsn_engine *engine =
-                lsn_engine_create(b->model, &(lsn_engine_options){.method = (lsn_method)method}, &b->err);
+                lsn_engine_create(b->net, &(lsn_engine_options){.method = (lsn_method)method}, &b->err);
             assert_non_null(engine);
             assert_true(measured == 0 || lsn_engine_measure(engine, 0.01, &costs, &b->err));
             lsn_engine_destroy(engine);
-            assert_int_equal(costs.n_layers, b->model->n_layers);
+            assert_int_equal(costs.n_layers, b->net->n_layers);
             double before = 0;
             for (int i = 3; i >= 0; i--) {
-                double cost = lsn_costs_of(&costs, b->model, list[i]);
+                double cost = lsn_costs_of(&costs, b->net, list[i]);
                 assert_true(cost > before);
                 before = cost;
             }
@@ -494,7 +494,7 @@ static void measuring_changes_no_result(void **state)
 {
     bench *b = *state;
     lsn_costs costs;
-    lsn_ablation *ablation = mask_parse(b->model, "zero convb:1");
+    lsn_ablation *ablation = mask_parse(b->net, "zero convb:1");
     float right[sizeof b->logits / sizeof(float)];
     assert_true(run(b, ablation));
     memcpy(right, b->logits, sizeof right);
@@ -507,13 +507,13 @@ static void measuring_changes_no_result(void **state)
 static void work_is_what_is_after_the_first_layer(void **state)
 {
     bench *b = *state;
-    lsn_ablation *nothing = mask_parse(b->model, "zero"), *last = mask_parse(b->model, "mean fcb:0");
-    lsn_ablation *middle = mask_parse(b->model, "zero convd:1 fcb:3");
-    double whole = lsn_engine_madds(b->model, LSN_METHOD_BLAS, nothing);
+    lsn_ablation *nothing = mask_parse(b->net, "zero"), *last = mask_parse(b->net, "mean fcb:0");
+    lsn_ablation *middle = mask_parse(b->net, "zero convd:1 fcb:3");
+    double whole = lsn_engine_madds(b->net, LSN_METHOD_BLAS, nothing);
     double first = 11.0 * 9 * (27 * 5 + 45 * 7) + 5.0 * 4 * (63 * 9 + 81 * 8), fc = 32 * 13 + 13 * 11 + 11 * 6;
     assert_true(whole == first + fc);
-    assert_true(lsn_engine_madds(b->model, LSN_METHOD_BLAS, middle) == fc);
-    assert_true(lsn_engine_madds(b->model, LSN_METHOD_BLAS, last) == 11 * 6);
+    assert_true(lsn_engine_madds(b->net, LSN_METHOD_BLAS, middle) == fc);
+    assert_true(lsn_engine_madds(b->net, LSN_METHOD_BLAS, last) == 11 * 6);
     assert_non_null(strstr(lsn_engine_library(), "OpenBLAS"));
     mask_free(nothing), mask_free(last), mask_free(middle);
 }

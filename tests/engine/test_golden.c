@@ -13,6 +13,7 @@
 
 #include "isa.h"
 #include "lesion/engine.h"
+#include "lesion/formats.h"
 #include "network.h"
 #include "npy.h"
 
@@ -36,7 +37,7 @@ static const subject subjects[] = {
 
 /* A network, and what PyTorch says of it. */
 typedef struct golden {
-    lsn_model *model;
+    lsn_net *net;
     float *images; /* [n][H][W][C], preprocessed */
     int n;
     lsn_ablation *masks[MOST_MASKS];
@@ -96,7 +97,7 @@ static bool read_masks(golden *g, const char *name)
     if (file == NULL)
         perror(path);
     while (file != NULL && g->n_masks < MOST_MASKS && getline(&line, &room, file) > 0) {
-        g->masks[g->n_masks] = mask_parse(g->model, line);
+        g->masks[g->n_masks] = mask_parse(g->net, line);
         if (g->masks[g->n_masks++] == NULL)
             break;
     }
@@ -114,12 +115,12 @@ static bool read_logits(golden *g, const char *name)
     g->logits = npy_read(path, "<f4", sizeof(float), 3, shape);
     free(path);
     return g->logits != NULL && shape[0] == 1 + (size_t)g->n_masks && shape[1] == (size_t)g->n &&
-           shape[2] == (size_t)g->model->classes;
+           shape[2] == (size_t)g->net->classes;
 }
 
 static bool set_means(const golden *g, lsn_engine *engine, lsn_error *err)
 {
-    int filters = lsn_model_filters(g->model);
+    int filters = lsn_net_filters(g->net);
     int64_t *sums = lsn_array(filters, sizeof *sums, err);
     float *means = lsn_array(filters, sizeof *means, err);
     int64_t seen = 0;
@@ -139,9 +140,9 @@ static bool set_means(const golden *g, lsn_engine *engine, lsn_error *err)
 static double difference(const golden *g, lsn_method method, int n, int n_masks)
 {
     lsn_error err = {.text = "out of memory"};
-    size_t classes = g->model->classes, per_mask = n * classes;
+    size_t classes = g->net->classes, per_mask = n * classes;
     float *logits = lsn_array((1 + n_masks) * per_mask, sizeof *logits, &err);
-    lsn_engine *engine = lsn_engine_create(g->model, &(lsn_engine_options){.method = method}, &err);
+    lsn_engine *engine = lsn_engine_create(g->net, &(lsn_engine_options){.method = method}, &err);
     double most = 0;
     bool mean = n == g->n; /* the means are over all images */
     if (logits == NULL || engine == NULL || (mean && !set_means(g, engine, &err)) ||
@@ -179,8 +180,8 @@ static bool load(golden *g, const subject *of, const char *weights)
     char masks[32], logits[32];
     snprintf(masks, sizeof masks, "%s_masks.txt", of->name);
     snprintf(logits, sizeof logits, "%s_logits.npy", of->name);
-    g->model = lsn_model_load(weights, &err);
-    if (g->model == NULL || !lsn_model_set_input(g->model, of->h, of->w, of->channels, &err)) {
+    g->net = lsn_net_load(weights, &err);
+    if (g->net == NULL || !lsn_net_set_input(g->net, of->h, of->w, of->channels, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return false;
     }
@@ -228,6 +229,6 @@ int main(int argc, char **argv)
     for (int i = 0; i < g.n_masks; i++)
         mask_free(g.masks[i]);
     free(g.logits), free(g.images), free(weights);
-    lsn_model_destroy(g.model);
+    lsn_net_destroy(g.net);
     return good ? 0 : 1;
 }

@@ -66,7 +66,7 @@ static network_plan random_plan(lsn_random *random)
 /* ---- ablations ----------------------------------------------------------------------------------------------- */
 
 typedef struct bench {
-    lsn_model *model;
+    lsn_net *net;
     float *images, *donors, *means, *deviations; /* [IMAGES] */
     int32_t ids[IMAGES];
     lsn_random random;
@@ -88,9 +88,9 @@ static int32_t *choose_filters(bench *b, int filters, int count)
 static void add_masks(bench *b, const bool *in, int how_many)
 {
     int n = 0;
-    lsn_mask_part *parts = lsn_array(b->model->n_layers, sizeof *parts, NULL);
-    for (int l = 0; l < b->model->n_layers - 1; l++) {
-        const int filters = b->model->layers[l].filters;
+    lsn_mask_part *parts = lsn_array(b->net->n_layers, sizeof *parts, NULL);
+    for (int l = 0; l < b->net->n_layers - 1; l++) {
+        const int filters = b->net->layers[l].filters;
         const int count = how_many == 0 ? 1 : how_many == 1 ? (filters + 1) / 2 : filters;
         if (in[l])
             parts[n++] = (lsn_mask_part){l, count, choose_filters(b, filters, count)};
@@ -108,7 +108,7 @@ static void add_masks(bench *b, const bool *in, int how_many)
 /* One, several and all filters of each layer, of each two neighbours, of the first and the last, and of all. */
 static void add_all_masks(bench *b)
 {
-    const int layers = b->model->n_layers - 1;
+    const int layers = b->net->n_layers - 1;
     for (int first = 0; first < layers; first++)
         for (int how_many = 0; how_many < 3; how_many++) {
             bool in[LSN_MAX_LAYERS] = {false};
@@ -137,12 +137,12 @@ static float *positive_floats(uint64_t seed, int count)
 
 static void set_up(bench *b, const network_plan *plan, uint64_t seed)
 {
-    *b = (bench){.model = network_build(plan, seed), .ids = {1000003, 7}};
+    *b = (bench){.net = network_build(plan, seed), .ids = {1000003, 7}};
     lsn_random_init(&b->random, seed, 0);
-    b->images = random_images(b->model, IMAGES, seed + 1);
-    b->donors = random_images(b->model, IMAGES, seed + 2);
-    b->means = positive_floats(seed + 3, lsn_model_filters(b->model));
-    b->deviations = positive_floats(seed + 4, lsn_model_filters(b->model));
+    b->images = random_images(b->net, IMAGES, seed + 1);
+    b->donors = random_images(b->net, IMAGES, seed + 2);
+    b->means = positive_floats(seed + 3, lsn_net_filters(b->net));
+    b->deviations = positive_floats(seed + 4, lsn_net_filters(b->net));
     add_all_masks(b);
 }
 
@@ -154,7 +154,7 @@ static void tear_down(bench *b)
         free((void *)(uintptr_t)b->ablations[a].mask.parts);
     }
     free(b->images), free(b->donors), free(b->means), free(b->deviations);
-    network_free(b->model);
+    network_free(b->net);
 }
 
 /* ---- evaluating ---------------------------------------------------------------------------------------------- */
@@ -164,7 +164,7 @@ typedef float logits[MOST_ABLATIONS * IMAGES * MOST_CLASSES];
 static lsn_engine *make_engine(const bench *b, lsn_method method)
 {
     lsn_error err = {0};
-    lsn_engine *engine = lsn_engine_create(b->model, &(lsn_engine_options){.method = method, .resample = true}, &err);
+    lsn_engine *engine = lsn_engine_create(b->net, &(lsn_engine_options){.method = method, .resample = true}, &err);
     if (engine == NULL || !lsn_engine_set_means(engine, b->means, &err) ||
         !lsn_engine_set_deviations(engine, b->deviations, &err))
         fail_msg("%s", err.text);
@@ -202,26 +202,26 @@ static void evaluate_by(const bench *b, lsn_method method, const float *donors, 
 
 static void naive_of(const bench *b, int image, const lsn_ablation *ablation, double *right)
 {
-    const size_t floats = image_floats(b->model);
+    const size_t floats = image_floats(b->net);
     const naive_substitutes substitutes = {b->means, b->deviations, b->donors + image * floats, b->ids[image]};
-    naive_forward(b->model, b->images + image * floats, ablation, &substitutes, NULL, NULL, right);
+    naive_forward(b->net, b->images + image * floats, ablation, &substitutes, NULL, NULL, right);
 }
 
 /* Fails, saying which ablation, unless got[classes] is within the tolerance. */
 static void compare(const bench *b, int a, lsn_method method, const double *right, const float *got, double scale)
 {
     const lsn_ablation *ablation = &b->ablations[a];
-    for (int c = 0; c < b->model->classes; c++)
+    for (int c = 0; c < b->net->classes; c++)
         if (!(fabs(got[c] - right[c]) <= tolerance(method) * scale))
             fail_msg("%s: %s, ablation %d, %d layers from %s on: logit %d is %.9g instead of %.9g",
                      lsn_method_name(method), lsn_mode_name(ablation->mode), a, ablation->mask.count,
-                     b->model->layers[ablation->mask.parts[0].layer].name, c, got[c], right[c]);
+                     b->net->layers[ablation->mask.parts[0].layer].name, c, got[c], right[c]);
 }
 
 /* All ablations by all methods; returns how many had an effect worth a test. */
 static int check_all(const bench *b)
 {
-    const int classes = b->model->classes;
+    const int classes = b->net->classes;
     static logits got[LSN_N_METHODS];
     float baseline[IMAGES * MOST_CLASSES];
     int effective = 0;
@@ -286,7 +286,7 @@ static void its_own_donor_is_the_baseline(void **state)
         set_up(&b, &plans[i], 300 + 10 * i);
         static logits got;
         float baseline[IMAGES * MOST_CLASSES];
-        const size_t block = IMAGES * b.model->classes;
+        const size_t block = IMAGES * b.net->classes;
         for (int m = 0; m < LSN_N_METHODS; m++) {
             evaluate_by(&b, methods[m], b.images, NULL, baseline, got);
             for (int a = 0; a < b.count; a++)
@@ -306,8 +306,8 @@ static void noise_without_deviation_is_the_mean(void **state)
         set_up(&b, &plans[i], 500 + 10 * i);
         static logits got;
         float baseline[IMAGES * MOST_CLASSES];
-        const int block = IMAGES * b.model->classes;
-        memset(b.deviations, 0, sizeof(float) * lsn_model_filters(b.model));
+        const int block = IMAGES * b.net->classes;
+        memset(b.deviations, 0, sizeof(float) * lsn_net_filters(b.net));
         for (int m = 0; m < LSN_N_METHODS; m++) {
             evaluate_by(&b, methods[m], b.donors, b.ids, baseline, got);
             for (int a = 0; a < b.count; a += LSN_N_MODES) {
@@ -334,7 +334,7 @@ static void ids_and_donors_matter_to_their_modes(void **state)
     bench b;
     set_up(&b, &plans[0], 700);
     const int32_t in_order[IMAGES] = {0, 1};
-    const size_t block = IMAGES * b.model->classes;
+    const size_t block = IMAGES * b.net->classes;
     for (int m = 0; m < LSN_N_METHODS; m++) {
         lsn_engine *engine = make_engine(&b, methods[m]);
         evaluate(&b, engine, b.donors, in_order, baseline, first);

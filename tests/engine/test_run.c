@@ -58,21 +58,21 @@ static const char *const deep_masks[] = {
     NULL,
 };
 
-static int parse_all(const lsn_model *model, const char *const *lines, lsn_ablation **ablations)
+static int parse_all(const lsn_net *net, const char *const *lines, lsn_ablation **ablations)
 {
     int count = 0;
     for (; lines[count] != NULL; count++) {
-        ablations[count] = mask_parse(model, lines[count]);
+        ablations[count] = mask_parse(net, lines[count]);
         assert_non_null(ablations[count]);
     }
     return count;
 }
 
-static float *random_means(const lsn_model *model, uint64_t seed)
+static float *random_means(const lsn_net *net, uint64_t seed)
 {
     int filters = 0;
-    for (int l = 0; l < model->n_layers; l++)
-        filters += model->layers[l].filters;
+    for (int l = 0; l < net->n_layers; l++)
+        filters += net->layers[l].filters;
     float *means = random_floats(seed, filters, 1.0f);
     for (int i = 0; i < filters; i++)
         means[i] = fabsf(means[i]) + 0.25f;
@@ -80,16 +80,16 @@ static float *random_means(const lsn_model *model, uint64_t seed)
 }
 
 /* Compares logits[classes] with the naive ones; returns how far these are from `intact`. */
-static double compare(lsn_method method, const lsn_model *model, const char *line, const float *image,
+static double compare(lsn_method method, const lsn_net *net, const char *line, const float *image,
                       const lsn_ablation *ablation, const float *means, const double *intact, const float *logits)
 {
     double right[MOST_CLASSES], effect = 0, scale = 0;
-    naive_forward(model, image, ablation, &(naive_substitutes){.means = means}, NULL, NULL, right);
-    for (int c = 0; c < model->classes; c++) {
+    naive_forward(net, image, ablation, &(naive_substitutes){.means = means}, NULL, NULL, right);
+    for (int c = 0; c < net->classes; c++) {
         scale = fmax(scale, fabs(intact[c]));
         effect = fmax(effect, fabs(right[c] - intact[c]));
     }
-    for (int c = 0; c < model->classes; c++)
+    for (int c = 0; c < net->classes; c++)
         if (!(fabs(logits[c] - right[c]) <= tolerance(method) * scale))
             fail_msg("%s: logit %d is %.9g instead of %.9g", line, c, logits[c], right[c]);
     return effect / scale;
@@ -98,12 +98,12 @@ static double compare(lsn_method method, const lsn_model *model, const char *lin
 static void check_network(lsn_method method, const network_plan *plan, const char *const *lines, uint64_t seed)
 {
     lsn_error err = {0};
-    lsn_model *model = network_build(plan, seed);
-    lsn_engine *engine = lsn_engine_create(model, &(lsn_engine_options){.method = method}, &err);
+    lsn_net *net = network_build(plan, seed);
+    lsn_engine *engine = lsn_engine_create(net, &(lsn_engine_options){.method = method}, &err);
     assert_non_null(engine);
     lsn_ablation *ablations[MOST_MASKS];
-    int count = parse_all(model, lines, ablations), classes = model->classes;
-    float *means = random_means(model, seed), *images = random_images(model, IMAGES, seed + 1);
+    int count = parse_all(net, lines, ablations), classes = net->classes;
+    float *means = random_means(net, seed), *images = random_images(net, IMAGES, seed + 1);
     float baseline[IMAGES * MOST_CLASSES], logits[MOST_MASKS * IMAGES * MOST_CLASSES];
     double seconds[MOST_MASKS], intact[MOST_CLASSES];
     assert_true(lsn_engine_set_means(engine, means, &err));
@@ -117,11 +117,11 @@ static void check_network(lsn_method method, const network_plan *plan, const cha
                                                      .seconds = seconds},
                                &err));
     for (int image = 0; image < IMAGES; image++) {
-        const float *x = images + image * image_floats(model);
-        naive_forward(model, x, NULL, NULL, NULL, NULL, intact);
-        compare(method, model, "baseline", x, NULL, NULL, intact, baseline + image * classes);
+        const float *x = images + image * image_floats(net);
+        naive_forward(net, x, NULL, NULL, NULL, NULL, intact);
+        compare(method, net, "baseline", x, NULL, NULL, intact, baseline + image * classes);
         for (int a = 0; a < count; a++) {
-            double effect = compare(method, model, lines[a], x, ablations[a], means, intact,
+            double effect = compare(method, net, lines[a], x, ablations[a], means, intact,
                                     logits + (a * IMAGES + image) * classes);
             if (ablations[a]->mask.count > 0 && !(effect >= LEAST_EFFECT))
                 fail_msg("%s: the mask does too little (%g) to be a test", lines[a], effect);
@@ -132,7 +132,7 @@ static void check_network(lsn_method method, const network_plan *plan, const cha
         mask_free(ablations[a]);
     free(means), free(images);
     lsn_engine_destroy(engine);
-    network_free(model);
+    network_free(net);
 }
 
 static void masks_are_what_they_are(void **state)
@@ -147,12 +147,12 @@ static void masks_are_what_they_are_in_a_deep_network(void **state)
 }
 
 /* Runs one ablation (NULL: none) of `model`; the logits of IMAGES images. */
-static void logits_of(lsn_method method, const lsn_model *model, const float *images, const char *line, float *logits)
+static void logits_of(lsn_method method, const lsn_net *net, const float *images, const char *line, float *logits)
 {
     lsn_error err = {0};
     float baseline[IMAGES * MOST_CLASSES];
-    lsn_engine *engine = lsn_engine_create(model, &(lsn_engine_options){.method = method}, &err);
-    lsn_ablation *ablation = mask_parse(model, line);
+    lsn_engine *engine = lsn_engine_create(net, &(lsn_engine_options){.method = method}, &err);
+    lsn_ablation *ablation = mask_parse(net, line);
     assert_non_null(engine);
     assert_true(lsn_engine_run(engine,
                                &(lsn_engine_request){.images = images,
@@ -167,15 +167,15 @@ static void logits_of(lsn_method method, const lsn_model *model, const float *im
 }
 
 /* Weights and biases of the masked filters are set to 0. */
-static void remove_weights(lsn_model *model, const lsn_mask *mask)
+static void remove_weights(lsn_net *net, const lsn_mask *mask)
 {
     for (int p = 0; p < mask->count; p++) {
         const lsn_mask_part *part = &mask->parts[p];
-        const lsn_layer *layer = &model->layers[part->layer];
+        const lsn_layer *layer = &net->layers[part->layer];
         size_t row = (size_t)layer->channels * layer->kernel * layer->kernel;
         for (int i = 0; i < part->count; i++) {
-            memset(network_weights(model, part->layer) + part->filters[i] * row, 0, sizeof(float) * row);
-            network_bias(model, part->layer)[part->filters[i]] = 0;
+            memset(network_weights(net, part->layer) + part->filters[i] * row, 0, sizeof(float) * row);
+            network_bias(net, part->layer)[part->filters[i]] = 0;
         }
     }
 }
@@ -184,27 +184,27 @@ static void remove_weights(lsn_model *model, const lsn_mask *mask)
  * what was rounded before. */
 static void check_removed_weights(lsn_method method, const network_plan *plan, const char *line, uint64_t seed)
 {
-    lsn_model *model = network_build(plan, seed);
-    lsn_ablation *ablation = mask_parse(model, line);
-    float *images = random_images(model, IMAGES, seed + 1);
+    lsn_net *net = network_build(plan, seed);
+    lsn_ablation *ablation = mask_parse(net, line);
+    float *images = random_images(net, IMAGES, seed + 1);
     float masked[IMAGES * MOST_CLASSES], removed[IMAGES * MOST_CLASSES], intact[IMAGES * MOST_CLASSES], scale = 1;
-    logits_of(method, model, images, "zero", intact);
-    logits_of(method, model, images, line, masked);
-    remove_weights(model, &ablation->mask);
-    logits_of(method, model, images, "zero", removed);
-    size_t bytes = sizeof(float) * IMAGES * model->classes;
+    logits_of(method, net, images, "zero", intact);
+    logits_of(method, net, images, line, masked);
+    remove_weights(net, &ablation->mask);
+    logits_of(method, net, images, "zero", removed);
+    size_t bytes = sizeof(float) * IMAGES * net->classes;
     if (method != LSN_METHOD_WINOGRAD)
         assert_memory_equal(masked, removed, bytes);
-    for (int k = 0; k < IMAGES * model->classes; k++)
+    for (int k = 0; k < IMAGES * net->classes; k++)
         scale = fmaxf(scale, fabsf(intact[k]));
-    for (int k = 0; k < IMAGES * model->classes; k++)
+    for (int k = 0; k < IMAGES * net->classes; k++)
         if (!(fabsf(masked[k] - removed[k]) <= tolerance(method) * scale))
             fail_msg("%s: logit %d is %.9g instead of %.9g", line, k, masked[k], removed[k]);
     if (memcmp(masked, intact, bytes) == 0)
         fail_msg("%s changes nothing: not a test", line);
     mask_free(ablation);
     free(images);
-    network_free(model);
+    network_free(net);
 }
 
 static void zero_is_removing_the_weights(void **state)
@@ -233,12 +233,12 @@ static void zero_is_removing_the_weights(void **state)
 }
 
 /* The last filter of a layer cut out of the weights: its row, and its channel in the next layer. */
-static void cut_last_filter(lsn_model *model, int l)
+static void cut_last_filter(lsn_net *net, int l)
 {
-    lsn_layer *layer = &model->layers[l], *next = &model->layers[l + 1];
+    lsn_layer *layer = &net->layers[l], *next = &net->layers[l + 1];
     int per_filter = next->channels / layer->filters * next->kernel * next->kernel;
     int old_row = per_filter * layer->filters, new_row = old_row - per_filter;
-    float *weights = network_weights(model, l + 1);
+    float *weights = network_weights(net, l + 1);
     for (int f = 0; f < next->filters; f++)
         memmove(weights + (size_t)f * new_row, weights + (size_t)f * old_row, sizeof(float) * new_row);
     next->channels -= next->channels / layer->filters;
@@ -251,33 +251,33 @@ static void zero_is_a_network_without_the_filter(void **state)
     static const char *const lines[] = {"zero conva:4", "zero convb:6", "zero convd:7", "zero fca:12"};
     static const int layers[] = {0, 1, 3, 4};
     for (int i = 0; i < 4; i++) {
-        lsn_model *model = network_build(&small_plan, 6);
-        float *images = random_images(model, IMAGES, 7);
+        lsn_net *net = network_build(&small_plan, 6);
+        float *images = random_images(net, IMAGES, 7);
         float masked[IMAGES * MOST_CLASSES], without[IMAGES * MOST_CLASSES];
-        logits_of(method, model, images, lines[i], masked);
-        cut_last_filter(model, layers[i]);
-        logits_of(method, model, images, "zero", without);
-        for (int k = 0; k < IMAGES * model->classes; k++)
+        logits_of(method, net, images, lines[i], masked);
+        cut_last_filter(net, layers[i]);
+        logits_of(method, net, images, "zero", without);
+        for (int k = 0; k < IMAGES * net->classes; k++)
             if (!(fabsf(masked[k] - without[k]) <= 1e-5f * fmaxf(1, fabsf(without[k]))))
                 fail_msg("%s: logit %d is %.9g instead of %.9g", lines[i], k, masked[k], without[k]);
         free(images);
-        network_free(model);
+        network_free(net);
     }
 }
 
 static void a_block_may_be_empty(void **state)
 {
     lsn_error err = {0};
-    lsn_model *model = network_build(&small_plan, 8);
-    lsn_engine *engine = lsn_engine_create(model, &(lsn_engine_options){.method = *(const lsn_method *)*state}, &err);
-    float *image = random_images(model, 1, 9), baseline[MOST_CLASSES] = {42};
+    lsn_net *net = network_build(&small_plan, 8);
+    lsn_engine *engine = lsn_engine_create(net, &(lsn_engine_options){.method = *(const lsn_method *)*state}, &err);
+    float *image = random_images(net, 1, 9), baseline[MOST_CLASSES] = {42};
     assert_true(lsn_engine_run(engine, &(lsn_engine_request){.images = image, .n = 0, .baseline = baseline}, &err));
     assert_true(baseline[0] == 42);
     assert_true(lsn_engine_run(engine, &(lsn_engine_request){.images = image, .n = 1, .baseline = baseline}, &err));
     assert_true(baseline[0] != 42);
     free(image);
     lsn_engine_destroy(engine);
-    network_free(model);
+    network_free(net);
 }
 
 int main(void)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "model/pickle.h"
+#include "formats/pickle.h"
 
 static void check_items(const lsn_pickle *pickle, const lsn_pickle_value *value)
 {

@@ -11,11 +11,11 @@
 enum { MOST_JOBS = 20000, FILTERS = 6, CHANNELS = 2 };
 
 /* Three convolutions and two fully connected layers. */
-static lsn_model *network(void)
+static lsn_net *network(void)
 {
     static float weights[FILTERS * CHANNELS * 9];
     static lsn_layer layers[5];
-    static lsn_model model = {.n_layers = 5, .n_conv = 3, .layers = layers, .classes = FILTERS};
+    static lsn_net net = {.n_layers = 5, .n_conv = 3, .layers = layers, .classes = FILTERS};
     static const char *const names[5] = {"conv1_1", "conv1_2", "conv2_1", "fc6", "fc7"};
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
         weights[i] = (float)(i * 7 % 11) - 5;
@@ -26,7 +26,7 @@ static lsn_model *network(void)
         layers[i].logits = i == 4;
         strcpy(layers[i].name, names[i]);
     }
-    return &model;
+    return &net;
 }
 
 /* Scores of files and of activations are made up. */
@@ -47,13 +47,13 @@ static void expand(lsn_reading *in)
     double jobs = 1;
     lsn_arena kept = {0};
     lsn_error err = {0};
-    lsn_plan plan = {.model = network()};
+    lsn_plan plan = {.net = network()};
     for (int i = 0; i < in->spec->n_experiments; i++) {
         lsn_experiment_spec *experiment = &in->spec->experiments[i];
         if (experiment->layers == NULL)
             continue;
-        if (!lsn_layers_resolve(experiment, plan.model, in->mistakes) || !experiment->has_selector ||
-            !lsn_selector_check(experiment, plan.model, in->mistakes) || in->mistakes->count > 0)
+        if (!lsn_layers_resolve(experiment, plan.net, in->mistakes) || !experiment->has_selector ||
+            !lsn_selector_check(experiment, plan.net, in->mistakes) || in->mistakes->count > 0)
             continue;
         assert(lsn_groupings_make(&plan, experiment, &kept, &err));
         if (lsn_groups_check(experiment, &plan, in->mistakes))

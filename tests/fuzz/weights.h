@@ -7,13 +7,13 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "lesion/model.h"
+#include "lesion/formats.h"
 
 /* Every weight of a model that loads can be read and is finite. */
-static inline void read_weights(const lsn_model *model)
+static inline void read_weights(const lsn_net *net)
 {
-    for (int l = 0; l < model->n_layers; l++) {
-        const lsn_layer *layer = &model->layers[l];
+    for (int l = 0; l < net->n_layers; l++) {
+        const lsn_layer *layer = &net->layers[l];
         int64_t weights = lsn_layer_parameters(layer) - layer->filters;
         float sum = 0;
         for (int64_t i = 0; i < weights; i++)
@@ -29,12 +29,12 @@ static inline void load_weights(const uint8_t *data, size_t size)
     lsn_error err = {0};
     const char *path = fuzz_path(0, data, size);
     fuzz_allow(1 << 20, 128, size);
-    lsn_model *model = lsn_model_load(path, &err);
-    if (model != NULL)
-        read_weights(model);
+    lsn_net *net = lsn_net_load(path, &err);
+    if (net != NULL)
+        read_weights(net);
     else
         assert(err.code == LSN_INVALID && err.text[0] != '\0' && strchr(err.text, '\n') == NULL);
-    lsn_model_destroy(model);
+    lsn_net_destroy(net);
     fuzz_allow_end();
 }
 

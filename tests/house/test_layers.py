@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The house keeps its layering: the table of rooms in docs/architecture.md says which room includes which, which public
-headers are its own, and which outside headers. It is compared with all includes, in both directions."""
+"""The house keeps its layering: the table of rooms in docs/architecture.md says which room uses which, which public
+headers are its own, and which outside headers. It is compared with the sources, in both directions: a room uses another
+where it includes a header of it, or names what a public header of it declares, by whatever way that header came in."""
 import os
 import re
 import sys
@@ -31,6 +32,8 @@ NAMES = list(ROOMS)
 STANDARD = {f'{name}.h' for name in (
     'assert ctype dirent errno fcntl float fnmatch inttypes limits locale math poll pthread sched setjmp signal stdarg stdbool stddef stdint '
     'stdio stdlib string strings time unistd immintrin cpuid omp').split()}
+NAME = re.compile(r'\b(?:lsn|LSN)_\w+')
+TEXT = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
@@ -63,6 +66,34 @@ def included_room(path, included):
     return None
 
 
+def declared():
+    """Whose each name of a public header is: of the first room, in the order of the table, whose headers have it."""
+    owner = {}
+    for name, room in ROOMS.items():
+        for header in room.headers:
+            path = os.path.join(ROOT, 'include/lesion', header)
+            for word in NAME.findall(code_of(path)) if os.path.exists(path) else []:
+                owner.setdefault(word, name)
+    return owner
+
+
+def code_of(path):
+    """A file's text without comments and strings."""
+    return TEXT.sub(' ', open(path).read())
+
+
+def check_names(path, room, owner):
+    """Rooms whose declarations a file names, and may not."""
+    strangers = {}
+    for word in NAME.findall(code_of(path)):
+        target = owner.get(word, room)
+        if target != room:
+            ROOMS[room].used.add(target)
+            if target not in ROOMS[room].includes:
+                strangers.setdefault(target, word)
+    return [f'{room} may not use {word} of {target}, as {DOCUMENT} has it' for target, word in strangers.items()]
+
+
 def check_include(path, room, included):
     target = included_room(path, included)
     if target == room:
@@ -91,7 +122,7 @@ def check_table():
             if other not in NAMES[:i]:
                 yield f'{DOCUMENT}: {name} may not include {other}: it is not above it in the table'
             elif other not in room.used:
-                yield f'{DOCUMENT}: {name} does not include {other}'
+                yield f'{DOCUMENT}: {name} does not use {other}'
         for header in room.outside:
             if header not in room.used:
                 yield f'{DOCUMENT}: {name} does not include {header}'
@@ -101,7 +132,7 @@ def check_table():
 
 
 def main():
-    wrong, seen = [], set()
+    wrong, seen, owner = [], set(), declared()
     for path in sources():
         room = room_of_file(path)
         seen.add(room)
@@ -112,6 +143,7 @@ def main():
             what = check_include(path, room, match.group(2))
             if what:
                 wrong.append(f'{os.path.relpath(path, ROOT)}: {what}')
+        wrong += [f'{os.path.relpath(path, ROOT)}: {what}' for what in check_names(path, room, owner)]
     missing = set(ROOMS) - seen
     if missing or not ROOMS:
         wrong.append(f'no source was found of {", ".join(sorted(missing)) or "any room"}')

@@ -111,7 +111,7 @@ def study_words():
     found |= set(re.findall(r'\[LSN_\w+\] = "(\w+)"', scores[:scores.index('static void')]))
     readers = re.search(r'readers\[\] = \{(.*?)\n\};', read(SOURCE, 'src/study/parse_filters.c'), re.S).group(1)
     found |= set(re.findall(r'^    \{"(\w+)"', readers, re.M))
-    for path in ('src/study/distances.c', 'src/study/cluster.c', 'src/model/mask.c', 'src/data/data.c', 'src/data/reshape.c'):
+    for path in ('src/study/distances.c', 'src/study/cluster.c', 'src/net/mask.c', 'src/data/data.c', 'src/data/reshape.c'):
         for body in re.findall(r'\*const \w+\[[^\]]*\] = \{(.*?)\};', read(SOURCE, path), re.S):
             found |= set(re.findall(r'"(\w+)"', body))
     return found

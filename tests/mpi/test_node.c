@@ -55,34 +55,34 @@ static lsn_plan *shared_plan(void)
 }
 
 /* The network as it is in rank 0's file. */
-static lsn_model *written_model(void)
+static lsn_net *written_model(void)
 {
     lsn_error err = {0};
     tiny_write_wide_network("written.safetensors", SEED);
-    lsn_model *model = lsn_model_load("written.safetensors", &err);
-    assert_non_null(model);
-    assert_true(lsn_model_set_input(model, 32, 32, 1, &err));
+    lsn_net *net = lsn_net_load("written.safetensors", &err);
+    assert_non_null(net);
+    assert_true(lsn_net_set_input(net, 32, 32, 1, &err));
     assert_int_equal(remove("written.safetensors"), 0);
-    return model;
+    return net;
 }
 
 static void weights_come_from_rank_0(void **state)
 {
     (void)state;
     lsn_plan *plan = shared_plan();
-    lsn_model *right = written_model();
-    const lsn_model *model = plan->model;
-    assert_int_equal(model->n_layers, right->n_layers);
-    assert_memory_equal(&model->digest, &right->digest, sizeof right->digest);
-    assert_int_equal(model->input_h, 32);
+    lsn_net *right = written_model();
+    const lsn_net *net = plan->net;
+    assert_int_equal(net->n_layers, right->n_layers);
+    assert_memory_equal(&net->digest, &right->digest, sizeof right->digest);
+    assert_int_equal(net->input_h, 32);
     for (int l = 0; l < right->n_layers; l++) {
         const lsn_layer *layer = &right->layers[l];
         const size_t filters = (size_t)layer->filters, weights = (size_t)lsn_layer_parameters(layer) - filters;
-        assert_string_equal(model->layers[l].name, layer->name);
-        assert_memory_equal(model->layers[l].weights, layer->weights, weights * sizeof(float));
-        assert_memory_equal(model->layers[l].bias, layer->bias, filters * sizeof(float));
+        assert_string_equal(net->layers[l].name, layer->name);
+        assert_memory_equal(net->layers[l].weights, layer->weights, weights * sizeof(float));
+        assert_memory_equal(net->layers[l].bias, layer->bias, filters * sizeof(float));
     }
-    lsn_model_destroy(right);
+    lsn_net_destroy(right);
     lsn_plan_destroy(plan);
 }
 
@@ -91,20 +91,20 @@ static void packed_weights_are_those_of_one_alone(void **state)
     (void)state;
     lsn_error err = {0};
     lsn_plan *plan = shared_plan();
-    lsn_model *model = written_model();
+    lsn_net *net = written_model();
     for (int method = 0; method < LSN_N_METHODS; method++) {
-        const size_t bytes = lsn_engine_weights_bytes(model, (lsn_method)method);
+        const size_t bytes = lsn_engine_weights_bytes(net, (lsn_method)method);
         const void *packed, *again;
         void *right = lsn_array(bytes, 1, &err);
         assert_non_null(right);
-        lsn_engine_pack(model, (lsn_method)method, right, 0, 1);
-        assert_true(lsn_ranks_pack(&ranks, plan->model, (lsn_method)method, &packed, &err));
+        lsn_engine_pack(net, (lsn_method)method, right, 0, 1);
+        assert_true(lsn_ranks_pack(&ranks, plan->net, (lsn_method)method, &packed, &err));
         assert_memory_equal(packed, right, bytes);
-        assert_true(lsn_ranks_pack(&ranks, plan->model, (lsn_method)method, &again, &err));
+        assert_true(lsn_ranks_pack(&ranks, plan->net, (lsn_method)method, &again, &err));
         assert_ptr_equal(packed, again); /* they are packed once */
         free(right);
     }
-    lsn_model_destroy(model);
+    lsn_net_destroy(net);
     lsn_plan_destroy(plan);
 }
 
@@ -132,15 +132,15 @@ static void a_rank_has_no_weights_of_its_own(void **state)
     const void *packed;
     const size_t before = anonymous_bytes(), few = 3 << 20;
     lsn_plan *plan = shared_plan();
-    assert_true(lsn_ranks_pack(&ranks, plan->model, LSN_METHOD_WINOGRAD, &packed, &err));
-    const size_t weights = lsn_model_floats(plan->model) * sizeof(float);
-    assert_true(weights > 16 << 20 && lsn_engine_weights_bytes(plan->model, LSN_METHOD_WINOGRAD) > 16 << 20);
+    assert_true(lsn_ranks_pack(&ranks, plan->net, LSN_METHOD_WINOGRAD, &packed, &err));
+    const size_t weights = lsn_net_floats(plan->net) * sizeof(float);
+    assert_true(weights > 16 << 20 && lsn_engine_weights_bytes(plan->net, LSN_METHOD_WINOGRAD) > 16 << 20);
     const size_t taken = anonymous_bytes() - before;
     if (!(taken < few))
         fail_msg("rank %d: %zu bytes taken", ranks.rank, taken);
     assert_int_equal(lsn_ranks_sharers(&ranks), RANKS);
     assert_int_equal(lsn_ranks_share(&ranks),
-                     (weights + lsn_engine_weights_bytes(plan->model, LSN_METHOD_WINOGRAD)) / RANKS);
+                     (weights + lsn_engine_weights_bytes(plan->net, LSN_METHOD_WINOGRAD)) / RANKS);
     lsn_plan_destroy(plan);
 }
 

@@ -35,7 +35,7 @@ static void make_model(fixture *f)
     f->layers[2].kind = LSN_FC;
     for (int i = 0; i < FIXTURE_LAYERS; i++)
         f->layers[i].h = f->layers[i].w = f->layers[i].logits ? 1 : 4 >> i;
-    f->model = (lsn_model){.n_layers = FIXTURE_LAYERS,
+    f->net = (lsn_net){.n_layers = FIXTURE_LAYERS,
                            .n_conv = 2,
                            .layers = f->layers,
                            .grid = 1,
@@ -107,7 +107,7 @@ static void make_key(const fixture *f, const lsn_ablation *ablation, char *key)
     lsn_text mask = {0};
     lsn_digest digest;
     char hex[LSN_HEX_BYTES];
-    lsn_mask_json(&f->model, &ablation->mask, &mask);
+    lsn_mask_json(&f->net, &ablation->mask, &mask);
     lsn_hasher *hasher = lsn_hasher_create(&err);
     check(hasher != NULL, &err);
     lsn_hasher_text(hasher, "mask", mask.data);
@@ -238,7 +238,7 @@ int fixture_set_up(void **state)
     f->plan.text = strdup("study: small\n");
     f->plan.overrides = strdup("");
     f->plan.preprocess = strdup("pad 0");
-    f->plan.model = &f->model;
+    f->plan.net = &f->net;
     f->plan.images = (lsn_sample){f->images, FIXTURE_IMAGES};
     f->plan.images_digest = (lsn_digest){{4, 5, 6}};
     f->plan.metrics.per_class = true;
@@ -267,8 +267,8 @@ int fixture_tear_down(void **state)
     free(f->plan.text);
     free(f->plan.overrides);
     free(f->plan.preprocess);
-    free(f->model.path);
-    free(f->model.dtype);
+    free(f->net.path);
+    free(f->net.dtype);
     lsn_data_destroy(f->plan.data);
     nftw(f->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(f);

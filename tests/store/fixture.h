@@ -15,7 +15,7 @@ typedef struct fixture {
     char folder[64]; /* temporary */
     char path[96];   /* of the database in it; nothing is there at first */
     lsn_layer layers[FIXTURE_LAYERS];
-    lsn_model model;
+    lsn_net net;
     int32_t images[FIXTURE_IMAGES];
     lsn_plan plan;
     size_t experiment_room, job_room, evaluation_room;

@@ -256,7 +256,7 @@ static void deviations_are_kept_where_measured(void **state)
     lsn_store *store = fixture_store(f, 4);
     const lsn_activation_needs needs[] = {{.zeros = true}, {.means = true, .deviations = true}};
     for (int n = 0; n < 2; n++) {
-        assert_true(lsn_activations_init(&a, &f->model, needs[n], &err));
+        assert_true(lsn_activations_init(&a, &f->net, needs[n], &err));
         *a.images = 1;
         for (int i = 0; i < a.filters && n == 1; i++) {
             a.mean[i] = lsn_fixed(i);

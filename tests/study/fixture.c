@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "../model/network_file.h"
+#include "../formats/network_file.h"
 #include "fixture.h"
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
@@ -196,7 +196,7 @@ void check_job(const lsn_plan *plan, int32_t job, const char *mask, lsn_mode mod
     const lsn_job *found = &plan->jobs[job];
     const lsn_ablation *ablation = &plan->evaluations[found->evaluation].ablation;
     lsn_text json = {0};
-    lsn_mask_json(plan->model, &ablation->mask, &json);
+    lsn_mask_json(plan->net, &ablation->mask, &json);
     assert_string_equal(json.data, mask);
     lsn_text_finish(&json);
     assert_int_equal(ablation->mode, mode);
@@ -211,7 +211,7 @@ char *masks_of(const lsn_plan *plan, int32_t experiment)
     for (int32_t i = of->first_job; i < of->first_job + of->n_jobs; i++) {
         assert_int_equal(plan->jobs[i].experiment, experiment);
         lsn_text_add(&text, "%s", i > of->first_job ? " " : "");
-        lsn_mask_json(plan->model, &plan->evaluations[plan->jobs[i].evaluation].ablation.mask, &text);
+        lsn_mask_json(plan->net, &plan->evaluations[plan->jobs[i].evaluation].ablation.mask, &text);
     }
     assert_non_null(text.data);
     return text.data;

@@ -17,7 +17,7 @@ static const lsn_activation_needs everything = {.means = true, .deviations = tru
 static lsn_activations made_up(const lsn_plan *plan, int images)
 {
     lsn_activations a;
-    assert_true(lsn_activations_init(&a, plan->model, everything, NULL));
+    assert_true(lsn_activations_init(&a, plan->net, everything, NULL));
     *a.images = images;
     for (int f = 0; f < a.filters; f++) {
         a.mean[f] = (int64_t)((f * 37 % 101 + 1) * LSN_FIXED / 8);
@@ -74,11 +74,11 @@ static void jobs_wait_for_activations(void **state)
 static void check_choice(const lsn_plan *plan, int32_t job, const double *values, int sign)
 {
     const lsn_mask_part *part = plan->evaluations[plan->jobs[job].evaluation].ablation.mask.parts;
-    const int offset = lsn_model_filter_offset(plan->model, part->layer);
+    const int offset = lsn_net_filter_offset(plan->net, part->layer);
     bool taken[64] = {false};
     for (int n = 0; n < part->count; n++) {
         int best = -1;
-        for (int f = 0; f < plan->model->layers[part->layer].filters; f++)
+        for (int f = 0; f < plan->net->layers[part->layer].filters; f++)
             if (!taken[f] && (best < 0 || sign * values[offset + f] < sign * values[offset + best]))
                 best = f;
         taken[best] = true;
@@ -89,11 +89,11 @@ static void check_choice(const lsn_plan *plan, int32_t job, const double *values
 
 static void check_scores(const lsn_plan *plan, const double *wanted, int32_t score)
 {
-    for (int l = 0; l < plan->model->n_layers - 1; l++) {
+    for (int l = 0; l < plan->net->n_layers - 1; l++) {
         const bool used =
-            strcmp(plan->model->layers[l].name, "conv3_1") == 0 || strcmp(plan->model->layers[l].name, "fc6") == 0;
-        for (int f = 0; f < plan->model->layers[l].filters; f++) {
-            const int at = lsn_model_filter_offset(plan->model, l) + f;
+            strcmp(plan->net->layers[l].name, "conv3_1") == 0 || strcmp(plan->net->layers[l].name, "fc6") == 0;
+        for (int f = 0; f < plan->net->layers[l].filters; f++) {
+            const int at = lsn_net_filter_offset(plan->net, l) + f;
             assert_int_equal(isnan(plan->scores[score].values[at]), !used);
             if (used)
                 assert_true(!(fabs(plan->scores[score].values[at] - wanted[at]) > 1e-12));
@@ -118,11 +118,11 @@ static void filters_are_ranked_by_activations(void **state)
     assert_int_equal(plan->n_jobs, 1 + 12 + 1 + 4);
     double values[3][512];
     assert_in_range(a.filters, 1, 512);
-    for (int l = 0; l < plan->model->n_layers - 1; l++)
-        for (int i = 0; i < plan->model->layers[l].filters; i++) {
-            const int f = lsn_model_filter_offset(plan->model, l) + i;
+    for (int l = 0; l < plan->net->n_layers - 1; l++)
+        for (int i = 0; i < plan->net->layers[l].filters; i++) {
+            const int f = lsn_net_filter_offset(plan->net, l) + i;
             values[0][f] = (f * 37 % 101 + 1) / 8.0 / IMAGES;
-            values[1][f] = (f * 53 % 103) / ((double)IMAGES * plan->model->layers[l].h * plan->model->layers[l].w);
+            values[1][f] = (f * 53 % 103) / ((double)IMAGES * plan->net->layers[l].h * plan->net->layers[l].w);
             values[2][f] = selectivity(f, FIXTURE_CLASSES);
         }
     static const char *const names[] = {"mean_activation", "apoz", "selectivity"};

@@ -182,9 +182,9 @@ static void ties_are_broken_by_the_lowest_filter(void **state)
 {
     (void)state;
     static const double even[6] = {0, 1, 2, 3, 4, 5};
-    expect_groups(even, 6, LSN_COMPLETE, 5, (const int32_t[]){0, 0, 1, 2, 3, 4});
-    expect_groups(even, 6, LSN_COMPLETE, 3, (const int32_t[]){0, 0, 1, 1, 2, 2});
-    expect_groups(even, 6, LSN_SINGLE, 4, (const int32_t[]){0, 0, 0, 1, 2, 3});
+    expect_groups(even, 6, LSN_LINKAGE_COMPLETE, 5, (const int32_t[]){0, 0, 1, 2, 3, 4});
+    expect_groups(even, 6, LSN_LINKAGE_COMPLETE, 3, (const int32_t[]){0, 0, 1, 1, 2, 2});
+    expect_groups(even, 6, LSN_LINKAGE_SINGLE, 4, (const int32_t[]){0, 0, 0, 1, 2, 3});
     static const double same[4] = {7, 7, 7, 7}; /* exactly so many groups as were asked for, though all are at 0 */
     for (int groups = 1; groups <= 4; groups++)
         for (int linkage = 0; linkage < LSN_N_LINKAGES; linkage++) {
@@ -198,8 +198,8 @@ static void ties_are_broken_by_the_lowest_filter(void **state)
 static void groups_are_numbered_by_their_lowest_filter(void **state)
 {
     (void)state;
-    expect_groups((const double[]){9, 0, 9.1, 0.2, 50}, 5, LSN_AVERAGE, 3, (const int32_t[]){0, 1, 0, 1, 2});
-    expect_groups((const double[]){3}, 1, LSN_WARD, 1, (const int32_t[]){0});
+    expect_groups((const double[]){9, 0, 9.1, 0.2, 50}, 5, LSN_LINKAGE_AVERAGE, 3, (const int32_t[]){0, 1, 0, 1, 2});
+    expect_groups((const double[]){3}, 1, LSN_LINKAGE_WARD, 1, (const int32_t[]){0});
 }
 
 static void the_tightest_of_equals_is_the_first(void **state)
@@ -211,12 +211,12 @@ static void the_tightest_of_equals_is_the_first(void **state)
         for (int j = i + 1; j < 6; j++)
             distances[p++] = j - i;
     for (int size = 1; size <= 6; size++) {
-        assert_true(lsn_tightest(distances, 6, LSN_AVERAGE, &size, 1, (int32_t *[]){groups}, NULL));
+        assert_true(lsn_tightest(distances, 6, LSN_LINKAGE_AVERAGE, &size, 1, (int32_t *[]){groups}, NULL));
         for (int i = 0; i < 6; i++)
             assert_int_equal(groups[i], i < size ? 0 : -1);
     }
     double none;
-    assert_true(lsn_tightest(&none, 1, LSN_WARD, &(int32_t){1}, 1, (int32_t *[]){groups}, NULL));
+    assert_true(lsn_tightest(&none, 1, LSN_LINKAGE_WARD, &(int32_t){1}, 1, (int32_t *[]){groups}, NULL));
     assert_int_equal(groups[0], 0);
 }
 

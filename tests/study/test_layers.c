@@ -19,7 +19,7 @@ static void check_layers(const char *layers, const char *names)
     lsn_text found = {0};
     for (int32_t i = 1; i < plan->n_jobs; i++) {
         lsn_text_add(&found, "%s", i > 1 ? " " : "");
-        lsn_mask_layers(plan->model, &plan->evaluations[plan->jobs[i].evaluation].ablation.mask, &found);
+        lsn_mask_layers(plan->net, &plan->evaluations[plan->jobs[i].evaluation].ablation.mask, &found);
     }
     assert_string_equal(found.data, names);
     lsn_text_finish(&found);

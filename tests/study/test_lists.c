@@ -88,17 +88,17 @@ static void masks_are_written(void **state)
 {
     (void)state;
     lsn_layer layers[2] = {{.name = "conv3_1"}, {.name = "fc6"}};
-    lsn_model model = {.n_layers = 2, .layers = layers};
+    lsn_net net = {.n_layers = 2, .layers = layers};
     lsn_mask_part parts[2] = {{.layer = 0, .count = 2, .filters = (const int32_t[]){0, 5}},
                               {.layer = 1, .count = 1, .filters = (const int32_t[]){4095}}};
     lsn_mask mask = {.count = 2, .parts = parts}, nothing = {0};
     lsn_text text = {0};
     lsn_text_add(&text, "filters ");
-    lsn_mask_json(&model, &mask, &text);
+    lsn_mask_json(&net, &mask, &text);
     lsn_text_add(&text, " of ");
-    lsn_mask_layers(&model, &mask, &text);
-    lsn_mask_layers(&model, &nothing, &text);
-    lsn_mask_json(&model, &nothing, &text);
+    lsn_mask_layers(&net, &mask, &text);
+    lsn_mask_layers(&net, &nothing, &text);
+    lsn_mask_json(&net, &nothing, &text);
     assert_string_equal(text.data, "filters {\"conv3_1\":[0,5],\"fc6\":[4095]} of conv3_1,fc6{}");
     assert_int_equal(lsn_mask_filters(&mask), 3);
     assert_int_equal(lsn_mask_filters(&nothing), 0);

@@ -35,7 +35,7 @@ static void filters_are_ranked_by_it(void **state)
     assert_int_equal(plan->n_scores, 1);
     assert_string_equal(plan->scores[0].name, "file:scores.csv");
     assert_true(!(fabs(plan->scores[0].values[2] - 7) > 0));
-    for (int f = 4; f < lsn_model_filters(plan->model); f++)
+    for (int f = 4; f < lsn_net_filters(plan->net); f++)
         assert_true(isnan(plan->scores[0].values[f])); /* fc6 is in the file, but not in the study */
     lsn_plan_destroy(plan);
     check_masks(ONE("conv1_1", "{cumulative: {order: {file: scores.csv}, steps: 2, first: highest}}", "zero"),

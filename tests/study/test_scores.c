@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "fixture.h"
+#include "lesion/formats.h"
 #include "study/expand.h"
 
 /* From the last weight to the first, in long double. */
@@ -46,7 +47,7 @@ static void check_all_layers(const char *selector, int power, int sign)
     for (int32_t i = 1; i < plan->n_jobs; i++) {
         const lsn_mask_part *part = plan->evaluations[plan->jobs[i].evaluation].ablation.mask.parts;
         assert_int_equal(part->layer, (i - 1) / 3);
-        expect_lowest(&plan->model->layers[part->layer], power, sign, part);
+        expect_lowest(&plan->net->layers[part->layer], power, sign, part);
     }
     lsn_plan_destroy(plan);
 }
@@ -63,10 +64,10 @@ static void the_lowest_and_highest_are_chosen(void **state)
 static void norms_leave_the_bias_out(void **state)
 {
     (void)state;
-    lsn_model *model = lsn_model_load(fixture_path("weights.safetensors"), NULL);
-    assert_non_null(model);
-    for (int l = 0; l < model->n_layers; l++) {
-        const lsn_layer *layer = &model->layers[l];
+    lsn_net *net = lsn_net_load(fixture_path("weights.safetensors"), NULL);
+    assert_non_null(net);
+    for (int l = 0; l < net->n_layers; l++) {
+        const lsn_layer *layer = &net->layers[l];
         double l1[64], l2[64];
         assert_in_range(layer->filters, 1, 64);
         lsn_norms(layer, LSN_L1, l1);
@@ -76,7 +77,7 @@ static void norms_leave_the_bias_out(void **state)
             assert_true(!(fabsl(l2[f] - norm(layer, f, 2)) > 1e-12));
         }
     }
-    lsn_model_destroy(model);
+    lsn_net_destroy(net);
 }
 
 static void expect_order(const double *scores, int count, bool highest, const int32_t *order)
@@ -121,14 +122,14 @@ static void scores_are_kept(void **state)
     assert_int_equal(plan->n_scores, 2);
     assert_string_equal(plan->scores[0].name, "l2");
     assert_string_equal(plan->scores[1].name, "l1");
-    for (int l = 0; l < plan->model->n_layers - 1; l++) {
-        const lsn_layer *layer = &plan->model->layers[l];
+    for (int l = 0; l < plan->net->n_layers - 1; l++) {
+        const lsn_layer *layer = &plan->net->layers[l];
         const char *name = layer->name;
         const bool used[2] = {strcmp(name, "conv3_1") == 0 || strcmp(name, "conv1_1") == 0 || strcmp(name, "fc7") == 0,
                               strcmp(name, "conv1_1") == 0 || strcmp(name, "fc7") == 0};
         for (int s = 0; s < 2; s++)
             for (int f = 0; f < layer->filters; f++) {
-                double value = plan->scores[s].values[lsn_model_filter_offset(plan->model, l) + f];
+                double value = plan->scores[s].values[lsn_net_filter_offset(plan->net, l) + f];
                 assert_int_equal(isnan(value), !used[s]);
                 if (used[s])
                     assert_true(!(fabsl(value - norm(layer, f, s == 0 ? 2 : 1)) > 1e-12));

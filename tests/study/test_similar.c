@@ -24,7 +24,7 @@ static void expect_groups(const lsn_plan *plan, const lsn_grouping *grouping, in
         assert_int_equal(job->group, g);
         assert_int_equal(mask->count, 1);
         assert_int_equal(mask->parts[0].layer, grouping->layer);
-        for (int32_t f = 0; f < plan->model->layers[grouping->layer].filters; f++)
+        for (int32_t f = 0; f < plan->net->layers[grouping->layer].filters; f++)
             if (grouping->groups[f] == g)
                 assert_int_equal(mask->parts[0].filters[next++], f);
         assert_int_equal(next, mask->parts[0].count);
@@ -79,7 +79,7 @@ static void distances_within_groups_are_kept(void **state)
     (void)state;
     lsn_plan *plan = planned(ONE("fc7", "{similar: {groups: 6, metric: cosine, linkage: complete}}", "zero"), NULL);
     const lsn_grouping *grouping = &plan->groupings[0];
-    const lsn_layer *layer = &plan->model->layers[7];
+    const lsn_layer *layer = &plan->net->layers[7];
     double distances[20 * 19 / 2];
     assert_int_equal(layer->filters, 20);
     lsn_products products;

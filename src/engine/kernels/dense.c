@@ -32,9 +32,9 @@ static size_t lay_out(group *g, const lsn_dense *dense, int n_rows, void *worksp
     *g = (group){.dense = dense};
     g->m_panel = (ptrdiff_t)n_rows * LSN_PANEL;
     g->packing = lsn_packing_of(dense->isa, n_rows, BLOCK_TERMS);
-    g->rows = lsn_take_floats(&at, g->packing.floats);
-    g->gathered = lsn_take_floats(&at, dense->columns != NULL ? BLOCK_TERMS * LSN_PANEL : 0);
-    g->m = lsn_take_floats(&at, (size_t)block_panels(dense) * (size_t)g->m_panel);
+    g->rows = lsn_lay_out_floats(&at, g->packing.floats);
+    g->gathered = lsn_lay_out_floats(&at, dense->columns != NULL ? BLOCK_TERMS * LSN_PANEL : 0);
+    g->m = lsn_lay_out_floats(&at, (size_t)block_panels(dense) * (size_t)g->m_panel);
     return at.bytes;
 }
 

@@ -57,13 +57,13 @@ static size_t lay_out(strips *s, const lsn_conv *conv, void *workspace)
     int rows = is_tiny(conv) ? TINY_IMAGES : 2 * conv->width * block_strips(conv);
     size_t m_rows = (size_t)rows * (is_tiny(conv) ? pixels : 1);
     bool copied = in_place(conv) && !is_tiny(conv);
-    s->index = lsn_take(&at, s->terms * (is_tiny(conv) ? pixels : 1) * sizeof(int));
-    s->rows = lsn_take_floats(&at, copied ? (size_t)4 * (conv->width + 2) * conv->channels
+    s->index = lsn_lay_out(&at, s->terms * (is_tiny(conv) ? pixels : 1) * sizeof(int));
+    s->rows = lsn_lay_out_floats(&at, copied ? (size_t)4 * (conv->width + 2) * conv->channels
                                           : lsn_packing_of(conv->isa, rows, s->terms).floats);
     s->gathered =
-        lsn_take_floats(&at, conv->columns != NULL ? (size_t)s->terms * LSN_PANEL * (is_tiny(conv) ? pixels : 1) : 0);
+        lsn_lay_out_floats(&at, conv->columns != NULL ? (size_t)s->terms * LSN_PANEL * (is_tiny(conv) ? pixels : 1) : 0);
     s->m_panel = (ptrdiff_t)m_rows * LSN_PANEL;
-    s->m = lsn_take_floats(&at, (size_t)lsn_conv_panels(conv->filters) * s->m_panel);
+    s->m = lsn_lay_out_floats(&at, (size_t)lsn_conv_panels(conv->filters) * s->m_panel);
     return at.bytes;
 }
 

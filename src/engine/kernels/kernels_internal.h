@@ -105,16 +105,16 @@ typedef struct lsn_layout {
 } lsn_layout;
 
 /* Takes the next `bytes` bytes, rounded up to whole cache lines. */
-static inline void *lsn_take(lsn_layout *layout, size_t bytes)
+static inline void *lsn_lay_out(lsn_layout *layout, size_t bytes)
 {
     void *taken = layout->memory == NULL ? NULL : layout->memory + layout->bytes;
     layout->bytes += lsn_round_up(bytes, LSN_KERNEL_ALIGN);
     return taken;
 }
 
-static inline float *lsn_take_floats(lsn_layout *layout, size_t floats)
+static inline float *lsn_lay_out_floats(lsn_layout *layout, size_t floats)
 {
-    return lsn_take(layout, floats * sizeof(float));
+    return lsn_lay_out(layout, floats * sizeof(float));
 }
 
 /* ---- product.c ---- */

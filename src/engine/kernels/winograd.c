@@ -92,12 +92,12 @@ static size_t lay_out(block *b, const lsn_conv *conv, int n_tiles, void *workspa
     b->m_tile = b->points * b->points * LSN_PANEL + LSN_LINE;
     b->m_panel = n_tiles * b->m_tile;
     lsn_layout at = {workspace, 0};
-    b->tiles = lsn_take(&at, n_tiles * sizeof(place));
-    b->zeros = lsn_take_floats(&at, INPUT_CHANNELS);
-    b->gathered = lsn_take_floats(&at, conv->columns != NULL ? (size_t)conv->channels * LSN_PANEL : 0);
-    b->v = lsn_take_floats(&at, (size_t)b->points * b->points * b->v_element);
-    b->m = lsn_take_floats(&at, (size_t)b->group * b->m_panel);
-    b->map = lsn_take_floats(&at, straddles(conv) ? (size_t)conv->height * conv->width * LSN_PANEL : 0);
+    b->tiles = lsn_lay_out(&at, n_tiles * sizeof(place));
+    b->zeros = lsn_lay_out_floats(&at, INPUT_CHANNELS);
+    b->gathered = lsn_lay_out_floats(&at, conv->columns != NULL ? (size_t)conv->channels * LSN_PANEL : 0);
+    b->v = lsn_lay_out_floats(&at, (size_t)b->points * b->points * b->v_element);
+    b->m = lsn_lay_out_floats(&at, (size_t)b->group * b->m_panel);
+    b->map = lsn_lay_out_floats(&at, straddles(conv) ? (size_t)conv->height * conv->width * LSN_PANEL : 0);
     return at.bytes;
 }
 

@@ -24,7 +24,7 @@ static void run_unpooled(engine_sweep *sweep, int l, const float *x, int n)
 /* sweep->z as the next layer sees it: y. */
 static void pool(engine_sweep *sweep, int l, int n, float *y)
 {
-    const lsn_layer *layer = &sweep->engine->model->layers[l];
+    const lsn_layer *layer = &sweep->engine->net->layers[l];
     const sweep_layer *here = &sweep->layers[l];
     const size_t next = sweep->layers[l + 1].in_floats;
     for (int i = 0; i < n; i++) {

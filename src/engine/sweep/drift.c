@@ -79,7 +79,7 @@ void sweep_drift_alone(engine_sweep *sweep, const sweep_branch *b, int l, const 
 {
     if (sweep->request->drift == NULL)
         return;
-    const size_t all = (size_t)sweep->engine->model->layers[l].filters, pixels = seen_floats(sweep, l) / all;
+    const size_t all = (size_t)sweep->engine->net->layers[l].filters, pixels = seen_floats(sweep, l) / all;
     for (int i = 0; i < b->count; i++) {
         const float *whole = y + (size_t)i * pixels * (size_t)n_kept;
         if (kept != NULL) {

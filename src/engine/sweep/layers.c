@@ -46,9 +46,9 @@ void sweep_run_dense(engine_sweep *sweep, const lsn_dense *dense, int n)
 
 void sweep_average_pool(const engine_sweep *sweep, int channels, const float *x, float *y)
 {
-    const lsn_model *model = sweep->engine->model;
-    const lsn_layer *last = &model->layers[model->n_conv - 1];
-    const int grid = model->grid, h = last->out_h, w = last->out_w;
+    const lsn_net *net = sweep->engine->net;
+    const lsn_layer *last = &net->layers[net->n_conv - 1];
+    const int grid = net->grid, h = last->out_h, w = last->out_w;
     for (int i = 0; i < grid; i++)
         for (int j = 0; j < grid; j++, y += channels) {
             int top = i * h / grid, bottom = ((i + 1) * h + grid - 1) / grid;
@@ -66,7 +66,7 @@ void sweep_average_pool(const engine_sweep *sweep, int channels, const float *x,
 
 static bool is_averaged(const engine_sweep *sweep, int l)
 {
-    return sweep->average && l == sweep->engine->model->n_conv - 1;
+    return sweep->average && l == sweep->engine->net->n_conv - 1;
 }
 
 float *sweep_output_place(engine_sweep *sweep, int l, int i, float *to)
@@ -77,6 +77,6 @@ float *sweep_output_place(engine_sweep *sweep, int l, int i, float *to)
 void sweep_finish_output(engine_sweep *sweep, int l, int i, float *to)
 {
     if (is_averaged(sweep, l))
-        sweep_average_pool(sweep, sweep->engine->model->layers[l].filters,
+        sweep_average_pool(sweep, sweep->engine->net->layers[l].filters,
                            sweep->map + (size_t)i * sweep->layers[l].out_floats, to);
 }

@@ -56,7 +56,7 @@ static int smaller(int a, int b)
 
 static place find_place(engine_sweep *sweep, int l)
 {
-    const int last_conv = sweep->engine->model->n_conv - 1;
+    const int last_conv = sweep->engine->net->n_conv - 1;
     const sweep_queue *from = &sweep->layers[l].queue;
     const sweep_queue *to = l + 1 < sweep->n_layers ? &sweep->layers[l + 1].queue : NULL;
     place p = {sweep->gathered, sweep->intact[1], sweep->sub_block};

@@ -67,7 +67,7 @@ static void plan_queues(engine_sweep *sweep, int most)
     int before = 0;
     for (int l = 0; l < sweep->n_layers; l++) {
         sweep_queue *queue = &sweep->layers[l].queue;
-        int stack = sweep_full_stack(&sweep->engine->model->layers[l]);
+        int stack = sweep_full_stack(&sweep->engine->net->layers[l]);
         stack = stack > most ? most : stack;
         queue->stack = stack < before ? before : stack;
         queue->room = queue->stack + queue->stack;
@@ -152,8 +152,8 @@ static bool take_lists(engine_sweep *sweep, ledger *taken, lsn_error *err)
 {
     size_t terms = 0, filters = 0;
     for (int l = 0; l < sweep->n_layers; l++) {
-        terms = larger(terms, (size_t)sweep->engine->model->layers[l].channels);
-        filters = larger(filters, (size_t)sweep->engine->model->layers[l].filters);
+        terms = larger(terms, (size_t)sweep->engine->net->layers[l].channels);
+        filters = larger(filters, (size_t)sweep->engine->net->layers[l].filters);
     }
     for (int i = 0; i < SWEEP_LISTS; i++)
         if (!take(taken, &sweep->list[i], larger(terms, filters), sizeof(int), err))
@@ -180,7 +180,7 @@ static bool take_all(engine_sweep *sweep, const needs *need, ledger *taken, lsn_
     ok = ok && (!sweep->engine->drift || take_kept(sweep, taken, err));
     if (!ok || !sweep->average)
         return ok;
-    const sweep_layer *last = &sweep->layers[sweep->engine->model->n_conv - 1];
+    const sweep_layer *last = &sweep->layers[sweep->engine->net->n_conv - 1];
     sweep->map_images = last->queue.stack > sweep->sub_block ? last->queue.stack : sweep->sub_block;
     return take(taken, &sweep->map, (size_t)sweep->map_images, one * last->out_floats, err);
 }
@@ -188,7 +188,7 @@ static bool take_all(engine_sweep *sweep, const needs *need, ledger *taken, lsn_
 /* What does not depend on how much is computed at a time. */
 static size_t fixed_bytes(const engine_sweep *sweep, const lsn_engine_options *options)
 {
-    return options->besides_bytes + (options->weights == NULL ? sweep_weights_bytes(sweep->engine->model) : 0);
+    return options->besides_bytes + (options->weights == NULL ? sweep_weights_bytes(sweep->engine->net) : 0);
 }
 
 /* All that is taken with stacks of at most `most`, and as many images rolled. */
@@ -206,7 +206,7 @@ static size_t count_bytes(engine_sweep *sweep, const lsn_engine_options *options
  * then shrinks first. */
 static bool plan_memory(engine_sweep *sweep, const lsn_engine_options *options, const needs *need, lsn_error *err)
 {
-    const lsn_model *model = sweep->engine->model;
+    const lsn_net *net = sweep->engine->net;
     const int wanted = (int)larger(CACHE_BYTES / (sizeof(float) * (need->rolled / 2)), LEAST_SUB_BLOCK);
     size_t bytes = 0;
     for (int most = SWEEP_MOST_STACK; most >= 1; most /= 2) {
@@ -220,17 +220,17 @@ static bool plan_memory(engine_sweep *sweep, const lsn_engine_options *options, 
     }
     return lsn_fail(err, LSN_USAGE,
                     "%zu bytes of memory are too few for %s at %dx%d: give %zu (%zu of them for weights and images)",
-                    options->memory_bytes, model->path == NULL ? "the network" : model->path, model->input_h,
-                    model->input_w, bytes, fixed_bytes(sweep, options));
+                    options->memory_bytes, net->path == NULL ? "the network" : net->path, net->input_h,
+                    net->input_w, bytes, fixed_bytes(sweep, options));
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
 static bool plan(engine_sweep *sweep, const lsn_engine_options *options, lsn_error *err)
 {
-    const lsn_model *model = sweep->engine->model;
-    const lsn_layer *last = model->n_conv > 0 ? &model->layers[model->n_conv - 1] : NULL;
-    sweep->average = last != NULL && (last->out_h != model->grid || last->out_w != model->grid);
+    const lsn_net *net = sweep->engine->net;
+    const lsn_layer *last = net->n_conv > 0 ? &net->layers[net->n_conv - 1] : NULL;
+    sweep->average = last != NULL && (last->out_h != net->grid || last->out_w != net->grid);
     sweep_describe_layers(sweep);
     sweep->workspace_bytes = find_workspace(sweep);
     const needs need = find_needs(sweep);
@@ -243,7 +243,7 @@ engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options
     if (sweep == NULL)
         return NULL;
     sweep->engine = engine;
-    sweep->n_layers = engine->model->n_layers;
+    sweep->n_layers = engine->net->n_layers;
     sweep->threads = options->threads > 0 ? options->threads : 1;
     sweep->resample = options->resample;
     sweep->isa = lsn_isa_choose();
@@ -260,14 +260,14 @@ engine_sweep *sweep_create(lsn_engine *engine, const lsn_engine_options *options
 
 bool sweep_take(engine_sweep *sweep, const void *weights, lsn_error *err)
 {
-    const lsn_model *model = sweep->engine->model;
+    const lsn_net *net = sweep->engine->net;
     const needs need = find_needs(sweep);
     if (!take_all(sweep, &need, &(ledger){0}, err))
         return false;
     if (weights == NULL) {
-        if (!sweep_allocate(&sweep->weights, sweep_weights_bytes(model), err))
+        if (!sweep_allocate(&sweep->weights, sweep_weights_bytes(net), err))
             return false;
-        sweep_pack_weights(model, sweep->weights, 0, 1);
+        sweep_pack_weights(net, sweep->weights, 0, 1);
     }
     sweep_use_weights(sweep, weights == NULL ? sweep->weights : weights);
     return true;

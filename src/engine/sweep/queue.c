@@ -16,7 +16,7 @@ float *sweep_push(engine_sweep *sweep, int l, int n, sweep_pair **pairs)
 float *sweep_logits(const engine_sweep *sweep, sweep_pair pair)
 {
     const lsn_engine_request *r = sweep->request;
-    const size_t classes = (size_t)sweep->engine->model->classes;
+    const size_t classes = (size_t)sweep->engine->net->classes;
     if (pair.ablation == SWEEP_INTACT)
         return r->baseline + (size_t)pair.image * classes;
     return r->logits + ((size_t)pair.ablation * (size_t)r->n + (size_t)pair.image) * classes;

@@ -38,7 +38,7 @@ static const lsn_mask_part *part_at(const solo *s, int l)
 /* What layer l keeps under its mask, where computing only that is right; else all. */
 static kept keeps(solo *s, int l)
 {
-    const int filters = s->sweep->engine->model->layers[l].filters;
+    const int filters = s->sweep->engine->net->layers[l].filters;
     const lsn_mask_part *part = part_at(s, l);
     kept k = {NULL, filters};
     if (part == NULL || s->ablation->mode != LSN_ZERO || part->count == filters)
@@ -129,10 +129,10 @@ static void dense(solo *s, int l, const float *x, float *y, size_t y_stride)
 /* [count][grid][grid][kept] from [count][H][W][kept]. */
 static const float *average(solo *s, const float *x, float *y)
 {
-    const lsn_model *model = s->sweep->engine->model;
-    const lsn_layer *last = &model->layers[model->n_conv - 1];
+    const lsn_net *net = s->sweep->engine->net;
+    const lsn_layer *last = &net->layers[net->n_conv - 1];
     const size_t in = (size_t)last->out_h * (size_t)last->out_w * (size_t)s->in.count;
-    const size_t out = (size_t)model->grid * (size_t)model->grid * (size_t)s->in.count;
+    const size_t out = (size_t)net->grid * (size_t)net->grid * (size_t)s->in.count;
     for (int i = 0; i < s->count; i++)
         sweep_average_pool(s->sweep, s->in.count, x + (size_t)i * in, y + (size_t)i * out);
     return y;
@@ -149,7 +149,7 @@ static void note_drift(const solo *s, int l, const float *x)
 static void go_through(solo *s, int l)
 {
     const engine_sweep *sweep = s->sweep;
-    const int n_conv = sweep->engine->model->n_conv;
+    const int n_conv = sweep->engine->net->n_conv;
     const float *x = s->y;
     float *y = s->turn[(l - s->branch->n) % 2];
     if (l == n_conv && l > s->branch->n && sweep->average)
@@ -173,11 +173,11 @@ static void finish(solo *s)
 {
     const engine_sweep *sweep = s->sweep;
     const lsn_engine_request *r = sweep->request;
-    const lsn_model *model = sweep->engine->model;
-    const int last = model->n_layers - 1;
+    const lsn_net *net = sweep->engine->net;
+    const int last = net->n_layers - 1;
     const size_t pair = (size_t)s->branch->ablation * (size_t)r->n + (size_t)s->branch->begin;
-    const size_t classes = (size_t)model->classes;
-    const float *x = last == model->n_conv && sweep->average ? average(s, s->y, sweep->solo[2]) : s->y;
+    const size_t classes = (size_t)net->classes;
+    const float *x = last == net->n_conv && sweep->average ? average(s, s->y, sweep->solo[2]) : s->y;
     note_drift(s, last - 1, x);
     dense(s, last, x, r->logits + pair * classes, classes);
     note_drift(s, last, r->logits + pair * classes);
@@ -190,7 +190,7 @@ static bool join(solo *s, int l, lsn_error *err)
     engine_sweep *sweep = s->sweep;
     const sweep_branch *b = s->branch;
     const sweep_layer *layer = &sweep->layers[l];
-    const float *x = l == sweep->engine->model->n_conv && sweep->average ? average(s, s->y, sweep->solo[2]) : s->y;
+    const float *x = l == sweep->engine->net->n_conv && sweep->average ? average(s, s->y, sweep->solo[2]) : s->y;
     note_drift(s, l - 1, x);
     for (int at = 0; at < s->count; at += layer->queue.stack) {
         const int left = s->count - at, here = left < layer->queue.stack ? left : layer->queue.stack;
@@ -229,7 +229,7 @@ bool sweep_solo(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
     lead_donors(&s, b->n);
     sweep_step_raw(sweep, b, s.turn[0]);
     sweep_drift_masked(sweep, b);
-    settle(&s, b->n, (kept){NULL, sweep->engine->model->layers[b->n].filters}, s.turn[0]);
+    settle(&s, b->n, (kept){NULL, sweep->engine->net->layers[b->n].filters}, s.turn[0]);
     for (int l = b->n + 1; engine_go_on(r->stop, r->context, err); l++) {
         if (s.part == s.ablation->mask.count && s.in.filters == NULL)
             return join(&s, l, err);

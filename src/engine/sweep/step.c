@@ -91,7 +91,7 @@ static void step_conv(engine_sweep *sweep, const sweep_branch *b)
 {
     sweep_layer *layer = &sweep->layers[b->n];
     const chosen c = choose(sweep, sweep->request->ablations[b->ablation], layer);
-    const bool few = sweep_step_method(&sweep->engine->model->layers[b->n], c.count) == LSN_CONV_DIRECT;
+    const bool few = sweep_step_method(&sweep->engine->net->layers[b->n], c.count) == LSN_CONV_DIRECT;
     lsn_conv conv = few ? layer->step : layer->conv;
     conv.channels = c.count;
     conv.rows = c.channels;
@@ -165,7 +165,7 @@ static void step_into_queue(engine_sweep *sweep, const sweep_branch *b, float *t
 bool sweep_step(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
 {
     const lsn_engine_request *r = sweep->request;
-    const size_t classes = (size_t)sweep->engine->model->classes;
+    const size_t classes = (size_t)sweep->engine->net->classes;
     if (b->n == sweep->n_layers - 1) {
         float *logits = r->logits + ((size_t)b->ablation * (size_t)r->n + (size_t)b->begin) * classes;
         step_dense(sweep, b, logits, classes);

@@ -145,7 +145,7 @@ static bool roll(engine_sweep *sweep, const float *x, int count, lsn_error *err)
     const lsn_engine_request *r = sweep->request;
     const int last = sweep->n_layers - 1, last_begin = last_beginning(r), last_donor = last_donor_layer(r);
     const float *donors = last_donor < 0 ? NULL : r->donors + (size_t)sweep->first * sweep->layers[0].in_floats;
-    float *baseline = r->baseline + (size_t)sweep->first * (size_t)sweep->engine->model->classes;
+    float *baseline = r->baseline + (size_t)sweep->first * (size_t)sweep->engine->net->classes;
     const bool kept = r->drift != NULL;
     if (kept && !keep(sweep, x, count, err))
         return false;
@@ -181,12 +181,12 @@ static void copy_baselines(const lsn_engine_request *r, int classes)
 /* Pairs are computed together, so an ablation's time is its share of all by its predicted work. */
 static void share_seconds(const engine_sweep *sweep, const lsn_engine_request *r, double seconds)
 {
-    const lsn_model *model = sweep->engine->model;
+    const lsn_net *net = sweep->engine->net;
     const lsn_ablation nothing = {.mask = {0}};
-    double all = 0, intact = lsn_engine_madds(model, LSN_METHOD_WINOGRAD, &nothing);
+    double all = 0, intact = lsn_engine_madds(net, LSN_METHOD_WINOGRAD, &nothing);
     for (int a = 0; a < r->n_ablations; a++) {
         r->seconds[a] =
-            first_layer(r->ablations[a]) < 0 ? 0 : lsn_engine_madds(model, LSN_METHOD_WINOGRAD, r->ablations[a]);
+            first_layer(r->ablations[a]) < 0 ? 0 : lsn_engine_madds(net, LSN_METHOD_WINOGRAD, r->ablations[a]);
         all += r->seconds[a];
     }
     for (int a = 0; a < r->n_ablations; a++)
@@ -214,9 +214,9 @@ bool sweep_run(engine_sweep *sweep, const lsn_engine_request *request, lsn_error
         sweep->first = begin;
         ok = roll(sweep, request->images + (size_t)begin * image, smaller(request->n - begin, sweep->sub_block), err);
     }
-    ok = ok && sweep_flush(sweep, err) && check_finite(request, sweep->engine->model->classes, err);
+    ok = ok && sweep_flush(sweep, err) && check_finite(request, sweep->engine->net->classes, err);
     if (ok)
-        copy_baselines(request, sweep->engine->model->classes);
+        copy_baselines(request, sweep->engine->net->classes);
     sweep->request = NULL;
     sweep->profile.run_s += lsn_now_s() - began;
     if (ok && request->seconds != NULL)

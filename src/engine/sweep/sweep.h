@@ -113,8 +113,8 @@ enum { SWEEP_STEP_COST = 30 };
 /* Fills in sweep->layers but for the weights. */
 void sweep_describe_layers(engine_sweep *sweep);
 /* lsn_engine_weights_bytes and lsn_engine_pack. */
-size_t sweep_weights_bytes(const lsn_model *model);
-void sweep_pack_weights(const lsn_model *model, void *to, int part, int parts);
+size_t sweep_weights_bytes(const lsn_net *net);
+void sweep_pack_weights(const lsn_net *net, void *to, int part, int parts);
 void sweep_use_weights(engine_sweep *sweep, const void *packed);
 
 /* ---- plan.c -------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@ enum { DENSE_PANELS = 64 }; /* panels of 252 rows' products take 2 MB */
 
 static void describe_conv(engine_sweep *sweep, int l)
 {
-    const lsn_layer *layer = &sweep->engine->model->layers[l];
+    const lsn_layer *layer = &sweep->engine->net->layers[l];
     sweep_layer *to = &sweep->layers[l];
     to->conv = (lsn_conv){
         .method = sweep_conv_method(layer),
@@ -32,9 +32,9 @@ static void describe_conv(engine_sweep *sweep, int l)
 }
 
 /* Positions of the map that a fully connected layer sees. */
-static int input_pixels(const lsn_model *model, int l)
+static int input_pixels(const lsn_net *net, int l)
 {
-    return l > model->n_conv ? 1 : l > 0 ? model->grid * model->grid : model->input_h * model->input_w;
+    return l > net->n_conv ? 1 : l > 0 ? net->grid * net->grid : net->input_h * net->input_w;
 }
 
 /* Panels of a fully connected layer's block: some blocks for each thread, and products of a block that stay in a cache.
@@ -47,11 +47,11 @@ static int dense_block(int panels, int threads)
 
 static void describe_dense(engine_sweep *sweep, int l)
 {
-    const lsn_model *model = sweep->engine->model;
-    const lsn_layer *layer = &model->layers[l];
+    const lsn_net *net = sweep->engine->net;
+    const lsn_layer *layer = &net->layers[l];
     sweep_layer *to = &sweep->layers[l];
     to->fc = true;
-    to->in_pixels = input_pixels(model, l);
+    to->in_pixels = input_pixels(net, l);
     to->channels = layer->channels / to->in_pixels;
     to->z_floats = to->out_floats = (size_t)layer->filters;
     to->dense = (lsn_dense){
@@ -69,7 +69,7 @@ static void describe_dense(engine_sweep *sweep, int l)
 void sweep_describe_layers(engine_sweep *sweep)
 {
     for (int l = 0; l < sweep->n_layers; l++) {
-        (l < sweep->engine->model->n_conv ? describe_conv : describe_dense)(sweep, l);
+        (l < sweep->engine->net->n_conv ? describe_conv : describe_dense)(sweep, l);
         sweep->layers[l].in_floats = (size_t)sweep->layers[l].in_pixels * (size_t)sweep->layers[l].channels;
     }
 }
@@ -88,17 +88,17 @@ typedef struct form {
 } form;
 
 /* A Winograd layer's linear steps over few channels are direct: they have weights of their own. */
-static bool has_step_weights(const lsn_model *model, int l)
+static bool has_step_weights(const lsn_net *net, int l)
 {
-    return l > 0 && l < model->n_conv && sweep_conv_method(&model->layers[l]) != LSN_CONV_DIRECT;
+    return l > 0 && l < net->n_conv && sweep_conv_method(&net->layers[l]) != LSN_CONV_DIRECT;
 }
 
-static form form_of(const lsn_model *model, int l, bool step)
+static form form_of(const lsn_net *net, int l, bool step)
 {
-    const lsn_layer *layer = &model->layers[l];
-    form f = {.layer = layer, .dense = l >= model->n_conv, .panels = lsn_conv_panels(layer->filters)};
+    const lsn_layer *layer = &net->layers[l];
+    form f = {.layer = layer, .dense = l >= net->n_conv, .panels = lsn_conv_panels(layer->filters)};
     if (f.dense) {
-        f.pixels = input_pixels(model, l);
+        f.pixels = input_pixels(net, l);
         f.channels = layer->channels / f.pixels;
         f.bytes = lsn_dense_weights_bytes(layer->channels, layer->filters);
     } else {
@@ -117,22 +117,22 @@ static void pack_panel(const form *f, float *to, int panel)
         lsn_conv_pack(f->method, to, layer->weights, layer->channels, layer->filters, panel, panel + 1);
 }
 
-size_t sweep_weights_bytes(const lsn_model *model)
+size_t sweep_weights_bytes(const lsn_net *net)
 {
     size_t bytes = 0;
-    for (int l = 0; l < model->n_layers; l++)
-        for (int step = 0; step <= has_step_weights(model, l); step++)
-            bytes += form_of(model, l, step).bytes;
+    for (int l = 0; l < net->n_layers; l++)
+        for (int step = 0; step <= has_step_weights(net, l); step++)
+            bytes += form_of(net, l, step).bytes;
     return bytes;
 }
 
-void sweep_pack_weights(const lsn_model *model, void *to, int part, int parts)
+void sweep_pack_weights(const lsn_net *net, void *to, int part, int parts)
 {
-    const size_t all = sweep_weights_bytes(model);
+    const size_t all = sweep_weights_bytes(net);
     size_t at = 0;
-    for (int l = 0; l < model->n_layers; l++)
-        for (int step = 0; step <= has_step_weights(model, l); step++) {
-            const form f = form_of(model, l, step);
+    for (int l = 0; l < net->n_layers; l++)
+        for (int step = 0; step <= has_step_weights(net, l); step++) {
+            const form f = form_of(net, l, step);
             for (int panel = 0; panel < f.panels; panel++)
                 if ((at + f.bytes / (size_t)f.panels * (size_t)panel) * (size_t)parts / all == (size_t)part)
                     pack_panel(&f, (float *)(void *)((char *)to + at), panel);
@@ -142,14 +142,14 @@ void sweep_pack_weights(const lsn_model *model, void *to, int part, int parts)
 
 void sweep_use_weights(engine_sweep *sweep, const void *packed)
 {
-    const lsn_model *model = sweep->engine->model;
+    const lsn_net *net = sweep->engine->net;
     size_t at = 0;
     for (int l = 0; l < sweep->n_layers; l++)
-        for (int step = 0; step <= has_step_weights(model, l); step++) {
+        for (int step = 0; step <= has_step_weights(net, l); step++) {
             sweep_layer *layer = &sweep->layers[l];
             layer->step.weights = (const float *)(const void *)((const char *)packed + at);
             if (!step)
                 layer->conv.weights = layer->dense.weights = layer->step.weights;
-            at += form_of(model, l, step).bytes;
+            at += form_of(net, l, step).bytes;
         }
 }

@@ -1,0 +1,73 @@
+/* One ablation on all images, in this process. */
+#include "run/run_internal.h"
+
+#include <stdlib.h>
+
+static bool evaluate(lsn_compute *compute, const lsn_plan *plan, const lsn_ablation *ablation, int32_t block_images,
+                     lsn_trial *trial, lsn_error *err)
+{
+    const lsn_extent extent = {.layers = plan->metrics.drift ? plan->net->n_layers : 0};
+    int64_t drift[LSN_MAX_LAYERS];
+    for (int32_t block = 0; block * (int64_t)block_images < plan->images.count; block++) {
+        lsn_tally tally;
+        const lsn_outcome outcome = {.extent = extent, .tallies = &tally, .drift = extent.layers > 0 ? drift : NULL};
+        float *logits = trial->logits + (size_t)block * (size_t)block_images * (size_t)plan->net->classes;
+        if (!lsn_compute_load(compute, block, err))
+            return false;
+        lsn_compute_expect(compute, block + 1);
+        if (!lsn_compute_unit(compute, block, &ablation, 1, &outcome, logits, NULL, NULL, err))
+            return false;
+        lsn_tally_add(&trial->tally, &tally);
+        for (int32_t l = 0; l < extent.layers; l++)
+            trial->drift[l] += (double)drift[l] / LSN_FIXED;
+    }
+    for (int32_t l = 0; l < extent.layers; l++)
+        trial->drift[l] /= plan->images.count;
+    return true;
+}
+
+/* What the mode wants to be known of the calibration images. */
+static bool calibrate(lsn_compute *compute, const lsn_plan *plan, lsn_mode mode, lsn_error *err)
+{
+    const lsn_activation_needs needs = {.means = mode == LSN_MEAN || mode == LSN_NOISE,
+                                        .deviations = mode == LSN_NOISE};
+    if (mode == LSN_ZERO)
+        return true;
+    if (plan->calibration.count == 0)
+        return lsn_fail(err, LSN_INVALID,
+                        "%s: mode %s needs calibration images: add calibration: {count: 256, seed: 1} "
+                        "to data",
+                        plan->path, lsn_mode_name(mode));
+    if (!needs.means)
+        return true;
+    lsn_activations found;
+    bool ok = lsn_activations_init(&found, plan->net, needs, err) &&
+              lsn_compute_add_activations(compute, 0, plan->calibration.count, &found, lsn_leave_asked, NULL, err) &&
+              lsn_compute_set_activations(compute, &found, err);
+    lsn_activations_finish(&found);
+    return ok;
+}
+
+bool lsn_trial_run(const lsn_plan *plan, const lsn_ablation *ablation, const lsn_engine_options *options,
+                   lsn_trial *trial, lsn_error *err)
+{
+    const int32_t block_images = lsn_sweep_block_images(plan);
+    lsn_engine_options engine = *options;
+    engine.resample = ablation->mode == LSN_RESAMPLE;
+    engine.drift = plan->metrics.drift;
+    if (engine.memory_bytes == 0)
+        engine.memory_bytes = lsn_sweep_default_memory(1);
+    *trial = (lsn_trial){0};
+    trial->logits = lsn_array((size_t)plan->images.count, (size_t)plan->net->classes * sizeof *trial->logits, err);
+    lsn_compute *compute = trial->logits == NULL ? NULL : lsn_compute_create(plan, block_images, &engine, err);
+    bool ok = compute != NULL && calibrate(compute, plan, ablation->mode, err) &&
+              evaluate(compute, plan, ablation, block_images, trial, err);
+    lsn_compute_destroy(compute);
+    return ok;
+}
+
+void lsn_trial_finish(lsn_trial *trial)
+{
+    free(trial->logits);
+    *trial = (lsn_trial){0};
+}
