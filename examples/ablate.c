@@ -5,6 +5,7 @@
  *     ./ablate fashion-vgg19.safetensors t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz */
 #include <lesion/data.h>
 #include <lesion/engine.h>
+#include <lesion/formats.h>
 #include <lesion/stats.h>
 #include <stdio.h>
 #include <stdlib.h>
