@@ -1,89 +1,35 @@
+/* lesion eval: one ablation on a study's images. */
 #include "cli/cli.h"
 
+#include "lesion/ranks.h"
 #include "lesion/report.h"
 #include "lesion/stats.h"
-#include "lesion/ranks.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct eval_options {
-    const char *study, *logits;
-    lsn_overrides overrides, ablate;
-    lsn_mode mode;
-    int64_t seed; /* of the mode */
-    lsn_engine_options engine;
-} eval_options;
-
-enum { OPT_ABLATE = 256, OPT_MODE, OPT_LOGITS, OPT_METHOD, OPT_MEMORY, OPT_THREADS, OPT_SET };
-
-static const struct option eval_option_table[] = {
-    {"ablate", required_argument, NULL, OPT_ABLATE},
-    {"mode", required_argument, NULL, OPT_MODE},
-    {"logits", required_argument, NULL, OPT_LOGITS},
-    {"method", required_argument, NULL, OPT_METHOD},
-    {"memory", required_argument, NULL, OPT_MEMORY},
-    {"threads", required_argument, NULL, OPT_THREADS},
-    {"set", required_argument, NULL, OPT_SET},
-    {"help", no_argument, NULL, 'h'},
-    {0},
-};
-
-static bool add_ablate(lsn_overrides *ablate, const char *text, lsn_error *err)
-{
-    size_t room = (size_t)ablate->count;
-    if (strchr(text, ':') == NULL)
-        return lsn_fail(err, LSN_USAGE, "--ablate %s: should be LAYER:LIST, as in conv3_1:0,5,8..15", text);
-    if (!lsn_grow((void **)&ablate->text, room, &room, sizeof(char *), err))
-        return false;
-    ablate->text[ablate->count++] = text;
-    return true;
-}
-
 /* "zero", "mean", "resample", "noise"; the last two with a seed if wanted, "noise:7". */
-static bool parse_mode(const char *text, eval_options *options, lsn_error *err)
+static bool parse_mode(const char *text, lsn_ablation *ablation, lsn_error *err)
 {
     char name[16];
     const char *colon = strchr(text, ':');
     const int length = colon == NULL ? (int)strlen(text) : (int)(colon - text);
     snprintf(name, sizeof name, "%.*s", length, text);
-    options->mode = lsn_mode_find(name);
-    options->seed = 0;
-    if (options->mode == LSN_N_MODES)
+    ablation->mode = lsn_mode_find(name);
+    ablation->seed = 0;
+    if (ablation->mode == LSN_N_MODES)
         return lsn_fail(err, LSN_USAGE, "--mode %s: should be zero, mean, resample or noise", text);
     if (colon == NULL)
         return true;
     char *end = NULL;
     errno = 0;
-    options->seed = strtoll(colon + 1, &end, 10);
-    if (options->mode != LSN_RESAMPLE && options->mode != LSN_NOISE)
+    ablation->seed = strtoll(colon + 1, &end, 10);
+    if (ablation->mode != LSN_RESAMPLE && ablation->mode != LSN_NOISE)
         return lsn_fail(err, LSN_USAGE, "--mode %s: %s has no seed", text, name);
     return (colon[1] >= '0' && colon[1] <= '9' && *end == '\0' && errno == 0) ||
            lsn_fail(err, LSN_USAGE, "--mode %s: the seed should be a whole number, 0 or more", text);
-}
-
-static bool take_option(void *context, int option, lsn_error *err)
-{
-    eval_options *options = context;
-    switch (option) {
-    case OPT_ABLATE:
-        return add_ablate(&options->ablate, optarg, err);
-    case OPT_MODE:
-        return parse_mode(optarg, options, err);
-    case OPT_LOGITS:
-        options->logits = optarg;
-        return true;
-    case OPT_METHOD:
-        return lsn_parse_method(optarg, &options->engine.method, err);
-    case OPT_MEMORY:
-        return lsn_parse_size(optarg, &options->engine.memory_bytes, err) || lsn_fail_in(err, "--memory");
-    case OPT_THREADS:
-        return lsn_parse_threads(optarg, &options->engine.threads, err);
-    default:
-        return lsn_override_add(&options->overrides, optarg, err);
-    }
 }
 
 /* ---- the mask ------------------------------------------------------------------------------------------------ */
@@ -98,6 +44,8 @@ static bool parse_part(const lsn_net *net, const char *text, lsn_mask_part *part
 {
     char name[64];
     const char *colon = strchr(text, ':');
+    if (colon == NULL)
+        return lsn_fail(err, LSN_USAGE, "--ablate %s: should be LAYER:LIST, as in conv3_1:0,5,8..15", text);
     snprintf(name, sizeof name, "%.*s", (int)(colon - text), text);
     int layer = lsn_net_find(net, name);
     if (layer < 0)
@@ -116,7 +64,7 @@ static bool parse_part(const lsn_net *net, const char *text, lsn_mask_part *part
     return true;
 }
 
-static bool build_mask(const lsn_net *net, const lsn_overrides *ablate, lsn_mask_part *parts, lsn_mask *mask,
+static bool build_mask(const lsn_net *net, const lsn_texts *ablate, lsn_mask_part *parts, lsn_mask *mask,
                        lsn_error *err)
 {
     *mask = (lsn_mask){.parts = parts};
@@ -191,37 +139,36 @@ static bool print_metrics(const lsn_plan *plan, const lsn_trial *trial, const ls
     return true;
 }
 
-static int eval_plan(const lsn_plan *plan, const eval_options *options)
+static int eval_plan(const lsn_plan *plan, lsn_ablation *ablation, const lsn_options *options)
 {
+    const lsn_engine_options engine = {.method = (lsn_method)options->method,
+                                       .memory_bytes = options->sweep.memory_bytes,
+                                       .threads = options->sweep.threads};
     lsn_trial trial = {0};
     lsn_error err = {0};
-    lsn_ablation ablation = {.mode = options->mode, .seed = options->seed};
     lsn_mask_part *parts = lsn_array((size_t)options->ablate.count, sizeof *parts, &err);
-    bool ok = parts != NULL && build_mask(plan->net, &options->ablate, parts, &ablation.mask, &err) &&
-              lsn_trial_run(plan, &ablation, &options->engine, &trial, &err) &&
-              (options->logits == NULL ||
-               lsn_npy_write(options->logits, trial.logits, plan->images.count, plan->net->classes, &err)) &&
-              print_metrics(plan, &trial, &ablation, &err);
-    int code = ok ? LSN_OK : lsn_exit_with(&err);
-    for (int32_t i = 0; i < ablation.mask.count; i++)
+    const bool ok = parts != NULL && build_mask(plan->net, &options->ablate, parts, &ablation->mask, &err) &&
+                    lsn_trial_run(plan, ablation, &engine, &trial, &err) &&
+                    (options->logits == NULL ||
+                     lsn_npy_write(options->logits, trial.logits, plan->images.count, plan->net->classes, &err)) &&
+                    print_metrics(plan, &trial, ablation, &err);
+    for (int32_t i = 0; i < ablation->mask.count; i++)
         free((void *)(uintptr_t)parts[i].filters);
     free(parts);
     lsn_trial_finish(&trial);
-    return code;
+    return ok ? LSN_OK : lsn_exit_with(&err);
 }
 
-int lsn_command_eval(int argc, char **argv)
+int lsn_command_eval(lsn_options *options)
 {
-    eval_options options = {.engine = {.method = LSN_METHOD_WINOGRAD}};
-    int code = lsn_read_options(argc, argv, eval_option_table, "eval", "one study file", take_option, &options);
-    if (code == LSN_OK) {
-        options.study = argv[optind];
-        lsn_plan *plan = lsn_read_settled_plan(options.study, &options.overrides, options.engine.threads, &code);
-        if (plan != NULL)
-            code = eval_plan(plan, &options);
-        lsn_plan_destroy(plan);
-    }
-    lsn_overrides_finish(&options.overrides);
-    lsn_overrides_finish(&options.ablate);
-    return code == LSN_HELPED ? LSN_OK : code;
+    lsn_error err = {0};
+    lsn_ablation ablation = {0};
+    int code = LSN_OK;
+    if (options->mode != NULL && !parse_mode(options->mode, &ablation, &err))
+        return lsn_exit_with(&err);
+    lsn_plan *plan = lsn_read_settled_plan(options->arguments[0], &options->set, options->sweep.threads, &code);
+    if (plan != NULL)
+        code = eval_plan(plan, &ablation, options);
+    lsn_plan_destroy(plan);
+    return code;
 }

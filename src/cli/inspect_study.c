@@ -1,3 +1,4 @@
+/* lesion inspect of a study: its images, their classes, and which cannot be read. */
 #include "cli/cli.h"
 #include "cli/inspect.h"
 #include "cli/sheet.h"
@@ -148,12 +149,12 @@ static int settle(lsn_plan *plan, const lsn_image_checks *found)
     return LSN_OK;
 }
 
-static int inspect_plan(lsn_plan *plan, const lsn_inspect_options *options)
+static int inspect_plan(lsn_plan *plan, const lsn_options *options)
 {
     lsn_image_checks found = {0};
     lsn_error err = {0};
     int code = LSN_OK;
-    if (!lsn_images_check(plan, &(lsn_ranks){.size = 1, .on_node = 1}, options->threads, &found, &err))
+    if (!lsn_images_check(plan, &(lsn_ranks){.size = 1, .on_node = 1}, options->sweep.threads, &found, &err))
         code = lsn_exit_with(&err);
     else {
         lsn_print_layers(plan->net);
@@ -168,10 +169,10 @@ static int inspect_plan(lsn_plan *plan, const lsn_inspect_options *options)
     return code;
 }
 
-int lsn_inspect_study(const char *path, const lsn_overrides *overrides, const lsn_inspect_options *options)
+int lsn_inspect_study(const char *path, const lsn_options *options)
 {
     int code = LSN_OK;
-    lsn_plan *plan = lsn_read_plan(path, overrides, NULL, &code);
+    lsn_plan *plan = lsn_read_plan(path, &options->set, NULL, &code);
     if (plan != NULL)
         code = inspect_plan(plan, options);
     lsn_plan_destroy(plan);

@@ -13,9 +13,8 @@ static void print_head(const lsn_net *net)
 {
     char hex[LSN_HEX_BYTES];
     lsn_digest_hex(&net->digest, hex);
-    printf("weights   %s (%s)\nsha256    %s\ninput     %d x %d, %d channel%s\nclasses   %d\n", net->path,
-           net->dtype, hex, net->input_h, net->input_w, net->input_channels,
-           net->input_channels == 1 ? "" : "s", net->classes);
+    printf("weights   %s (%s)\nsha256    %s\ninput     %d x %d, %d channel%s\nclasses   %d\n", net->path, net->dtype,
+           hex, net->input_h, net->input_w, net->input_channels, net->input_channels == 1 ? "" : "s", net->classes);
     if (net->n_folded > 0)
         printf("folded    %d batch normalisation%s into the layer before it (epsilon %g)\n", net->n_folded,
                net->n_folded == 1 ? "" : "s, each", LSN_NORM_EPSILON);

@@ -1,3 +1,4 @@
+/* Finds the command that the command line names, and runs it. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -5,44 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"run", "run a study, or continue it", lsn_command_run},
-    {"plan", "count a study's jobs and estimate its time", lsn_command_plan},
-    {"simulate", "play a study with many virtual ranks, and faults", lsn_command_simulate},
-    {"eval", "evaluate one ablation on a study's images", lsn_command_eval},
-    {"status", "see how far a study is", lsn_command_status},
-    {"export", "write a table or view as CSV or JSON Lines", lsn_command_export},
-    {"merge", "combine databases of one study", lsn_command_merge},
-    {"verify", "check a database, and compute a sample again", lsn_command_verify},
-    {"diff", "compare two databases of the same jobs", lsn_command_diff},
-    {"report", "draw what a study found, as one HTML page", lsn_command_report},
-    {"inspect", "look at a network's layers or a study's images", lsn_command_inspect},
+static int (*const functions[N_COMMANDS])(lsn_options *options) = {
+    [COMMAND_RUN] = lsn_command_run,           [COMMAND_PLAN] = lsn_command_plan,
+    [COMMAND_SIMULATE] = lsn_command_simulate, [COMMAND_EVAL] = lsn_command_eval,
+    [COMMAND_STATUS] = lsn_command_status,     [COMMAND_EXPORT] = lsn_command_export,
+    [COMMAND_MERGE] = lsn_command_merge,       [COMMAND_VERIFY] = lsn_command_verify,
+    [COMMAND_DIFF] = lsn_command_diff,         [COMMAND_REPORT] = lsn_command_report,
+    [COMMAND_INSPECT] = lsn_command_inspect,
 };
-
-enum { N_COMMANDS = sizeof commands / sizeof *commands };
-
-static void print_overview(FILE *out)
-{
-    fprintf(out, "lesion: what does a trained network lose when a part of it is removed?\n\n"
-                 "usage: lesion COMMAND [OPTION]... ARGUMENT...\n\n");
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
-    fprintf(out, "\n'lesion COMMAND --help' tells the rest.\n");
-}
 
 static int unknown_command(const char *word)
 {
     const char *names[N_COMMANDS + 1] = {NULL};
     for (size_t i = 0; i < N_COMMANDS; i++)
-        names[i] = commands[i].name;
+        names[i] = lsn_commands[i].name;
     const char *nearest = lsn_nearest(word, names);
     if (nearest != NULL)
-        lsn_log("'%s' is no command: did you mean 'lesion %s'?", word, nearest);
+        lsn_log("lesion has no command '%s': did you mean 'lesion %s'?", word, nearest);
     else
-        lsn_log("'%s' is no command: see 'lesion --help'", word);
+        lsn_log("lesion has no command '%s': see 'lesion --help'", word);
     return LSN_USAGE;
 }
 
@@ -57,33 +39,40 @@ static bool speaks_for_all(void)
     return true;
 }
 
+static int run_command(int command, int argc, char **argv)
+{
+    lsn_options options;
+    int code = lsn_options_read(&options, &lsn_commands[command], argc, argv);
+    if (code == LSN_OK)
+        code = functions[command](&options);
+    lsn_options_finish(&options);
+    return code == LSN_HELPED ? LSN_OK : code;
+}
+
 static int obey(int argc, char **argv)
 {
-    static char name[] = "lesion";
     lsn_log_quiet(!speaks_for_all());
     if (argc < 2) {
-        print_overview(stderr);
+        lsn_print_overview(stderr);
         return LSN_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("lesion %s\n", lsn_version());
         return LSN_OK;
     }
-    bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
+    const bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
     if (help && argc == 2) {
-        print_overview(stdout);
+        lsn_print_overview(stdout);
         return LSN_OK;
     }
     const char *word = help ? argv[2] : argv[1];
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(word, commands[i].name) != 0)
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(word, lsn_commands[i].name) != 0)
             continue;
-        if (help) {
-            lsn_help(word);
-            return LSN_OK;
-        }
-        argv[1] = name;
-        return commands[i].run(argc - 1, argv + 1);
+        if (!help)
+            return run_command(i, argc - 1, argv + 1);
+        lsn_print_help(&lsn_commands[i], stdout);
+        return LSN_OK;
     }
     return unknown_command(word);
 }

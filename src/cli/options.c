@@ -1,28 +1,23 @@
-#include "cli/cli.h"
+/* Reads command lines by the tables of commands.c. */
+#include "cli/options.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool lsn_override_add(lsn_overrides *overrides, const char *text, lsn_error *err)
-{
-    const char *equals = strchr(text, '=');
-    if (equals == NULL || equals == text)
-        return lsn_fail(err, LSN_USAGE, "--set %s: should be KEY=VALUE, as in data.take.count=100", text);
-    size_t room = (size_t)overrides->count;
-    if (!lsn_grow((void **)&overrides->text, room, &room, sizeof(char *), err))
-        return false;
-    overrides->text[overrides->count++] = text;
-    return true;
-}
+/* ---- notations --------------------------------------------------------------------------------------------------- */
 
-void lsn_overrides_finish(lsn_overrides *overrides)
+bool lsn_texts_add(lsn_texts *texts, const char *text, lsn_error *err)
 {
-    free(overrides->text);
-    *overrides = (lsn_overrides){0};
+    size_t room = (size_t)texts->count;
+    if (!lsn_grow((void **)&texts->text, room, &room, sizeof(char *), err))
+        return false;
+    texts->text[texts->count++] = text;
+    return true;
 }
 
 /* "01:30:00" or "05:00". */
@@ -41,54 +36,31 @@ static bool parse_clock(const char *text, double *seconds)
 /* "90", "90s", "1h30m". */
 static bool parse_units(const char *text, double *seconds)
 {
-    static const struct {
-        char letter;
-        double seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    static const char letters[] = "smhd";
+    static const double scales[] = {1, 60, 3600, 86400};
     *seconds = 0;
     while (*text != '\0') {
         char *end;
         if (!isdigit((unsigned char)*text))
             return false;
-        double number = strtod(text, &end), scale = 0;
-        if (*end == '\0')
-            scale = 1;
-        for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-            if (*end == units[i].letter) {
-                scale = units[i].seconds;
-                end++;
-                break;
-            }
-        *seconds += number * scale;
-        if (scale <= 0)
+        const double number = strtod(text, &end);
+        const char *letter = *end == '\0' ? letters : strchr(letters, *end);
+        if (letter == NULL)
             return false;
-        text = end;
+        *seconds += number * scales[letter - letters];
+        text = *end == '\0' ? end : end + 1;
     }
     return *seconds > 0 && isfinite(*seconds);
 }
 
-bool lsn_parse_duration(const char *text, double *seconds, lsn_error *err)
+/* Seconds. */
+static bool parse_duration(const char *text, double *seconds)
 {
-    if (parse_clock(text, seconds) || parse_units(text, seconds))
-        return true;
-    return lsn_fail(err, LSN_USAGE, "'%s' is no length of time: write 90s, 5m, 1h30m or 01:30:00", text);
+    return parse_clock(text, seconds) || parse_units(text, seconds);
 }
 
-bool lsn_parse_deadline(const char *text, double *deadline_s, lsn_error *err)
-{
-    double seconds;
-    *deadline_s = 0;
-    if (strcmp(text, "none") == 0)
-        return true;
-    if (lsn_parse_duration(text, &seconds, NULL)) {
-        *deadline_s = lsn_now_s() + seconds;
-        return true;
-    }
-    return lsn_fail(err, LSN_USAGE, "--deadline: '%s' is no length of time: write 90s, 5m, 1h30m or 01:30:00, or none",
-                    text);
-}
-
-bool lsn_parse_size(const char *text, size_t *bytes, lsn_error *err)
+/* "500M", "2G", "1.5GiB", "1000000": bytes, powers of 1024. */
+static bool parse_size(const char *text, size_t *bytes)
 {
     static const char letters[] = "KMGT";
     char *end;
@@ -101,215 +73,333 @@ bool lsn_parse_size(const char *text, size_t *bytes, lsn_error *err)
     if (strcasecmp(end, "iB") == 0 || strcasecmp(end, "B") == 0)
         end += strlen(end);
     if (!isdigit((unsigned char)text[0]) || *end != '\0' || !(number >= 1 && number < 1e18))
-        return lsn_fail(err, LSN_USAGE, "'%s' is no amount of memory: write 500M or 2G", text);
+        return false;
     *bytes = (size_t)number;
     return true;
 }
 
-bool lsn_parse_counts(const char *text, int **numbers, int *count, lsn_error *err)
+/* A whole number; it ends at *end. */
+static bool parse_whole(const char *text, int64_t least, int64_t most, int64_t *number, char **end)
+{
+    errno = 0;
+    *number = strtoll(text, end, 10);
+    return isdigit((unsigned char)*text) && errno == 0 && *number >= least && *number <= most;
+}
+
+static bool parse_int32(const char *text, char until, int32_t *number)
+{
+    char *end;
+    int64_t whole;
+    const bool ok = parse_whole(text, 1, INT32_MAX, &whole, &end) && *end == until;
+    *number = (int32_t)whole;
+    return ok;
+}
+
+/* "2/4". */
+static bool parse_shard(const char *text, struct lsn_shard *shard)
+{
+    const char *slash = strchr(text, '/');
+    return slash != NULL && parse_int32(text, '/', &shard->index) && parse_int32(slash + 1, '\0', &shard->count) &&
+           shard->index <= shard->count;
+}
+
+/* "1,2,64". */
+static bool parse_counts(const char *text, int32_t most, lsn_counts *counts, lsn_error *err)
 {
     size_t room = 0;
-    *numbers = NULL;
-    *count = 0;
-    for (;;) {
-        char *end;
-        errno = 0;
-        long number = strtol(text, &end, 10);
-        if (!isdigit((unsigned char)*text) || errno != 0 || number < 1 || number > 10000000 ||
-            (*end != ',' && *end != '\0')) {
-            free(*numbers);
-            *numbers = NULL;
-            return lsn_fail(err, LSN_USAGE, "'%s' should be whole numbers from 1, as in 1,2,64", text);
-        }
-        if (!lsn_grow((void **)numbers, (size_t)*count, &room, sizeof(int), err)) {
-            free(*numbers);
-            *numbers = NULL;
+    char *end;
+    free(counts->numbers);
+    *counts = (lsn_counts){0};
+    for (;; text = end + 1) {
+        int64_t number;
+        if (!parse_whole(text, 1, most, &number, &end) || (*end != ',' && *end != '\0'))
+            return lsn_fail(err, LSN_USAGE, "should be whole numbers, 1 to %d, as in 1,2,64", (int)most);
+        if (!lsn_grow((void **)&counts->numbers, (size_t)counts->count, &room, sizeof *counts->numbers, err))
             return false;
-        }
-        (*numbers)[(*count)++] = (int)number;
+        counts->numbers[counts->count++] = (int32_t)number;
         if (*end == '\0')
             return true;
-        text = end + 1;
     }
 }
 
-bool lsn_parse_threads(const char *text, int *threads, lsn_error *err)
+/* The index of a word in "csv|jsonl"; -1: none of them. */
+static int find_choice(const char *words, const char *word)
 {
-    char *end;
-    long number = strtol(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end != '\0' || number < 1 || number > 1024)
-        return lsn_fail(err, LSN_USAGE, "--threads %s: should be a whole number, 1 to 1024", text);
-    *threads = (int)number;
-    return true;
+    for (int i = 0;; i++) {
+        const size_t bytes = strcspn(words, "|");
+        if (strlen(word) == bytes && strncmp(words, word, bytes) == 0)
+            return i;
+        if (words[bytes] == '\0')
+            return -1;
+        words += bytes + 1;
+    }
 }
 
-bool lsn_parse_count(const char *text, int32_t *number, lsn_error *err)
+/* A decimal number, 0 to `most`, that ends at *end. */
+static bool parse_number(const char *text, double most, double *number, const char **end)
 {
-    char *end;
-    const long long value = strtoll(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end != '\0' || value < 1 || value > INT32_MAX)
-        return lsn_fail(err, LSN_USAGE, "%s: should be a whole number, at least 1", text);
-    *number = (int32_t)value;
-    return true;
+    *number = strtod(text, (char **)end);
+    return isdigit((unsigned char)*text) && *number <= most;
 }
 
-bool lsn_parse_shard(const char *text, int32_t *shard, int32_t *shards, lsn_error *err)
+/* "1ms" and "100us" beside what parse_duration reads, and 0. */
+static bool parse_moment(const char *text, double *seconds)
 {
-    char number[16];
-    const char *slash = strchr(text, '/');
-    const size_t length = slash == NULL ? 0 : (size_t)(slash - text);
-    if (length > 0 && length < sizeof number) {
-        memcpy(number, text, length);
-        number[length] = '\0';
-        if (lsn_parse_count(number, shard, NULL) && lsn_parse_count(slash + 1, shards, NULL) && *shard <= *shards)
+    const char *unit;
+    if (parse_number(text, HUGE_VAL, seconds, &unit)) {
+        const double scale = strcmp(unit, "ms") == 0 ? 1e-3 : strcmp(unit, "us") == 0 ? 1e-6 : 0;
+        *seconds *= scale;
+        if (scale > 0 || strspn(text, "0.") == strlen(text))
             return true;
     }
-    return lsn_fail(err, LSN_USAGE, "--shard %s: should be I/N, share I of N, as in 1/4 .. 4/4", text);
+    return parse_duration(text, seconds);
 }
 
-bool lsn_parse_method(const char *text, lsn_method *method, lsn_error *err)
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+static bool take_whole(const lsn_option *option, void *member, const char *text, lsn_error *err)
 {
-    *method = lsn_method_find(text);
-    return *method != LSN_N_METHODS ||
-           lsn_fail(err, LSN_USAGE, "--method %s: should be winograd, blas or reference", text);
+    const bool wide = option->kind == VALUE_WHOLE;
+    const int64_t least = option->kind == VALUE_COUNT;
+    const int64_t most = wide ? INT64_MAX : option->most > 0 ? option->most : INT32_MAX;
+    int64_t number;
+    char *end;
+    if (!parse_whole(text, least, most, &number, &end) || *end != '\0')
+        return option->most > 0 ? lsn_fail(err, LSN_USAGE, "should be a whole number, %d to %d", (int)least, (int)most)
+                                : lsn_fail(err, LSN_USAGE, "should be a whole number, at least %d", (int)least);
+    if (wide)
+        *(int64_t *)member = number;
+    else
+        *(int32_t *)member = (int32_t)number;
+    return true;
 }
 
-/* The long option nearest to what was written, for a hint; NULL if none is near. */
-static const char *nearest_option(const char *word, const struct option *options)
+static const char *const A_DURATION = "should be a length of time: 90s, 5m, 1h30m or 01:30:00";
+
+static bool take_deadline(double *deadline_s, const char *text, lsn_error *err)
 {
-    const char *names[32];
+    double seconds = 0;
+    const bool none = strcmp(text, "none") == 0;
+    if (!none && !parse_duration(text, &seconds))
+        return lsn_fail(err, LSN_USAGE, "%s, or none", A_DURATION);
+    *deadline_s = none ? 0 : lsn_now_s() + seconds;
+    return true;
+}
+
+static bool take_interval(double *seconds, const char *text, lsn_error *err)
+{
+    *seconds = 2;
+    if (text != NULL && !parse_duration(text, seconds))
+        return lsn_fail(err, LSN_USAGE, "%s", A_DURATION);
+    return *seconds >= 0.1 || lsn_fail(err, LSN_USAGE, "should be at least 0.1 s");
+}
+
+static bool take_faults(lsn_options *options, const lsn_option *option, const char *spec, lsn_error *err);
+
+/* Sets the option's member of *options. A message says only what the value should be. */
+static bool take_value(lsn_options *options, const lsn_option *option, const char *text, lsn_error *err)
+{
+    void *member = (char *)options + option->offset;
+    const char *end;
+    switch (option->kind) {
+    case VALUE_NONE:
+        return *(bool *)member = true;
+    case VALUE_TEXT:
+        *(const char **)member = text;
+        return true;
+    case VALUE_SETTING:
+        if (strchr(text, '=') == NULL || text[0] == '=')
+            return lsn_fail(err, LSN_USAGE, "should be KEY=VALUE, as in data.take.count=100");
+        return lsn_texts_add(member, text, err);
+    case VALUE_TEXTS:
+        return lsn_texts_add(member, text, err);
+    case VALUE_CHOICE:
+        *(int *)member = find_choice(option->argument, text);
+        return *(int *)member >= 0 || lsn_fail(err, LSN_USAGE, "should be one of %s", option->argument);
+    case VALUE_COUNT:
+    case VALUE_WHOLE:
+    case VALUE_TIMES:
+        return take_whole(option, member, text, err);
+    case VALUE_COUNTS:
+        return parse_counts(text, option->most, member, err);
+    case VALUE_SIZE:
+        return parse_size(text, member) || lsn_fail(err, LSN_USAGE, "should be an amount of memory, as in 500M or 2G");
+    case VALUE_SHARD:
+        return parse_shard(text, member) || lsn_fail(err, LSN_USAGE, "should be I/N, share I of N, as in 1/4 .. 4/4");
+    case VALUE_DEADLINE:
+        return take_deadline(member, text, err);
+    case VALUE_INTERVAL:
+        return take_interval(member, text, err);
+    case VALUE_FAULTS:
+        return take_faults(options, option, text, err);
+    case VALUE_SPREAD:
+        return (parse_number(text, 3, member, &end) && *end == '\0') ||
+               lsn_fail(err, LSN_USAGE, "should be a number, 0 to 3, as in 0.2");
+    case VALUE_MOMENT:
+        return parse_moment(text, member) ||
+               lsn_fail(err, LSN_USAGE, "should be a length of time: 100us, 1ms, 30s, 5m, 1h30m");
+    }
+    return false;
+}
+
+enum { MOST_OPTIONS = 32 };
+
+/* The name nearest to what was written, of the options or of the parts of one; NULL if none is near. */
+static const char *nearest_name(const char *word, const lsn_option *options, bool parts)
+{
+    const char *names[MOST_OPTIONS] = {NULL};
     size_t count = 0;
+    for (; options->name != NULL && count < MOST_OPTIONS - 1; options++)
+        if ((options->letter == PART) == parts)
+            names[count++] = options->name;
+    return lsn_nearest(word, names);
+}
+
+/* "deaths=3". */
+static bool take_fault(lsn_options *options, const lsn_option *parts, const char *item, lsn_error *err)
+{
+    char name[32];
+    const size_t length = strcspn(item, "=");
+    snprintf(name, sizeof name, "%.*s", (int)length, item);
+    if (item[length] == '\0' || length == 0)
+        return lsn_fail(err, LSN_USAGE, "'%s' should be NAME=VALUE, as in deaths=3,speed=0.2", item);
+    for (const lsn_option *part = parts; part->letter == PART; part++)
+        if (strcmp(part->name, name) == 0)
+            return take_value(options, part, item + length + 1, err) || lsn_fail_in(err, "%s", item);
+    const char *nearest = nearest_name(name, parts, true);
+    return nearest != NULL ? lsn_fail(err, LSN_USAGE, "there is no fault '%s': did you mean %s?", name, nearest)
+                           : lsn_fail(err, LSN_USAGE, "there is no fault '%s': see 'lesion simulate --help'", name);
+}
+
+/* "deaths=3,speed=0.2", by the rows after the option's. */
+static bool take_faults(lsn_options *options, const lsn_option *option, const char *spec, lsn_error *err)
+{
+    char *copy = lsn_strdup(spec, err), *rest = copy;
+    bool ok = copy != NULL;
+    options->faults = lsn_default_options.faults;
+    options->faults_given = spec;
+    for (char *item; ok && (item = strsep(&rest, ",")) != NULL;)
+        ok = take_fault(options, option + 1, item, err);
+    free(copy);
+    return ok && (options->faults.give_up_s >= options->faults.notice_s ||
+                  lsn_fail(err, LSN_USAGE, "lost should be no shorter than notice"));
+}
+
+/* ---- command lines ----------------------------------------------------------------------------------------------- */
+
+/* A command's table as getopt wants it. */
+typedef struct getopt_table {
+    struct option options[MOST_OPTIONS]; /* val: the index in the command's table, from 256 on, or the letter */
+    char letters[2 * MOST_OPTIONS];
+} getopt_table;
+
+static void make_getopt_table(const lsn_option *options, getopt_table *table)
+{
+    size_t count = 0, length = 1;
+    *table = (getopt_table){.letters = ":"};
+    for (int i = 0; options[i].name != NULL && count < MOST_OPTIONS - 1; i++) {
+        const lsn_option *option = &options[i];
+        if (option->letter == PART)
+            continue;
+        const int has = option->argument == NULL     ? no_argument
+                        : option->argument[0] == '[' ? optional_argument
+                                                     : required_argument;
+        table->options[count++] = (struct option){option->name, has, NULL, 256 + i};
+        if (option->letter != 0)
+            table->letters[length++] = option->letter;
+        if (option->letter != 0 && has == required_argument)
+            table->letters[length++] = ':';
+    }
+}
+
+/* The row that getopt means; NULL: none. */
+static const lsn_option *find_option(const lsn_option *options, int found)
+{
+    for (int i = 0; options[i].name != NULL; i++)
+        if (found == 256 + i || (found == options[i].letter && found != PART))
+            return &options[i];
+    return NULL;
+}
+
+static int unknown_option(const lsn_command *command, const char *word, bool no_value)
+{
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-    for (; options->name != NULL && count < 31; options++)
-        names[count++] = options->name;
-    names[count] = NULL;
-    return lsn_nearest(name, names);
-}
-
-/* ":ho:": those of the long ones that stand for a letter. */
-static const char *short_options(const struct option *options, char *letters, size_t size)
-{
-    size_t length = (size_t)snprintf(letters, size, ":h");
-    for (; options->name != NULL && length + 2 < size; options++)
-        if (options->val != 'h' && isalpha(options->val))
-            length += (size_t)snprintf(letters + length, size - length, "%c%s", options->val,
-                                       options->has_arg == required_argument ? ":" : "");
-    return letters;
-}
-
-/* The next option as getopt_long gives it: -1 at the end; '?' after a message. -h prints the help and gives 'h'. */
-static int next_option(int argc, char **argv, const struct option *options, const char *command)
-{
-    opterr = 0;
-    int at = optind;
-    char letters[64];
-    int option = getopt_long(argc, argv, short_options(options, letters, sizeof letters), options, NULL);
-    if (option == 'h') {
-        lsn_help(command);
-        return 'h';
-    }
-    if (option != '?' && option != ':')
-        return option;
-    const char *word = argv[optind > at ? optind - 1 : at];
-    const char *nearest = strncmp(word, "--", 2) == 0 ? nearest_option(word + 2, options) : NULL;
-    if (option == ':')
-        lsn_log("%s needs a value: see 'lesion %s --help'", word, command);
+    const char *nearest = strncmp(name, "--", 2) == 0 ? nearest_name(name + 2, command->options, false) : NULL;
+    if (no_value)
+        lsn_log("%s needs a value: see 'lesion %s --help'", word, command->name);
     else if (nearest != NULL)
-        lsn_log("%s is no option of 'lesion %s': did you mean --%s?", word, command, nearest);
+        lsn_log("'lesion %s' has no option %s: did you mean --%s?", command->name, word, nearest);
     else
-        lsn_log("%s is no option of 'lesion %s': see 'lesion %s --help'", word, command, command);
-    return '?';
-}
-
-int lsn_read_options(int argc, char **argv, const struct option *table, const char *command, const char *what,
-                     lsn_take_option *take, void *options)
-{
-    return lsn_read_arguments(argc, argv, table, command, what, 1, 1, take, options);
-}
-
-int lsn_read_arguments(int argc, char **argv, const struct option *table, const char *command, const char *what,
-                       int least, int most, lsn_take_option *take, void *options)
-{
-    for (int option; (option = next_option(argc, argv, table, command)) != -1;) {
-        lsn_error err = {0};
-        if (option == 'h')
-            return LSN_HELPED;
-        if (option == '?')
-            return LSN_USAGE;
-        if (!take(options, option, &err))
-            return lsn_exit_with(&err);
-    }
-    if (argc - optind >= least && argc - optind <= most)
-        return LSN_OK;
-    lsn_log("'lesion %s' takes %s: see 'lesion %s --help'", command, what, command);
+        lsn_log("'lesion %s' has no option %s: see 'lesion %s --help'", command->name, word, command->name);
     return LSN_USAGE;
 }
 
-int lsn_exit_with(const lsn_error *err)
+/* "--watch 5" as well as "--watch=5": a word of digits after it is its value, not a database. */
+static char *optional_value(int argc, char **argv)
 {
-    lsn_log("%s", err->text);
-    return err->code;
-}
-
-int lsn_exit_with_problems(const char *study, const lsn_problems *problems, const lsn_error *err)
-{
-    if (problems->count == 0)
-        return lsn_exit_with(err);
-    for (size_t i = 0; i < problems->count; i++)
-        lsn_log("%s", problems->text[i]);
-    lsn_log("%zu mistake%s in %s; nothing was run", problems->count, problems->count == 1 ? "" : "s", study);
-    return LSN_INVALID;
-}
-
-static const lsn_ranks alone = {.size = 1, .on_node = 1};
-
-lsn_plan *lsn_read_plan(const char *study, const lsn_overrides *overrides, const lsn_ranks *ranks, int *code)
-{
-    lsn_problems problems = {0};
-    lsn_error err = {0};
-    lsn_plan *plan =
-        lsn_ranks_read_plan(ranks == NULL ? &alone : ranks, study, overrides->text, overrides->count, &problems, &err);
-    if (plan == NULL)
-        *code = lsn_exit_with_problems(study, &problems, &err);
-    lsn_problems_finish(&problems);
-    return plan;
-}
-
-void lsn_tell_skipped(const lsn_plan *plan)
-{
-    enum { SHOWN = 5 };
-    if (plan->n_skipped == 0)
-        return;
-    lsn_log("%d image%s left out (skip_broken), for %s cannot be read:", plan->n_skipped,
-            plan->n_skipped == 1 ? " is" : "s are", plan->n_skipped == 1 ? "it" : "they");
-    for (int32_t i = 0; i < plan->n_skipped && i < SHOWN; i++)
-        lsn_log("  %s", plan->skipped[i].reason);
-    if (plan->n_skipped > SHOWN)
-        lsn_log("  and %d more", plan->n_skipped - SHOWN);
-}
-
-int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads)
-{
-    lsn_problems problems = {0};
-    lsn_error err = {0};
-    bool ok = lsn_images_settle(plan, ranks, threads, &problems, &err);
-    for (size_t i = 0; i < problems.count; i++)
-        lsn_log("%s", problems.text[i]);
-    lsn_problems_finish(&problems);
-    if (ok)
-        lsn_tell_skipped(plan);
-    return ok ? LSN_OK : lsn_exit_with(&err);
-}
-
-lsn_plan *lsn_read_settled_plan(const char *study, const lsn_overrides *overrides, int threads, int *code)
-{
-    lsn_plan *plan = lsn_read_plan(study, overrides, NULL, code);
-    if (plan == NULL)
-        return NULL;
-    *code = lsn_settle(plan, &alone, threads);
-    if (*code == LSN_OK)
-        return plan;
-    lsn_plan_destroy(plan);
+    if (optind < argc && isdigit((unsigned char)argv[optind][0]) &&
+        argv[optind][strspn(argv[optind], "0123456789.smh")] == '\0')
+        return argv[optind++];
     return NULL;
+}
+
+static int read_options(lsn_options *options, const lsn_command *command, int argc, char **argv)
+{
+    getopt_table table;
+    make_getopt_table(command->options, &table);
+    opterr = 0;
+    for (int before = optind, found; (found = getopt_long(argc, argv, table.letters, table.options, NULL)) != -1;
+         before = optind) {
+        lsn_error err = {0};
+        const lsn_option *option = find_option(command->options, found);
+        if (option == NULL)
+            return unknown_option(command, argv[optind > before ? optind - 1 : before], found == ':');
+        if (option->letter == 'h') {
+            lsn_print_help(command, stdout);
+            return LSN_HELPED;
+        }
+        if (optarg == NULL && option->argument != NULL)
+            optarg = optional_value(argc, argv);
+        if (!take_value(options, option, optarg, &err)) {
+            lsn_log("--%s %s: %s", option->name, optarg, err.text);
+            return err.code;
+        }
+    }
+    return LSN_OK;
+}
+
+static bool join_command_line(lsn_options *options, int argc, char **argv)
+{
+    lsn_text text = {0};
+    lsn_text_add(&text, "lesion");
+    for (int i = 0; i < argc; i++)
+        lsn_text_add(&text, " %s", argv[i]);
+    options->command_line = text.data;
+    return !text.failed;
+}
+
+int lsn_options_read(lsn_options *options, const lsn_command *command, int argc, char **argv)
+{
+    *options = lsn_default_options;
+    if (!join_command_line(options, argc, argv)) {
+        lsn_log("out of memory reading the command line");
+        return LSN_FAILED;
+    }
+    const int code = read_options(options, command, argc, argv);
+    options->arguments = argv + optind;
+    options->n_arguments = argc - optind;
+    if (code != LSN_OK || (options->n_arguments >= command->least && options->n_arguments <= command->most))
+        return code;
+    lsn_log("'lesion %s' takes %s: see 'lesion %s --help'", command->name, command->takes, command->name);
+    return LSN_USAGE;
+}
+
+void lsn_options_finish(lsn_options *options)
+{
+    free(options->command_line);
+    free(options->set.text);
+    free(options->ablate.text);
+    free(options->ranks.numbers);
+    *options = (lsn_options){0};
 }

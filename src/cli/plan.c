@@ -1,47 +1,13 @@
+/* lesion plan: a study's jobs, the work they need, and about how long that takes. */
 #include "cli/cli.h"
 
+#include "lesion/ranks.h"
 #include "lesion/report.h"
 #include "lesion/stats.h"
-#include "lesion/ranks.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-typedef struct plan_options {
-    const char *study;
-    lsn_overrides overrides;
-    int *ranks;
-    int n_ranks;
-    bool jobs;
-    int32_t shards; /* 0: not asked for */
-} plan_options;
-
-enum { OPT_RANKS = 256, OPT_JOBS, OPT_SHARDS, OPT_SET };
-
-static const struct option plan_option_table[] = {
-    {"ranks", required_argument, NULL, OPT_RANKS},
-    {"jobs", no_argument, NULL, OPT_JOBS},
-    {"shards", required_argument, NULL, OPT_SHARDS},
-    {"set", required_argument, NULL, OPT_SET},
-    {"help", no_argument, NULL, 'h'},
-    {0},
-};
-
-static bool take_option(void *context, int option, lsn_error *err)
-{
-    plan_options *options = context;
-    if (option == OPT_SET)
-        return lsn_override_add(&options->overrides, optarg, err);
-    if (option == OPT_SHARDS)
-        return lsn_parse_count(optarg, &options->shards, err) || lsn_fail_in(err, "--shards");
-    if (option == OPT_JOBS) {
-        options->jobs = true;
-        return true;
-    }
-    free(options->ranks);
-    return lsn_parse_counts(optarg, &options->ranks, &options->n_ranks, err) || lsn_fail_in(err, "--ranks");
-}
 
 static const lsn_ranks alone = {.size = 1, .on_node = 1};
 static const lsn_sweep_options usual_options = {.method = LSN_METHOD_WINOGRAD};
@@ -185,8 +151,7 @@ typedef struct work {
 static work count_work(const lsn_plan *plan)
 {
     lsn_ablation nothing = {.mask = {0}};
-    work w = {.whole =
-                  lsn_engine_madds(plan->net, LSN_METHOD_WINOGRAD, &nothing) * plan->n_jobs * plan->images.count};
+    work w = {.whole = lsn_engine_madds(plan->net, LSN_METHOD_WINOGRAD, &nothing) * plan->n_jobs * plan->images.count};
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         w.needed +=
             lsn_engine_madds(plan->net, LSN_METHOD_WINOGRAD, &plan->evaluations[e].ablation) * plan->images.count;
@@ -215,11 +180,11 @@ static bool measure_time(const lsn_plan *plan, double *seconds, lsn_error *err)
     return true;
 }
 
-static void print_times(const plan_options *options, double seconds, const lsn_sweep_needs *needs)
+static void print_times(const lsn_options *options, double seconds, const lsn_sweep_needs *needs)
 {
-    static int usual[] = {1, 2, 4, 8, 16, 32, 64};
-    const int *ranks = options->ranks != NULL ? options->ranks : usual;
-    int count = options->ranks != NULL ? options->n_ranks : (int)(sizeof usual / sizeof *usual);
+    static const int32_t usual[] = {1, 2, 4, 8, 16, 32, 64};
+    const int32_t *ranks = options->ranks.numbers != NULL ? options->ranks.numbers : usual;
+    int count = options->ranks.numbers != NULL ? options->ranks.count : (int)(sizeof usual / sizeof *usual);
     char time[LSN_NUMBER_BYTES], memory[LSN_NUMBER_BYTES];
     printf("\n%-24s  %12s  %20s\n", "worker ranks", "time", "memory, on one node");
     for (int i = 0; i < count; i++)
@@ -228,7 +193,7 @@ static void print_times(const plan_options *options, double seconds, const lsn_s
     puts("(at the speed of one core of this machine, measured just now, all cores alike)");
 }
 
-static int print_plan(const lsn_plan *plan, const char *note, const plan_options *options)
+static int print_plan(const lsn_plan *plan, const char *note, const lsn_options *options)
 {
     lsn_error err = {0};
     char text[LSN_NUMBER_BYTES], rank[LSN_NUMBER_BYTES];
@@ -288,7 +253,7 @@ static int show_jobs(lsn_plan *plan)
     return expand_by_activations(plan, &err) && list_jobs(plan, &err) ? LSN_OK : lsn_exit_with(&err);
 }
 
-static int show_plan(lsn_plan *plan, const plan_options *options)
+static int show_plan(lsn_plan *plan, const lsn_options *options)
 {
     lsn_error err = {0};
     lsn_text note = {0};
@@ -299,20 +264,14 @@ static int show_plan(lsn_plan *plan, const plan_options *options)
     return code;
 }
 
-int lsn_command_plan(int argc, char **argv)
+int lsn_command_plan(lsn_options *options)
 {
-    plan_options options = {0};
-    int code = lsn_read_options(argc, argv, plan_option_table, "plan", "one study file", take_option, &options);
-    if (code == LSN_OK) {
-        options.study = argv[optind];
-        /* The jobs' keys cover the images, which are read for nothing else. */
-        lsn_plan *plan = options.jobs ? lsn_read_settled_plan(options.study, &options.overrides, 1, &code)
-                                      : lsn_read_plan(options.study, &options.overrides, NULL, &code);
-        if (plan != NULL)
-            code = options.jobs ? show_jobs(plan) : show_plan(plan, &options);
-        lsn_plan_destroy(plan);
-    }
-    lsn_overrides_finish(&options.overrides);
-    free(options.ranks);
-    return code == LSN_HELPED ? LSN_OK : code;
+    int code = LSN_OK;
+    /* The jobs' keys cover the images, which are read for nothing else. */
+    lsn_plan *plan = options->jobs ? lsn_read_settled_plan(options->arguments[0], &options->set, 1, &code)
+                                   : lsn_read_plan(options->arguments[0], &options->set, NULL, &code);
+    if (plan != NULL)
+        code = options->jobs ? show_jobs(plan) : show_plan(plan, options);
+    lsn_plan_destroy(plan);
+    return code;
 }

@@ -1,33 +1,10 @@
+/* lesion report: what a study found, as one HTML page. */
 #include "cli/cli.h"
 
 #include "lesion/report.h"
 
 #include <stdio.h>
 #include <string.h>
-
-typedef struct report_options {
-    const char *page, *figures;
-} report_options;
-
-enum { OPT_FIGURES = 256 };
-
-static const struct option report_option_table[] = {
-    {"output", required_argument, NULL, 'o'},
-    {"figures", required_argument, NULL, OPT_FIGURES},
-    {"help", no_argument, NULL, 'h'},
-    {0},
-};
-
-static bool take_option(void *context, int option, lsn_error *err)
-{
-    report_options *options = context;
-    (void)err;
-    if (option == 'o')
-        options->page = optarg;
-    else
-        options->figures = optarg;
-    return true;
-}
 
 /* results/study.db: results/study.html */
 static void default_page(const char *database, lsn_text *page)
@@ -48,25 +25,23 @@ static void tell(const char *page, const char *figures, const lsn_page_made *mad
            lsn_quantity_text((double)made->bytes, bytes));
 }
 
-int lsn_command_report(int argc, char **argv)
+int lsn_command_report(lsn_options *options)
 {
-    report_options options = {0};
-    int code = lsn_read_options(argc, argv, report_option_table, "report", "one database", take_option, &options);
-    if (code != LSN_OK)
-        return code == LSN_HELPED ? LSN_OK : code;
+    const char *database = options->arguments[0];
     lsn_error err = {0};
     lsn_page_made made;
     lsn_text page = {0};
-    if (options.page != NULL)
-        lsn_text_add(&page, "%s", options.page);
+    int code = LSN_OK;
+    if (options->output != NULL)
+        lsn_text_add(&page, "%s", options->output);
     else
-        default_page(argv[optind], &page);
+        default_page(database, &page);
     if (page.failed)
-        lsn_fail(&err, LSN_FAILED, "out of memory: a path could not be composed");
-    if (page.failed || !lsn_report_page(argv[optind], page.data, options.figures, &made, &err))
+        lsn_fail(&err, LSN_FAILED, "out of memory composing a path");
+    if (page.failed || !lsn_report_page(database, page.data, options->figures, &made, &err))
         code = lsn_exit_with(&err);
     else
-        tell(page.data, options.figures, &made);
+        tell(page.data, options->figures, &made);
     lsn_text_finish(&page);
     return code;
 }

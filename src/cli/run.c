@@ -1,105 +1,13 @@
+/* lesion run: a study is run, or continued, alone or on many ranks. */
 #include "cli/cli.h"
 #include "cli/progress.h"
 
-#include "lesion/report.h"
 #include "lesion/ranks.h"
+#include "lesion/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-typedef struct run_options {
-    const char *study, *database;
-    lsn_overrides overrides;
-    lsn_sweep_options sweep;
-    int32_t shard, shards; /* 0, 0: the whole study */
-    bool quiet, deadline_given;
-} run_options;
-
-enum {
-    OPT_DB = 256,
-    OPT_SHARD,
-    OPT_SET,
-    OPT_DEADLINE,
-    OPT_MEMORY,
-    OPT_METHOD,
-    OPT_THREADS,
-    OPT_FRESH,
-    OPT_QUIET,
-    OPT_MAX_FAILURES,
-    OPT_FAIL_FAST,
-    OPT_STEAL_LOCK,
-    OPT_RETRY
-};
-
-static const struct option run_option_table[] = {
-    {"db", required_argument, NULL, OPT_DB},
-    {"shard", required_argument, NULL, OPT_SHARD},
-    {"set", required_argument, NULL, OPT_SET},
-    {"deadline", required_argument, NULL, OPT_DEADLINE},
-    {"memory", required_argument, NULL, OPT_MEMORY},
-    {"method", required_argument, NULL, OPT_METHOD},
-    {"threads", required_argument, NULL, OPT_THREADS},
-    {"fresh", no_argument, NULL, OPT_FRESH},
-    {"quiet", no_argument, NULL, OPT_QUIET},
-    {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
-    {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
-    {"steal-lock", no_argument, NULL, OPT_STEAL_LOCK},
-    {"retry", no_argument, NULL, OPT_RETRY},
-    {"help", no_argument, NULL, 'h'},
-    {0},
-};
-
-static bool take_option(void *context, int option, lsn_error *err)
-{
-    run_options *options = context;
-    switch (option) {
-    case OPT_DB:
-        options->database = optarg;
-        return true;
-    case OPT_SHARD:
-        return lsn_parse_shard(optarg, &options->shard, &options->shards, err);
-    case OPT_SET:
-        return lsn_override_add(&options->overrides, optarg, err);
-    case OPT_DEADLINE:
-        options->deadline_given = true;
-        return lsn_parse_deadline(optarg, &options->sweep.deadline_s, err);
-    case OPT_MEMORY:
-        return lsn_parse_size(optarg, &options->sweep.memory_bytes, err) || lsn_fail_in(err, "--memory");
-    case OPT_METHOD:
-        return lsn_parse_method(optarg, &options->sweep.method, err);
-    case OPT_THREADS:
-        return lsn_parse_threads(optarg, &options->sweep.threads, err);
-    case OPT_MAX_FAILURES:
-        return lsn_parse_count(optarg, &options->sweep.max_failures, err) || lsn_fail_in(err, "--max-failures");
-    case OPT_FAIL_FAST:
-        options->sweep.fail_fast = true;
-        return true;
-    case OPT_STEAL_LOCK:
-        options->sweep.steal_lock = true;
-        return true;
-    case OPT_RETRY:
-        options->sweep.retry = true;
-        return true;
-    case OPT_FRESH:
-        options->sweep.fresh = true;
-        return true;
-    default:
-        options->quiet = true;
-        return true;
-    }
-}
-
-static char *command_line(int argc, char **argv)
-{
-    lsn_text text = {0};
-    lsn_text_add(&text, "lesion run");
-    for (int i = 1; i < argc; i++)
-        lsn_text_add(&text, " %s", argv[i]);
-    return text.data;
-}
-
-/* ---- one run ------------------------------------------------------------------------------------------------- */
 
 static void log_line(const char *line)
 {
@@ -140,7 +48,7 @@ static void announce(const lsn_plan *plan, const lsn_ranks *ranks, const char *d
 }
 
 /* A share of a study is done: all of them together are the study. */
-static void conclude_shard(const lsn_plan *plan, const run_options *options, const char *took)
+static void conclude_shard(const lsn_plan *plan, const lsn_options *options, const char *took)
 {
     const int shard = plan->shard, shards = plan->shards;
     lsn_log("shard %d of %d is complete after %s: %s", shard, shards, took, options->sweep.database);
@@ -152,7 +60,7 @@ static void conclude_shard(const lsn_plan *plan, const run_options *options, con
 }
 
 /* Rank 0's last words: the findings, and what to do next. */
-static void conclude(const lsn_plan *plan, const run_options *options, lsn_code code, double seconds,
+static void conclude(const lsn_plan *plan, const lsn_options *options, lsn_code code, double seconds,
                      const lsn_error *err)
 {
     const lsn_sweep_options *sweep = &options->sweep;
@@ -177,24 +85,24 @@ static void conclude(const lsn_plan *plan, const run_options *options, lsn_code 
 }
 
 /* Takes the share of the plan that was asked for. Collective. */
-static bool take_share(lsn_plan *plan, const lsn_ranks *ranks, const run_options *options, lsn_error *err)
+static bool take_share(lsn_plan *plan, const lsn_ranks *ranks, const lsn_options *options, lsn_error *err)
 {
-    if (options->shards == 0)
+    if (options->shard.count == 0)
         return true;
-    const bool ok = lsn_sweep_deal(plan, options->sweep.method, options->shard, options->shards, err);
+    const bool ok = lsn_sweep_deal(plan, options->sweep.method, options->shard.index, options->shard.count, err);
     return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not deal the study"));
 }
 
 /* "results/<study>.db", "results/<study>.2-of-4.db". */
-static void name_database(const lsn_plan *plan, const run_options *options, lsn_text *path)
+static void name_database(const lsn_plan *plan, const lsn_options *options, lsn_text *path)
 {
     lsn_text_add(path, "results/%s", plan->name);
-    if (options->shards > 0)
-        lsn_text_add(path, ".%d-of-%d", (int)options->shard, (int)options->shards);
+    if (options->shard.count > 0)
+        lsn_text_add(path, ".%d-of-%d", (int)options->shard.index, (int)options->shard.count);
     lsn_text_add(path, ".db");
 }
 
-static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
+static int run_plan(lsn_plan *plan, lsn_ranks *ranks, lsn_options *options)
 {
     lsn_error err = {0};
     lsn_text database = {0};
@@ -207,7 +115,9 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
         options->sweep.context = &progress;
     }
     double began = lsn_now_s();
-    if (ranks->rank == 0 && !options->deadline_given)
+    if (options->deadline_s >= 0)
+        options->sweep.deadline_s = options->deadline_s;
+    else if (ranks->rank == 0)
         options->sweep.deadline_s = lsn_slurm_deadline();
     lsn_activations found = {0};
     const bool expanded =
@@ -232,32 +142,21 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, run_options *options)
     return code;
 }
 
-int lsn_command_run(int argc, char **argv)
+int lsn_command_run(lsn_options *options)
 {
-    run_options options = {.sweep = {.method = LSN_METHOD_WINOGRAD}};
-    char *command = command_line(argc, argv);
-    int code = lsn_read_options(argc, argv, run_option_table, "run", "one study file", take_option, &options);
-    options.sweep.command = command;
-    if (code == LSN_OK) {
-        options.study = argv[optind];
-        lsn_error err = {0};
-        lsn_ranks ranks;
-        lsn_sweep_catch_signals();
-        if (!lsn_ranks_begin(&ranks, &err))
-            code = lsn_exit_with(&err);
-        else {
-            lsn_plan *plan = lsn_read_together(options.study, &options.overrides, options.sweep.threads, &ranks, &code);
-            if (plan != NULL)
-                code = run_plan(plan, &ranks, &options);
-            lsn_plan_destroy(plan);
-        }
-        lsn_ranks_end(&ranks, code);
-        if (ranks.abandoned) {
-            fflush(NULL);
-            _exit(code);
-        }
+    lsn_error err = {0};
+    lsn_ranks ranks;
+    int code = LSN_OK;
+    options->sweep.method = (lsn_method)options->method;
+    options->sweep.command = options->command_line;
+    lsn_sweep_catch_signals();
+    if (!lsn_ranks_begin(&ranks, &err))
+        code = lsn_exit_with(&err);
+    else {
+        lsn_plan *plan = lsn_read_together(options->arguments[0], &options->set, options->sweep.threads, &ranks, &code);
+        if (plan != NULL)
+            code = run_plan(plan, &ranks, options);
+        lsn_plan_destroy(plan);
     }
-    lsn_overrides_finish(&options.overrides);
-    free(command);
-    return code == LSN_HELPED ? LSN_OK : code;
+    return lsn_leave_ranks(&ranks, code);
 }

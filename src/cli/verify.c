@@ -1,62 +1,13 @@
-/* Checks a database: that it is whole, that weights and images are those of its results, and that some of these come
- * out again (verify_again.c). */
+/* lesion verify: checks a database: that it is whole, that weights and images are those of its results, and that some
+ * of these come out again (verify_again.c). */
 #include "cli/verify.h"
 
 #include "cli/cli.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { OPT_STUDY = 256, OPT_SAMPLE, OPT_ALL, OPT_SEED, OPT_MEMORY, OPT_THREADS };
-
-static const struct option verify_option_table[] = {
-    {"study", required_argument, NULL, OPT_STUDY},
-    {"sample", required_argument, NULL, OPT_SAMPLE},
-    {"all", no_argument, NULL, OPT_ALL},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {"memory", required_argument, NULL, OPT_MEMORY},
-    {"threads", required_argument, NULL, OPT_THREADS},
-    {"help", no_argument, NULL, 'h'},
-    {0},
-};
-
-static bool parse_number(const char *text, int64_t *number, const char *option, lsn_error *err)
-{
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    return (isdigit((unsigned char)*text) && *end == '\0' && errno == 0) ||
-           lsn_fail(err, LSN_USAGE, "%s %s: should be a whole number, 0 or more", option, text);
-}
-
-static bool take_option(void *context, int option, lsn_error *err)
-{
-    verify_options *options = context;
-    int64_t number = 0;
-    switch (option) {
-    case OPT_STUDY:
-        options->study = optarg;
-        return true;
-    case OPT_SAMPLE:
-        return parse_number(optarg, &options->sample, "--sample", err);
-    case OPT_ALL:
-        options->sample = -1;
-        return true;
-    case OPT_SEED:
-        if (!parse_number(optarg, &number, "--seed", err))
-            return false;
-        options->seed = (uint64_t)number;
-        return true;
-    case OPT_MEMORY:
-        return lsn_parse_size(optarg, &options->sweep.memory_bytes, err) || lsn_fail_in(err, "--memory");
-    default:
-        return lsn_parse_threads(optarg, &options->sweep.threads, err);
-    }
-}
 
 /* ---- what the database says ---------------------------------------------------------------------------------- */
 
@@ -88,14 +39,14 @@ static bool read_record(lsn_reader *reader, record *found, lsn_error *err)
 }
 
 /* One override a line; *lines is to be freed. */
-static bool split_overrides(const char *text, char **lines, lsn_overrides *overrides, lsn_error *err)
+static bool split_overrides(const char *text, char **lines, lsn_texts *overrides, lsn_error *err)
 {
     char *rest = NULL;
     *lines = lsn_strdup(text, err);
     if (*lines == NULL)
         return false;
     for (char *line = strtok_r(*lines, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
-        if (!lsn_override_add(overrides, line, err))
+        if (!lsn_texts_add(overrides, line, err))
             return false;
     return true;
 }
@@ -153,8 +104,8 @@ static int check_file(lsn_reader *reader, const char *database)
 }
 
 /* Weights and images first: where they differ nothing need be computed to know that results do. */
-static int verify_study(lsn_ranks *ranks, lsn_reader *reader, const verify_options *options, record *of,
-                        const lsn_overrides *overrides)
+static int verify_study(lsn_ranks *ranks, lsn_reader *reader, const lsn_options *options, record *of,
+                        const lsn_texts *overrides)
 {
     int code = LSN_OK;
     const char *study = options->study != NULL ? options->study : of->study;
@@ -172,17 +123,17 @@ static int verify_study(lsn_ranks *ranks, lsn_reader *reader, const verify_optio
     return code;
 }
 
-static int verify(lsn_ranks *ranks, verify_options *options)
+static int verify(lsn_ranks *ranks, lsn_options *options)
 {
     record of = {0};
     lsn_error err = {0};
-    lsn_overrides overrides = {0};
+    lsn_texts overrides = {0};
     char *lines = NULL;
     const bool first = ranks->rank == 0;
     lsn_log_quiet(!first);
     lsn_reader *reader =
-        first ? lsn_reader_open_alone(options->database, &err) : lsn_reader_open(options->database, &err);
-    int code = reader == NULL ? lsn_exit_with(&err) : first ? check_file(reader, options->database) : LSN_OK;
+        first ? lsn_reader_open_alone(options->arguments[0], &err) : lsn_reader_open(options->arguments[0], &err);
+    int code = reader == NULL ? lsn_exit_with(&err) : first ? check_file(reader, options->arguments[0]) : LSN_OK;
     bool ok = lsn_ranks_agree(ranks, code == LSN_OK);
     if (ok) {
         ok = read_record(reader, &of, &err) && split_overrides(of.overrides, &lines, &overrides, &err);
@@ -194,31 +145,21 @@ static int verify(lsn_ranks *ranks, verify_options *options)
             code = verify_study(ranks, reader, options, &of, &overrides);
     }
     lsn_table_finish(&of.table);
-    lsn_overrides_finish(&overrides);
+    free(overrides.text);
     lsn_reader_close(reader);
     free(lines);
     return code;
 }
 
-int lsn_command_verify(int argc, char **argv)
+int lsn_command_verify(lsn_options *options)
 {
-    verify_options options = {.sample = 8, .seed = 1, .sweep = {.method = LSN_METHOD_WINOGRAD}};
-    int code = lsn_read_options(argc, argv, verify_option_table, "verify", "one database", take_option, &options);
-    if (code != LSN_OK)
-        return code == LSN_HELPED ? LSN_OK : code;
-    options.database = argv[optind];
-    options.sweep.command = "lesion verify";
     lsn_error err = {0};
     lsn_ranks ranks;
+    if (options->all)
+        options->sample = -1;
+    options->sweep.method = LSN_METHOD_WINOGRAD;
+    options->sweep.command = "lesion verify";
     lsn_sweep_catch_signals();
-    if (!lsn_ranks_begin(&ranks, &err))
-        code = lsn_exit_with(&err);
-    else
-        code = verify(&ranks, &options);
-    lsn_ranks_end(&ranks, code);
-    if (ranks.abandoned) {
-        fflush(NULL);
-        _exit(code);
-    }
-    return code;
+    const int code = lsn_ranks_begin(&ranks, &err) ? verify(&ranks, options) : lsn_exit_with(&err);
+    return lsn_leave_ranks(&ranks, code);
 }

@@ -1,24 +1,16 @@
-/* The two parts of `lesion verify`. */
+/* The two parts of lesion verify. */
 #ifndef CLI_VERIFY_H
 #define CLI_VERIFY_H
 
+#include "cli/cli.h"
 #include "lesion/store.h"
-#include "lesion/study.h"
-#include "lesion/ranks.h"
-
-typedef struct verify_options {
-    const char *database, *study;
-    int64_t sample; /* ablations that are computed again; -1: all */
-    uint64_t seed;
-    lsn_sweep_options sweep;
-} verify_options;
 
 /* Prints a line for each of what is not as it should be; returns how many there are. */
 int64_t verify_tell(const char *what, const lsn_problems *found);
 
-/* Computes a sample of what the database has done again, and the baseline, and prints how it compares: LSN_OK where
- * every bit is the same, LSN_FAILED where not. Takes all other evaluations out of the plan. Collective; returns the
- * exit code of this rank. */
-int verify_again(lsn_plan *plan, lsn_ranks *ranks, lsn_reader *reader, const verify_options *options);
+/* Computes options->sample (-1: all) of what the database has done again, and the baseline, and prints how it compares:
+ * LSN_OK where every bit is the same, LSN_FAILED where not. Takes all other evaluations out of the plan. Collective;
+ * returns the exit code of this rank. */
+int verify_again(lsn_plan *plan, lsn_ranks *ranks, lsn_reader *reader, const lsn_options *options);
 
 #endif

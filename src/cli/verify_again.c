@@ -39,7 +39,7 @@ static bool list_done(lsn_reader *reader, const lsn_plan *plan, int32_t *done, i
 }
 
 /* Makes a sample of what is done, and the baseline, all that the plan wants. */
-static bool choose(lsn_reader *reader, lsn_plan *plan, const verify_options *options, int32_t *chosen, int64_t *strange,
+static bool choose(lsn_reader *reader, lsn_plan *plan, const lsn_options *options, int32_t *chosen, int64_t *strange,
                    lsn_error *err)
 {
     int32_t count = 0;
@@ -47,7 +47,7 @@ static bool choose(lsn_reader *reader, lsn_plan *plan, const verify_options *opt
     const bool ok = done != NULL && list_done(reader, plan, done, &count, strange, err);
     if (ok && options->sample >= 0 && options->sample < count) {
         lsn_random random;
-        lsn_random_init(&random, options->seed, 0);
+        lsn_random_init(&random, (uint64_t)options->seed, 0);
         lsn_random_choose(&random, done, (size_t)count, (size_t)options->sample);
         count = (int32_t)options->sample;
     }
@@ -94,12 +94,12 @@ static void remove_scratch(const scratch *made)
 }
 
 /* Rank 0: what the second computation gave against the first. */
-static int compare_results(const verify_options *options, const scratch *made, int32_t chosen, int64_t done)
+static int compare_results(const lsn_options *options, const scratch *made, int32_t chosen, int64_t done)
 {
     lsn_problems found = {0};
     lsn_error err = {0};
     int64_t compared = 0;
-    if (!lsn_store_differences(options->database, made->database, &found, &compared, &err)) {
+    if (!lsn_store_differences(options->arguments[0], made->database, &found, &compared, &err)) {
         lsn_problems_finish(&found);
         return lsn_exit_with(&err);
     }
@@ -126,7 +126,7 @@ static bool count_done(lsn_reader *reader, int64_t *done, lsn_error *err)
     return ok;
 }
 
-int verify_again(lsn_plan *plan, lsn_ranks *ranks, lsn_reader *reader, const verify_options *options)
+int verify_again(lsn_plan *plan, lsn_ranks *ranks, lsn_reader *reader, const lsn_options *options)
 {
     lsn_error err = {0};
     lsn_activations found = {0};

@@ -33,9 +33,9 @@ static void usage_mistakes_end_with_2(void **state)
         {"$LESION rnu study.yaml", "did you mean 'lesion run'"},
         {"$LESION run study.yaml --deadlnie 5", "did you mean --deadline"},
         {"$LESION run study.yaml --deadline", "--deadline needs a value"},
-        {"$LESION run study.yaml --deadline soon", "'soon' is no length of time"},
-        {"$LESION run study.yaml --memory much", "'much' is no amount of memory"},
-        {"$LESION run study.yaml --method fast", "winograd, blas or reference"},
+        {"$LESION run study.yaml --deadline soon", "--deadline soon: should be a length of time"},
+        {"$LESION run study.yaml --memory much", "--memory much: should be an amount of memory"},
+        {"$LESION run study.yaml --method fast", "reference|blas|winograd"},
         {"$LESION run study.yaml --threads none", "whole number"},
         {"$LESION run study.yaml --set data", "KEY=VALUE"},
         {"$LESION run study.yaml other.yaml", "one study file"},
@@ -240,7 +240,7 @@ static void eval_agrees_with_run(void **state)
     assert_int_equal(
         shell("$LESION eval study.yaml --ablate conv2_1:3 --method reference --memory 1GiB 2>&1 | grep loss; "
               "$LESION eval study.yaml --method guess 2>&1 | grep guess; $LESION eval study.yaml --memory "
-              "much 2>&1 | grep 'much.*is no amount'"),
+              "much 2>&1 | grep 'much.*should be an amount'"),
         0);
     assert_said("d_loss");
     /* 40 images of 4 logits behind a header of 128 bytes */

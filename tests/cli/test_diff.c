@@ -140,7 +140,7 @@ static void bad_use(void **state)
     must(2, shell("$LESION diff a.db"));
     must(2, shell("$LESION diff a.db b.db more.db"));
     must(2, shell("$LESION diff a.db b.db --format xml"));
-    assert_said("table, csv or jsonl");
+    assert_said("should be one of table|csv|jsonl");
     must(1, shell("$LESION diff a.db nowhere.db"));
     assert_said("nowhere.db");
     must(3, shell("$LESION diff study.yaml a.db"));

@@ -156,9 +156,9 @@ static void mistakes(void **state)
     (void)state;
     assert_int_equal(shell("$LESION status done.db --watch 0"), 2);
     assert_int_equal(shell("$LESION status done.db --watch=soon"), 2);
-    assert_said("no length of time");
+    assert_said("should be a length of time");
     assert_int_equal(shell("$LESION status done.db --format xml"), 2);
-    assert_said("table or json");
+    assert_said("should be one of table|json");
     assert_int_equal(shell("$LESION status nowhere.db --watch"), 1);
     assert_int_equal(shell("$LESION status study.yaml --format json"), 3);
     assert_int_equal(shell("cp done.db empty.db; sqlite3 empty.db 'DELETE FROM study'; $LESION status empty.db"), 3);

@@ -18,7 +18,7 @@ SOURCE = os.environ['LESION_SOURCE']
 LESION, MADE = sys.argv[1:]
 sys.path.insert(0, os.path.join(SOURCE, 'man'))
 sys.dont_write_bytecode = True
-import help_text  # noqa: E402
+import make_manual  # noqa: E402
 
 wrong = []
 
@@ -37,34 +37,25 @@ def read(*path):
     return open(os.path.join(*path)).read()
 
 
-# ---- the program against its help -------------------------------------------------------------------------------
+# ---- the program and its help -----------------------------------------------------------------------------------
 
 
-def tables():
-    """The options of each command as getopt knows them: {'db': True} where a value is required."""
-    found = {}
-    for path in glob.glob(os.path.join(SOURCE, 'src/cli/*.c')):
-        text = read(path)
-        named = {}
-        for name, body in re.findall(r'struct option (\w+)\[\] = \{(.*?\{0\},?)\s*\};', text, re.S):
-            entries = re.findall(r'\{"([\w-]+)",\s*(\w+),\s*NULL,\s*(\'\w\'|\w+)\}', body)
-            named[name] = {option: (value != 'no_argument', short.strip("'") if short[0] == "'" else None)
-                           for option, value, short in entries}
-        for name, command in re.findall(r'lsn_read_\w+\(argc, argv, (\w+), "(\w+)"', text):
-            found[command] = named[name]
-    return found
+def run(*words):
+    return subprocess.run([LESION, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def check_help(commands):
-    known = tables()
-    same(known, commands, 'commands whose options this test finds in src/cli')
-    for command, table in known.items():
-        options = help_text.of(LESION, command).options
-        same([option.long[2:] for option in options], table, f'options in the help of {command}')
-        for option in options:
-            takes, short = table.get(option.long[2:], (None, None))
-            expect(takes == (option.value is not None), f'{command} {option.long}: help and program differ on its value')
-            expect(option.names[:-1] == ([f'-{short}'] if short else []), f'{command} {option.long}: another short form')
+    overview = run('--help').stdout
+    for command in commands:
+        expect(re.search(rf'^  {command.name} +{re.escape(command.summary)}$', overview, re.M), f'--help: {command.name}')
+        text = run(command.name, '--help').stdout
+        same(re.findall(r'^  (?:-\w, )?(--[\w-]+)', text, re.M), [option.long for option in command.options],
+             f'options in the help of {command.name}')
+        told = ' '.join(text.split())
+        for option in command.options:
+            expect(f'{", ".join(option.names)} {option.value}'.strip() in text, f'{command.name} --help: {option.long}')
+            expect(option.text in told, f'{command.name} --help: {option.long}: another text')
+            expect(len(option.text) > 3, f'{command.name} {option.long}: no help')
 
 
 # ---- manual pages -----------------------------------------------------------------------------------------------
@@ -81,15 +72,15 @@ def check_pages(commands):
     if not have:
         print('scdoc is not installed: no manual pages to check')
         return
-    same(have, {f'lesion-{command}.1' for command in commands} | {'lesion.1', 'lesion-study.5', 'lesion-results.5'},
+    same(have, {f'lesion-{command.name}.1' for command in commands} | {'lesion.1', 'lesion-study.5', 'lesion-results.5'},
          'manual pages')
     overview = read(MADE, 'lesion.1')
-    for command, what in commands.items():
-        page = plain(read(MADE, f'lesion-{command}.1'))
+    for command in commands:
+        page = plain(read(MADE, f'lesion-{command.name}.1'))
         listed = re.findall(r'^((?:-\w, )?--[\w-]+)', page[page.index('.SH OPTIONS') if '.SH OPTIONS' in page else 0:], re.M)
-        same([names.split(', ')[-1] for names in listed], [o.long for o in help_text.of(LESION, command).options],
-             f'options in lesion-{command}(1)')
-        expect(what in plain(overview), f'lesion(1) does not say what {command} is for')
+        same([names.split(', ')[-1] for names in listed], [o.long for o in command.options],
+             f'options in lesion-{command.name}(1)')
+        expect(command.summary in plain(overview), f'lesion(1) does not say what {command.name} is for')
     mandoc = shutil.which('groff')
     for page in sorted(have) if mandoc else []:
         said = subprocess.run([mandoc, '-man', '-Tutf8', '-ww', os.path.join(MADE, page)], stdout=subprocess.DEVNULL,
@@ -178,12 +169,12 @@ def complete_bash(words):
 
 
 def check_bash(commands):
-    same(complete_bash(['lesion'])(''), [*commands, 'help', '--help', '--version'], "bash: 'lesion '")
+    same(complete_bash(['lesion'])(''), [*(command.name for command in commands), 'help', '--help', '--version'], "bash: 'lesion '")
     for command in commands:
-        names = [name for option in help_text.of(LESION, command).options for name in option.names]
-        same(complete_bash(['lesion', command])('-'), names, f"bash: 'lesion {command} -'")
+        names = [name for option in command.options for name in option.names]
+        same(complete_bash(['lesion', command.name])('-'), names, f"bash: 'lesion {command.name} -'")
     same(complete_bash(['lesion', 'eval', '--mode'])(''), ['zero', 'mean', 'resample', 'noise'], "bash: 'eval --mode '")
-    same(complete_bash(['lesion', 'run', '--method'])('w'), ['winograd'], "bash: 'run --method w'")
+    same(complete_bash(['lesion', 'export', '--format'])('j'), ['jsonl'], "bash: 'export --format j'")
 
 
 def check_fish(commands):
@@ -191,21 +182,20 @@ def check_fish(commands):
         print('fish is not installed: its completion is not tried')
         return
     for command in commands:
-        line = f"source {MADE}/lesion.fish; complete -C 'lesion {command} --'"
+        line = f"source {MADE}/lesion.fish; complete -C 'lesion {command.name} --'"
         with tempfile.TemporaryDirectory() as home:
             said = subprocess.run(['fish', '-c', line], stdout=subprocess.PIPE, text=True,
                                   env={**os.environ, 'HOME': home, 'XDG_CONFIG_HOME': home}).stdout
-        same(re.findall(r'^(--[\w-]+)', said, re.M), [o.long for o in help_text.of(LESION, command).options],
-             f"fish: 'lesion {command} --'")
+        same(re.findall(r'^(--[\w-]+)', said, re.M), [o.long for o in command.options], f"fish: 'lesion {command.name} --'")
 
 
 def check_zsh(commands):
     text = read(MADE, '_lesion')
     for command in commands:
-        arm = re.search(rf'^    {command}\)\n(.*?);;', text, re.M | re.S).group(1)
+        arm = re.search(rf'^    {command.name}\)\n(.*?);;', text, re.M | re.S).group(1)
         same(re.findall(r"'\*?(--[\w-]+)\[|\{-\w,(--[\w-]+)\}", arm) and
              [a or b for a, b in re.findall(r"'\*?(--[\w-]+)\[|\{-\w,(--[\w-]+)\}", arm)],
-             [o.long for o in help_text.of(LESION, command).options], f'zsh: options of {command}')
+             [o.long for o in command.options], f'zsh: options of {command.name}')
     if shutil.which('zsh'):
         expect(subprocess.run(['zsh', '-n', f'{MADE}/_lesion']).returncode == 0, 'zsh: the completion is no zsh')
     else:
@@ -213,7 +203,7 @@ def check_zsh(commands):
 
 
 def main():
-    commands = help_text.commands(LESION)
+    commands = make_manual.load(os.path.join(MADE, 'command_tables'))
     check_help(commands)
     check_pages(commands)
     study, results = read(SOURCE, 'man/lesion-study.5.scd'), read(SOURCE, 'man/lesion-results.5.scd')

@@ -1,0 +1,131 @@
+/* Reads a study, in this process or on all ranks, and says what is wrong with it. */
+#include "cli/cli.h"
+
+#include "lesion/report.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+int lsn_exit_with(const lsn_error *err)
+{
+    lsn_log("%s", err->text);
+    return err->code;
+}
+
+int lsn_exit_with_problems(const char *study, const lsn_problems *problems, const lsn_error *err)
+{
+    if (problems->count == 0)
+        return lsn_exit_with(err);
+    for (size_t i = 0; i < problems->count; i++)
+        lsn_log("%s", problems->text[i]);
+    lsn_log("%zu mistake%s in %s; nothing was run", problems->count, problems->count == 1 ? "" : "s", study);
+    return LSN_INVALID;
+}
+
+static const lsn_ranks alone = {.size = 1, .on_node = 1};
+
+lsn_plan *lsn_read_plan(const char *study, const lsn_texts *set, const lsn_ranks *ranks, int *code)
+{
+    lsn_problems problems = {0};
+    lsn_error err = {0};
+    lsn_plan *plan = lsn_ranks_read_plan(ranks == NULL ? &alone : ranks, study, set->text, set->count, &problems, &err);
+    if (plan == NULL)
+        *code = lsn_exit_with_problems(study, &problems, &err);
+    lsn_problems_finish(&problems);
+    return plan;
+}
+
+void lsn_tell_skipped(const lsn_plan *plan)
+{
+    enum { SHOWN = 5 };
+    if (plan->n_skipped == 0)
+        return;
+    lsn_log("%d image%s left out (skip_broken), for %s cannot be read:", plan->n_skipped,
+            plan->n_skipped == 1 ? " is" : "s are", plan->n_skipped == 1 ? "it" : "they");
+    for (int32_t i = 0; i < plan->n_skipped && i < SHOWN; i++)
+        lsn_log("  %s", plan->skipped[i].reason);
+    if (plan->n_skipped > SHOWN)
+        lsn_log("  and %d more", plan->n_skipped - SHOWN);
+}
+
+int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads)
+{
+    lsn_problems problems = {0};
+    lsn_error err = {0};
+    bool ok = lsn_images_settle(plan, ranks, threads, &problems, &err);
+    for (size_t i = 0; i < problems.count; i++)
+        lsn_log("%s", problems.text[i]);
+    lsn_problems_finish(&problems);
+    if (ok)
+        lsn_tell_skipped(plan);
+    return ok ? LSN_OK : lsn_exit_with(&err);
+}
+
+lsn_plan *lsn_read_settled_plan(const char *study, const lsn_texts *set, int threads, int *code)
+{
+    lsn_plan *plan = lsn_read_plan(study, set, NULL, code);
+    if (plan == NULL)
+        return NULL;
+    *code = lsn_settle(plan, &alone, threads);
+    if (*code == LSN_OK)
+        return plan;
+    lsn_plan_destroy(plan);
+    return NULL;
+}
+
+/* ---- on all ranks ------------------------------------------------------------------------------------------------ */
+
+lsn_plan *lsn_read_together(const char *study, const lsn_texts *set, int threads, const lsn_ranks *ranks, int *code)
+{
+    lsn_error err = {0};
+    lsn_log_quiet(ranks->rank != 0);
+    lsn_plan *plan = lsn_read_plan(study, set, ranks, code);
+    bool all = lsn_ranks_agree(ranks, plan != NULL);
+    if (!all && plan != NULL) {
+        *code = LSN_INVALID;
+        lsn_log("another rank could not read the study: are its files on every node?");
+    }
+    if (all) {
+        all = lsn_ranks_same_plan(ranks, plan, &err);
+        if (!all) {
+            lsn_log_quiet(false);
+            *code = lsn_exit_with(&err);
+        }
+        all = lsn_ranks_agree(ranks, all);
+        if (!all && *code == LSN_OK)
+            *code = LSN_INVALID;
+    }
+    if (all) {
+        *code = lsn_settle(plan, ranks, threads);
+        all = lsn_ranks_agree(ranks, *code == LSN_OK);
+        if (!all && *code == LSN_OK)
+            *code = LSN_FAILED;
+    }
+    if (!all) {
+        lsn_plan_destroy(plan);
+        plan = NULL;
+    }
+    return plan;
+}
+
+bool lsn_expand_together(lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
+                         lsn_activations *found, lsn_error *err)
+{
+    char images[LSN_NUMBER_BYTES];
+    if (plan->expanded)
+        return true;
+    lsn_log("passing %s calibration images, by which filters are ranked",
+            lsn_count_text(plan->calibration.count, images));
+    bool ok = lsn_activations_find(plan, plan->needs, ranks, options, found, err) && lsn_plan_expand(plan, found, err);
+    return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not expand the study"));
+}
+
+int lsn_leave_ranks(lsn_ranks *ranks, int code)
+{
+    lsn_ranks_end(ranks, code);
+    if (ranks->abandoned) {
+        fflush(NULL);
+        _exit(code);
+    }
+    return code;
+}
