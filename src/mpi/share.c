@@ -2,6 +2,8 @@
  * node pack them together. */
 #include "mpi/node.h"
 
+#include "lesion/formats.h"
+
 #include <stdlib.h>
 
 /* ---- the model ----------------------------------------------------------------------------------------------- */
