@@ -29,12 +29,12 @@ typedef struct lsn_store lsn_store;
  * it has. LSN_INVALID, with the difference, where the file is no Lesion database, is of another schema version, belongs
  * to another study name, other weights or other images, lacks what the study now measures (classes, images, drift),
  * holds jobs that the study no longer asks for, or another share of the study than the plan; LSN_FAILED where it cannot
- * be read or written. `fresh`: an existing file is first renamed to "<path>.old" (replacing an older one of that name). One store at a time: while another
- * process writes, LSN_FAILED, with its host, its number, and how long ago it was alive, as "<path>.lock" says; one that
- * is known to be dead is succeeded without further ado. A store that was taken from (lsn_store_options.steal_lock)
- * commits nothing more. A file system that is a network's gets a rollback journal in place of the write-ahead log
- * (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says, and LESION_LOCKS=none, host or all
- * what is known of its locks). The plan must outlive the store. */
+ * be read or written. `fresh`: an existing file is first renamed to "<path>.old" (replacing an older one of that name).
+ * One store at a time: while another process writes, LSN_FAILED, with its host, its number, and how long ago it was
+ * alive, as "<path>.lock" says; one that is known to be dead is succeeded without further ado. A store that was taken
+ * from (lsn_store_options.steal_lock) commits nothing more. A file system that is a network's gets a rollback journal
+ * in place of the write-ahead log (LESION_JOURNAL=wal or truncate in the environment overrules what statfs says, and
+ * LESION_LOCKS=none, host or all what is known of its locks). The plan must outlive the store. */
 LSN_API lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh,
                                   lsn_error *err);
 /* Periods of its heartbeat (ten seconds) for which a run on another host must be seen to stand still before its lock is
@@ -45,7 +45,8 @@ typedef struct lsn_store_options {
     bool fresh;
     bool steal_lock; /* from a run on another host, if its heartbeat stands still for LSN_LOCK_BEATS, which is waited
                         for */
-    bool retry;      /* takes up again what was condemned (lsn_suspicion) */
+    bool retry;      /* forgets all deaths (lsn_store_deaths), and takes up again what has failed for them */
+    const lsn_wanted *wanted; /* what of the plan is computed; NULL: all. Must outlive the store */
 } lsn_store_options;
 
 /* The same, with more to say. */
@@ -74,11 +75,18 @@ typedef struct lsn_part {
     const int64_t *drift;           /* [n_layers] sums over the block's images in lsn_fixed, where metrics.drift */
 } lsn_part;
 
-/* Adds a part; one that is there already is left as it is, and so is an evaluation that is complete. LSN_FAILED where
- * the disk is full or the like, and where the counts contradict the block's images. After a failure to write, what was
- * added since the last commit is lost and nothing more can be added: the store can only be closed (lsn_store_run_note
- * may be tried before). */
-LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_error *err);
+/* What adding a part changed: nothing where it was there already, or the evaluation complete before. */
+typedef struct lsn_store_change {
+    bool added;
+    bool completed; /* with this part the evaluation has all parts, or as many as it takes */
+} lsn_store_change;
+
+/* Adds a part; one that is there already is left as it is, and so is an evaluation that is complete. *change (unless
+ * NULL) says what that did. LSN_FAILED where the disk is full or the like, and where the counts contradict the block's
+ * images. After a failure to write, what was added since the last commit is lost and nothing more can be added: the
+ * store can only be closed (lsn_store_run_note may be tried before). */
+LSN_API bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part,
+                           lsn_store_change *change, lsn_error *err);
 /* Marks an evaluation as failed for the reason given, unless it is complete. Its parts stay; it may be taken up again.
  */
 LSN_API bool lsn_store_fail(lsn_store *store, int32_t evaluation, const char *reason, lsn_error *err);
@@ -109,6 +117,36 @@ LSN_API lsn_suspicion lsn_store_suspicion(const lsn_store *store, int32_t evalua
 /* Whether the run before died, or any evaluation is under suspicion: then it should be known at any moment what is
  * being computed (lsn_store_give, committed, before a unit is handed out). */
 LSN_API bool lsn_store_wary(const lsn_store *store);
+
+/* An evaluation that was computed when runs died, one after another, and whose part on `block` has not come back since.
+ * Whoever hands out work decides when that is enough to give it up (lsn_store_fail). */
+typedef struct lsn_store_deaths {
+    int32_t evaluation;
+    int32_t deaths, alone; /* runs; those that died while nothing else was computed */
+    int32_t block;         /* that was computed at the last one */
+} lsn_store_deaths;
+
+/* What need not be computed any more, and what to be careful with, by the plan's evaluations: all that whoever hands
+ * out work has to know of the database when a run begins. What happens afterwards, lsn_store_change says. */
+typedef struct lsn_store_stock {
+    int32_t evaluations, blocks;
+    int32_t *stored;          /* [evaluations] parts that are there; `blocks` where it is complete, or not wanted */
+    uint64_t *parts;          /* bit evaluation * blocks + block: the part is there; lsn_stock_has asks for it */
+    lsn_store_deaths *deaths; /* [n_deaths], by evaluation */
+    int32_t n_deaths;
+    bool wary; /* the run before died, or there are deaths: it should be known at any moment what is being computed
+                * (lsn_store_give, committed, before a unit is handed out) */
+} lsn_store_stock;
+
+/* As the database is now. LSN_FAILED where memory is short. The caller finishes *stock, also after a failure. */
+LSN_API bool lsn_store_take_stock(const lsn_store *store, lsn_store_stock *stock, lsn_error *err);
+LSN_API void lsn_store_stock_finish(lsn_store_stock *stock);
+
+static inline bool lsn_stock_has(const lsn_store_stock *stock, int32_t evaluation, int32_t block)
+{
+    const size_t bit = (size_t)evaluation * (size_t)stock->blocks + (size_t)block;
+    return stock->stored[evaluation] == stock->blocks || (stock->parts[bit / 64] >> bit % 64 & 1) != 0;
+}
 
 /* Makes all that was added durable. Where only a reader's lock is in the way (LSN_FAILED after 30 s, never with a
  * write-ahead log) it may be tried again. */
@@ -223,8 +261,8 @@ LSN_API lsn_reader *lsn_reader_open(const char *path, lsn_error *err);
 /* The same, of a database that no run is writing to (LSN_FAILED), nor begins to before the reader is closed; in a
  * folder that cannot be written a heartbeat of the last minute counts as a lock. */
 LSN_API lsn_reader *lsn_reader_open_alone(const char *path, lsn_error *err);
-/* How much of the file, and of what is sorted, queries may keep in memory: 64 MiB where nothing else is said. mebibytes:
- * 1 to 4096. */
+/* How much of the file, and of what is sorted, queries may keep in memory: 64 MiB where nothing else is said.
+ * mebibytes: 1 to 4096. */
 LSN_API bool lsn_reader_cache(lsn_reader *reader, int32_t mebibytes, lsn_error *err);
 /* Makes another Lesion database's tables known to the queries of `reader` as other.TABLE; only once. Errors as of
  * lsn_reader_open. */

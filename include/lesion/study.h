@@ -54,7 +54,6 @@ typedef struct lsn_evaluation {
                               * weights, images in their order, preprocessing, mask and mode; its seed where it has
                               * one; the calibration images where the mode needs them; `stop` where there is one, but
                               * of the baseline */
-    int32_t shard;           /* which share of the study it belongs to, from 1; 0: all of them (lsn_sweep_deal) */
 } lsn_evaluation;
 
 /* What an experiment asked for. */
@@ -127,11 +126,11 @@ typedef struct lsn_skipped {
  * their pixels, are known after lsn_plan_settle. The jobs of a study that ranks filters by activations are known after
  * lsn_plan_expand. */
 typedef struct lsn_plan {
-    char *name;       /* `study:` */
-    char *path;       /* of the study file */
-    char *text;       /* the file's text as it was read; overrides are in `overrides` */
-    char *overrides;  /* "k=v" lines; empty where there are none */
-    lsn_net *net; /* its input set to the data's size */
+    char *name;      /* `study:` */
+    char *path;      /* of the study file */
+    char *text;      /* the file's text as it was read; overrides are in `overrides` */
+    char *overrides; /* "k=v" lines; empty where there are none */
+    lsn_net *net;    /* its input set to the data's size */
     lsn_data *data;
     lsn_sample images;      /* evaluated; ascending, or, with `stop`, in a random order */
     lsn_sample calibration; /* empty where the study has none */
@@ -147,7 +146,6 @@ typedef struct lsn_plan {
     lsn_metrics metrics;
     lsn_stopping stop;
     lsn_activation_needs needs;  /* of the calibration images, for the study's modes and scores */
-    int32_t shard, shards;       /* the share of the study that is to be computed; 0, 0: all of it */
     bool expanded;               /* what follows is there, but for `scores` and `groupings`, which always are */
     lsn_experiment *experiments; /* [0] is "baseline" */
     int32_t n_experiments;
@@ -210,12 +208,21 @@ LSN_API bool lsn_plan_settle(lsn_plan *plan, const lsn_image_checks *found, lsn_
  * must then be destroyed. */
 LSN_API bool lsn_plan_expand(lsn_plan *plan, const lsn_activations *activations, lsn_error *err);
 
-/* Whether an evaluation belongs to the share of the study that is to be computed. */
-static inline bool lsn_plan_wants(const lsn_plan *plan, int32_t evaluation)
+/* What a run computes of an expanded plan: zeroed all of it; a share of the study (lsn_sweep_deal), of runs that know
+ * nothing of each other; or any other choice. Released with lsn_wanted_finish. */
+typedef struct lsn_wanted {
+    bool *evaluations;     /* [n_evaluations] whether it is computed; NULL: all are */
+    int32_t *shard_of;     /* [n_evaluations] the share that computes it, 0: each does; NULL where this is no share */
+    int32_t shard, shards; /* this share, 1 .. shards; 0, 0: none */
+} lsn_wanted;
+
+/* `wanted` NULL: all are. */
+static inline bool lsn_wants(const lsn_wanted *wanted, int32_t evaluation)
 {
-    const int32_t shard = plan->evaluations[evaluation].shard;
-    return shard == 0 || shard == plan->shard;
+    return wanted == NULL || wanted->evaluations == NULL || wanted->evaluations[evaluation];
 }
+
+LSN_API void lsn_wanted_finish(lsn_wanted *wanted);
 
 /* Finds a plan's evaluations by their keys. */
 typedef struct lsn_key_index {

@@ -218,17 +218,17 @@ static int print_plan(const lsn_plan *plan, const char *note, const lsn_options 
 }
 
 /* How evenly `run --shard` deals the study. */
-static bool print_shards(lsn_plan *plan, int32_t shards, lsn_error *err)
+static bool print_shards(const lsn_plan *plan, int32_t shards, lsn_error *err)
 {
     char least[LSN_NUMBER_BYTES], most[LSN_NUMBER_BYTES];
     const lsn_costs costs = lsn_costs_predict(plan->net, LSN_METHOD_WINOGRAD);
     double *cost = lsn_array((size_t)shards + 1, sizeof *cost, err), sum = 0, dearest = 0;
     int32_t *count = cost == NULL ? NULL : lsn_array((size_t)shards + 1, sizeof *count, err);
-    bool ok = count != NULL && lsn_sweep_deal(plan, LSN_METHOD_WINOGRAD, 1, shards, err);
+    lsn_wanted dealt = {0};
+    bool ok = count != NULL && lsn_sweep_deal(plan, LSN_METHOD_WINOGRAD, 1, shards, &dealt, err);
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++) {
-        const lsn_evaluation *evaluation = &plan->evaluations[e];
-        cost[evaluation->shard] += lsn_costs_of(&costs, plan->net, &evaluation->ablation);
-        count[evaluation->shard]++;
+        cost[dealt.shard_of[e]] += lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);
+        count[dealt.shard_of[e]]++;
     }
     int32_t fewest = INT32_MAX, greatest = 0;
     for (int32_t s = 1; ok && s <= shards; s++) {
@@ -242,6 +242,7 @@ static bool print_shards(lsn_plan *plan, int32_t shards, lsn_error *err)
                "(run --shard 1/%d .. %d/%d, then merge)\n",
                (int)shards, lsn_count_text(fewest, least), lsn_count_text(greatest, most),
                100 * (dearest * shards / sum - 1), (int)shards, (int)shards, (int)shards);
+    lsn_wanted_finish(&dealt);
     free(cost);
     free(count);
     return ok;

@@ -30,27 +30,27 @@ static void announce_memory(const lsn_plan *plan, const lsn_ranks *ranks, const 
                 weights, rank);
 }
 
-static void announce(const lsn_plan *plan, const lsn_ranks *ranks, const char *database)
+static void announce(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_options *options)
 {
     lsn_error unsaid;
     char jobs[LSN_NUMBER_BYTES], evaluations[LSN_NUMBER_BYTES], images[LSN_NUMBER_BYTES];
     int workers = ranks->size > 1 ? ranks->size - 1 : 1;
     int32_t mine = 0;
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        mine += lsn_plan_wants(plan, e);
+        mine += lsn_wants(options->sweep.wanted, e);
     lsn_log("%s: %s jobs (%s different ablations) on %s images, %d worker%s -> %s", plan->name,
             lsn_count_text(plan->n_jobs, jobs), lsn_count_text(plan->n_evaluations, evaluations),
-            lsn_count_text(plan->images.count, images), workers, workers == 1 ? "" : "s", database);
-    if (plan->shards > 0)
-        lsn_log("shard %d of %d: %s of these ablations are computed here", (int)plan->shard, (int)plan->shards,
-                lsn_count_text(mine, evaluations));
+            lsn_count_text(plan->images.count, images), workers, workers == 1 ? "" : "s", options->sweep.database);
+    if (options->shard.count > 0)
+        lsn_log("shard %d of %d: %s of these ablations are computed here", (int)options->shard.index,
+                (int)options->shard.count, lsn_count_text(mine, evaluations));
     lsn_warn_few_images(plan, log_line, &unsaid);
 }
 
 /* A share of a study is done: all of them together are the study. */
 static void conclude_shard(const lsn_plan *plan, const lsn_options *options, const char *took)
 {
-    const int shard = plan->shard, shards = plan->shards;
+    const int shard = options->shard.index, shards = options->shard.count;
     lsn_log("shard %d of %d is complete after %s: %s", shard, shards, took, options->sweep.database);
     if (options->database == NULL)
         lsn_log("next, when all %d are: lesion merge results/%s.*-of-%d.db -o results/%s.db", shards, plan->name,
@@ -71,7 +71,7 @@ static void conclude(const lsn_plan *plan, const lsn_options *options, lsn_code 
         lsn_log("%s", failure.text);
     fflush(stdout);
     lsn_duration_text(seconds, took);
-    if (code == LSN_OK && plan->shards > 0)
+    if (code == LSN_OK && options->shard.count > 0)
         conclude_shard(plan, options, took);
     else if (code == LSN_OK)
         lsn_log("complete after %s: %s", took, sweep->database);
@@ -84,12 +84,14 @@ static void conclude(const lsn_plan *plan, const lsn_options *options, lsn_code 
         lsn_log("%s", err->text);
 }
 
-/* Takes the share of the plan that was asked for. Collective. */
-static bool take_share(lsn_plan *plan, const lsn_ranks *ranks, const lsn_options *options, lsn_error *err)
+/* *wanted: the share of the plan that was asked for. Collective. */
+static bool take_share(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_options *options, lsn_wanted *wanted,
+                       lsn_error *err)
 {
     if (options->shard.count == 0)
         return true;
-    const bool ok = lsn_sweep_deal(plan, options->sweep.method, options->shard.index, options->shard.count, err);
+    const bool ok =
+        lsn_sweep_deal(plan, options->sweep.method, options->shard.index, options->shard.count, wanted, err);
     return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not deal the study"));
 }
 
@@ -120,11 +122,13 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, lsn_options *options)
     else if (ranks->rank == 0)
         options->sweep.deadline_s = lsn_slurm_deadline();
     lsn_activations found = {0};
-    const bool expanded =
-        lsn_expand_together(plan, ranks, &options->sweep, &found, &err) && take_share(plan, ranks, options, &err);
+    lsn_wanted wanted = {0};
+    options->sweep.wanted = &wanted;
+    const bool expanded = lsn_expand_together(plan, ranks, &options->sweep, &found, &err) &&
+                          take_share(plan, ranks, options, &wanted, &err);
     lsn_code code = err.code;
     if (expanded) {
-        announce(plan, ranks, options->sweep.database);
+        announce(plan, ranks, options);
         announce_memory(plan, ranks, &options->sweep);
         code = lsn_sweep_run(plan, found.sums == NULL ? NULL : &found, ranks, &options->sweep, &err);
     }
@@ -139,6 +143,8 @@ static int run_plan(lsn_plan *plan, lsn_ranks *ranks, lsn_options *options)
         lsn_log("rank %d: %s", ranks->rank, err.text);
     }
     lsn_text_finish(&database);
+    lsn_wanted_finish(&wanted);
+    options->sweep.wanted = NULL;
     return code;
 }
 

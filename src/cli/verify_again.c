@@ -38,25 +38,24 @@ static bool list_done(lsn_reader *reader, const lsn_plan *plan, int32_t *done, i
     return ok;
 }
 
-/* Makes a sample of what is done, and the baseline, all that the plan wants. */
-static bool choose(lsn_reader *reader, lsn_plan *plan, const lsn_options *options, int32_t *chosen, int64_t *strange,
-                   lsn_error *err)
+/* *wanted: a sample of what is done, and the baseline. */
+static bool choose(lsn_reader *reader, const lsn_plan *plan, const lsn_options *options, lsn_wanted *wanted,
+                   int32_t *chosen, int64_t *strange, lsn_error *err)
 {
     int32_t count = 0;
     int32_t *done = lsn_array((size_t)plan->n_evaluations, sizeof *done, err);
-    const bool ok = done != NULL && list_done(reader, plan, done, &count, strange, err);
+    wanted->evaluations = lsn_array((size_t)plan->n_evaluations, sizeof *wanted->evaluations, err);
+    const bool ok = done != NULL && wanted->evaluations != NULL && list_done(reader, plan, done, &count, strange, err);
     if (ok && options->sample >= 0 && options->sample < count) {
         lsn_random random;
         lsn_random_init(&random, (uint64_t)options->seed, 0);
         lsn_random_choose(&random, done, (size_t)count, (size_t)options->sample);
         count = (int32_t)options->sample;
     }
-    for (int32_t e = 1; ok && e < plan->n_evaluations; e++)
-        plan->evaluations[e].shard = 2;
+    if (ok)
+        wanted->evaluations[0] = true;
     for (int32_t i = 0; ok && i < count; i++)
-        plan->evaluations[done[i]].shard = 1;
-    plan->shard = 1;
-    plan->shards = 2;
+        wanted->evaluations[done[i]] = true;
     *chosen = count;
     free(done);
     return ok;
@@ -132,20 +131,23 @@ int verify_again(lsn_plan *plan, lsn_ranks *ranks, lsn_reader *reader, const lsn
     lsn_activations found = {0};
     lsn_progress progress;
     scratch made = {0};
+    lsn_wanted wanted = {0};
     int32_t chosen = 0;
     int64_t strange = 0;
     lsn_sweep_options sweep = options->sweep;
     bool ok = lsn_ranks_agree(ranks, ranks->rank != 0 || make_scratch(&made, &err)) &&
               lsn_expand_together(plan, ranks, &sweep, &found, &err);
-    ok = lsn_ranks_agree(ranks, ok && choose(reader, plan, options, &chosen, &strange, &err));
+    ok = lsn_ranks_agree(ranks, ok && choose(reader, plan, options, &wanted, &chosen, &strange, &err));
     lsn_code code = err.code == LSN_OK && !ok ? LSN_FAILED : err.code;
     lsn_progress_init(&progress);
     sweep.database = made.database;
+    sweep.wanted = &wanted;
     sweep.progress = lsn_progress_show;
     sweep.context = &progress;
     if (ok)
         code = lsn_sweep_run(plan, found.sums == NULL ? NULL : &found, ranks, &sweep, &err);
     lsn_activations_finish(&found);
+    lsn_wanted_finish(&wanted);
     lsn_progress_end(&progress);
     int exit_code = (int)code;
     if (code == LSN_STOPPED)

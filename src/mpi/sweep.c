@@ -81,10 +81,10 @@ typedef struct opening {
     int32_t ok, code, block_images, anything_to_do;
 } opening;
 
-static bool anything_to_do(const lsn_plan *plan, const lsn_store *store)
+static bool anything_to_do(const lsn_plan *plan, const lsn_wanted *wanted, const lsn_store *store)
 {
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        if (lsn_plan_wants(plan, e) && !lsn_store_complete(store, e))
+        if (lsn_wants(wanted, e) && !lsn_store_complete(store, e))
             return true;
     return false;
 }
@@ -96,13 +96,15 @@ static bool open_store(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_s
     *opened = (opening){0};
     if (ranks->rank == 0) {
         const int32_t block = options->block_images > 0 ? options->block_images : lsn_sweep_block_images(plan);
-        const lsn_store_options how = {
-            .fresh = options->fresh, .steal_lock = options->steal_lock, .retry = options->retry};
+        const lsn_store_options how = {.fresh = options->fresh,
+                                       .steal_lock = options->steal_lock,
+                                       .retry = options->retry,
+                                       .wanted = options->wanted};
         *store = lsn_store_open_with(options->database, plan, block, &how, err);
         opened->ok = *store != NULL;
         opened->code = opened->ok ? LSN_OK : (int32_t)err->code;
         opened->block_images = opened->ok ? lsn_store_block_images(*store) : 0;
-        opened->anything_to_do = opened->ok && anything_to_do(plan, *store);
+        opened->anything_to_do = opened->ok && anything_to_do(plan, options->wanted, *store);
     }
     if (ranks->launched && !lsn_broadcast(opened, sizeof *opened, 0, MPI_COMM_WORLD, err))
         return false;
@@ -130,16 +132,16 @@ static bool prepare_activations(const lsn_plan *plan, const lsn_activations *kno
 
 /* What evaluations cost: predicted; or, where the study is long enough to pay for a measurement, measured by the first
  * rank that computes, the others taking over its figures. Collective. */
-static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute, lsn_method method,
-                        lsn_prices *prices, lsn_error *err)
+static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_compute *compute,
+                        const lsn_sweep_options *options, lsn_prices *prices, lsn_error *err)
 {
     lsn_costs *costs = &prices->costs;
     const int measures = ranks->size == 1 ? 0 : 1, workers = ranks->size == 1 ? 1 : ranks->size - 1;
     double work = 0;
     prices->measured = false;
-    *costs = lsn_costs_predict(plan->net, method);
+    *costs = lsn_costs_predict(plan->net, options->method);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        if (lsn_plan_wants(plan, e))
+        if (lsn_wants(options->wanted, e))
             work += plan->images.count * lsn_costs_of(costs, plan->net, &plan->evaluations[e].ablation);
     if (work / workers < LEAST_MEASURED)
         return true;
@@ -147,7 +149,7 @@ static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_comput
     if (ranks->rank == measures)
         prices->measured = lsn_compute_measure(compute, MEASURE_S, costs, &unmeasured);
     if (ranks->rank == measures && !prices->measured)
-        *costs = lsn_costs_predict(plan->net, method);
+        *costs = lsn_costs_predict(plan->net, options->method);
     return !ranks->launched || lsn_broadcast(prices, sizeof *prices, measures, MPI_COMM_WORLD, err);
 }
 
@@ -194,7 +196,7 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, 
     ok = lsn_ranks_agree(ranks, ok && (!first || record_begin(store, ranks, options, hosts.data, err)));
     ok = ok && lsn_ranks_agree(ranks, prepare_activations(plan, activations, ranks, compute, store, err));
     lsn_prices prices;
-    ok = ok && lsn_ranks_agree(ranks, find_prices(plan, ranks, compute, options->method, &prices, err));
+    ok = ok && lsn_ranks_agree(ranks, find_prices(plan, ranks, compute, options, &prices, err));
     lsn_code code = err->code;
     if (ok && first)
         code = coordinate(plan, ranks, compute, store, options, &prices, err);

@@ -36,7 +36,7 @@ typedef struct coordinator {
 /* What another shard computes need not be done here; and what runs died of again and again is left out. */
 static bool wanted(const coordinator *c, int32_t evaluation)
 {
-    return lsn_plan_wants(c->plan, evaluation) && !lsn_store_suspicion(c->store, evaluation).condemned;
+    return lsn_wants(c->options->wanted, evaluation) && !lsn_store_suspicion(c->store, evaluation).condemned;
 }
 
 static bool has_part(void *context, int32_t evaluation, int32_t block)
@@ -70,13 +70,13 @@ static void take_stock(coordinator *c)
     const lsn_plan *plan = c->plan;
     const int32_t blocks = lsn_store_blocks(c->store);
     for (int32_t j = 0; j < plan->n_jobs; j++)
-        if (lsn_plan_wants(plan, plan->jobs[j].evaluation)) {
+        if (lsn_wants(c->options->wanted, plan->jobs[j].evaluation)) {
             c->jobs_of[plan->jobs[j].evaluation]++;
             c->progress.jobs++;
         }
     for (int32_t e = 0; e < plan->n_evaluations; e++) {
         c->cost[e] = block_cost(c, &plan->evaluations[e].ablation);
-        if (!lsn_plan_wants(plan, e))
+        if (!lsn_wants(c->options->wanted, e))
             continue;
         c->cost_whole += blocks * c->cost[e];
         if (lsn_store_complete(c->store, e))
@@ -161,11 +161,11 @@ static bool record(coordinator *c, const lsn_news *news, lsn_error *err)
     for (int32_t i = 0; unit != NULL && i < unit->count; i++) {
         const int32_t e = unit->evaluations[i];
         const lsn_part part = lsn_outcome_part(&result->outcome, i);
-        const bool before = lsn_store_complete(c->store, e); /* ended early, while this part was computed */
-        if (!lsn_store_add(c->store, e, unit->block, &part, err))
+        lsn_store_change change;
+        if (!lsn_store_add(c->store, e, unit->block, &part, &change, err))
             return false;
         c->progress.job_images += part.tally->images;
-        if (before || !lsn_store_complete(c->store, e))
+        if (!change.completed)
             continue;
         c->progress.jobs_done += c->jobs_of[e];
         lsn_sched_ended(c->sched, e);
@@ -418,7 +418,7 @@ static lsn_code how_complete(const coordinator *c, lsn_error *err)
     if (err->code != LSN_OK)
         return err->code;
     for (int32_t e = 0; e < c->plan->n_evaluations; e++) {
-        if (lsn_store_complete(c->store, e) || !lsn_plan_wants(c->plan, e))
+        if (lsn_store_complete(c->store, e) || !lsn_wants(c->options->wanted, e))
             continue;
         if (!lsn_store_failed(c->store, e))
             return LSN_STOPPED;

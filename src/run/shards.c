@@ -25,23 +25,28 @@ static int32_t share_of(int64_t place, int32_t shards)
     return 1 + (place / shards % 2 == 0 ? along : shards - 1 - along);
 }
 
-bool lsn_sweep_deal(lsn_plan *plan, lsn_method method, int32_t shard, int32_t shards, lsn_error *err)
+bool lsn_sweep_deal(const lsn_plan *plan, lsn_method method, int32_t shard, int32_t shards, lsn_wanted *wanted,
+                    lsn_error *err)
 {
     const int32_t count = plan->n_evaluations - 1;
     const lsn_costs costs = lsn_costs_predict(plan->net, method);
+    *wanted = (lsn_wanted){.shard = shard, .shards = shards};
+    wanted->shard_of = lsn_array((size_t)plan->n_evaluations, sizeof *wanted->shard_of, err);
+    wanted->evaluations = lsn_array((size_t)plan->n_evaluations, sizeof *wanted->evaluations, err);
     dealt *order = lsn_array((size_t)count, sizeof *order, err);
-    if (order == NULL)
-        return false;
-    for (int32_t i = 0; i < count; i++) {
+    const bool ok = wanted->shard_of != NULL && wanted->evaluations != NULL && order != NULL;
+    for (int32_t i = 0; ok && i < count; i++) {
         const lsn_evaluation *evaluation = &plan->evaluations[i + 1];
         order[i] = (dealt){lsn_costs_of(&costs, plan->net, &evaluation->ablation), evaluation->key, i + 1};
     }
-    qsort(order, (size_t)count, sizeof *order, dearest_first);
-    for (int32_t i = 0; i < count; i++)
-        plan->evaluations[order[i].evaluation].shard = share_of(i, shards);
-    plan->evaluations[0].shard = 0;
-    plan->shard = shard;
-    plan->shards = shards;
+    if (ok) {
+        qsort(order, (size_t)count, sizeof *order, dearest_first);
+        wanted->evaluations[0] = true; /* of share 0: each has the baseline */
+    }
+    for (int32_t i = 0; ok && i < count; i++) {
+        wanted->shard_of[order[i].evaluation] = share_of(i, shards);
+        wanted->evaluations[order[i].evaluation] = share_of(i, shards) == shard;
+    }
     free(order);
-    return true;
+    return ok;
 }

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CONDEMNED = 3, CONDEMNED_ALONE = 2 }; /* deaths, and those while nothing else was computed */
 
@@ -194,4 +195,42 @@ lsn_suspicion lsn_store_suspicion(const lsn_store *store, int32_t evaluation)
 bool lsn_store_wary(const lsn_store *store)
 {
     return store->wary;
+}
+
+/* ---- stock --------------------------------------------------------------------------------------------------- */
+
+static void list_deaths(const lsn_store *store, lsn_store_stock *stock)
+{
+    for (int32_t e = 0; store->suspects != NULL && e < stock->evaluations; e++) {
+        const suspect *known = &store->suspects[e];
+        if (known->deaths > 0)
+            stock->deaths[stock->n_deaths++] = (lsn_store_deaths){e, known->deaths, known->alone, known->block};
+    }
+}
+
+bool lsn_store_take_stock(const lsn_store *store, lsn_store_stock *stock, lsn_error *err)
+{
+    const size_t evaluations = (size_t)store->facts.evaluations, words = store_part_words(store);
+    *stock = (lsn_store_stock){.evaluations = store->facts.evaluations, .blocks = store->blocks, .wary = store->wary};
+    size_t n_deaths = 0;
+    for (size_t e = 0; store->suspects != NULL && e < evaluations; e++)
+        n_deaths += store->suspects[e].deaths > 0;
+    stock->stored = lsn_array(evaluations, sizeof *stock->stored, err);
+    stock->parts = stock->stored == NULL ? NULL : lsn_array(words, sizeof *stock->parts, err);
+    stock->deaths = stock->parts == NULL ? NULL : lsn_array(n_deaths, sizeof *stock->deaths, err);
+    if (stock->deaths == NULL)
+        return false;
+    memcpy(stock->parts, store->parts, words * sizeof *stock->parts);
+    for (int32_t e = 0; e < stock->evaluations; e++)
+        stock->stored[e] = lsn_wants(store->wanted, e) ? store->blocks - store->missing[e] : store->blocks;
+    list_deaths(store, stock);
+    return true;
+}
+
+void lsn_store_stock_finish(lsn_store_stock *stock)
+{
+    free(stock->stored);
+    free(stock->parts);
+    free(stock->deaths);
+    *stock = (lsn_store_stock){0};
 }

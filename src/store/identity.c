@@ -66,8 +66,8 @@ static bool write_study(const lsn_store *store, lsn_error *err)
                       integer(plan->calibration.count), integer(net->classes), integer(net->input_channels),
                       integer(net->input_h), integer(net->input_w), integer(store->block_images),
                       integer(plan->metrics.per_class), integer(plan->metrics.images), integer(plan->metrics.drift),
-                      real(half_width(plan)), real(confidence(plan)), share(plan->shard), share(plan->shards),
-                      integer(BOOTSTRAP_SEED), integer(LSN_DRAWS), text(time_text(now)));
+                      real(half_width(plan)), real(confidence(plan)), share(store->wanted->shard),
+                      share(store->wanted->shards), integer(BOOTSTRAP_SEED), integer(LSN_DRAWS), text(time_text(now)));
     sqlite3_finalize(insert);
     return ok;
 }
@@ -163,9 +163,9 @@ bool identity_update(const lsn_store *store, lsn_error *err)
     bool ok =
         update != NULL &&
         DATABASE_STEP(&store->db, update, err, text(plan->path), text(plan->text), text(plan->overrides),
-                      text(plan->net->path), text(calibration_hex(plan, calibration)),
-                      integer(plan->calibration.count), integer(plan->metrics.per_class), integer(plan->metrics.images),
-                      integer(plan->metrics.drift), real(half_width(plan)), real(confidence(plan)));
+                      text(plan->net->path), text(calibration_hex(plan, calibration)), integer(plan->calibration.count),
+                      integer(plan->metrics.per_class), integer(plan->metrics.images), integer(plan->metrics.drift),
+                      real(half_width(plan)), real(confidence(plan)));
     sqlite3_finalize(update);
     return ok && write_images(store, err) && write_skipped(store, err);
 }
@@ -320,14 +320,14 @@ static const char *share_words(int64_t shard, int64_t shards, char *words, size_
 static bool check_share(const lsn_store *store, const identity *stored, lsn_error *err)
 {
     char held[64], wanted[64];
-    const lsn_plan *plan = store->plan;
-    if (stored->shard == plan->shard && stored->shards == plan->shards)
+    const lsn_wanted *mine = store->wanted;
+    if (stored->shard == mine->shard && stored->shards == mine->shards)
         return true;
     return lsn_fail(err, LSN_INVALID,
                     "%s: holds %s, not %s; give that (--shard I/N; none for the whole study), or another file with "
                     "--db. 'lesion merge' combines shards",
                     store->db.path, share_words(stored->shard, stored->shards, held, sizeof held),
-                    share_words(plan->shard, plan->shards, wanted, sizeof wanted));
+                    share_words(mine->shard, mine->shards, wanted, sizeof wanted));
 }
 
 bool identity_check(lsn_store *store, lsn_error *err)

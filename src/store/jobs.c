@@ -60,9 +60,10 @@ static store_status status_of(const char *name)
 }
 
 /* The share of the study that an evaluation belongs to; -1 where this is none. */
-static int32_t share_of(const lsn_plan *plan, int32_t evaluation)
+static int32_t share_of(const reconciling *r, int32_t evaluation)
 {
-    return plan->shards == 0 ? -1 : plan->evaluations[evaluation].shard;
+    const lsn_wanted *wanted = r->store->wanted;
+    return wanted->shards == 0 ? -1 : wanted->shard_of[evaluation];
 }
 
 static bool load_evaluations(reconciling *r, lsn_error *err)
@@ -125,14 +126,14 @@ static bool deal_again(const reconciling *r, lsn_error *err)
 {
     const lsn_plan *plan = plan_of(r);
     const database *db = &r->store->db;
-    if (plan->shards == 0)
+    if (r->store->wanted->shards == 0)
         return true;
     sqlite3_stmt *update =
         database_prepare(db, "UPDATE evaluation SET shard = ?2 WHERE evaluation = ?1 AND shard IS NOT ?2", err);
     bool ok = update != NULL;
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++)
         if (r->store->ids[e] >= 0)
-            ok = DATABASE_STEP(db, update, err, integer(r->store->ids[e]), integer(share_of(plan, e)));
+            ok = DATABASE_STEP(db, update, err, integer(r->store->ids[e]), integer(share_of(r, e)));
     sqlite3_finalize(update);
     return ok;
 }
@@ -164,7 +165,7 @@ static bool add_evaluations(reconciling *r, lsn_error *err)
                                  text(lsn_mode_name(ablation->mode)), mode_seed(ablation),
                                  text(layers.data == NULL ? "" : layers.data), integer(lsn_mask_filters(mask)),
                                  text(filters.data == NULL ? "{}" : filters.data), integer_or_null(only_layer(mask)),
-                                 integer_or_null(only_filter(mask)), integer_or_null(share_of(plan, e)));
+                                 integer_or_null(only_filter(mask)), integer_or_null(share_of(r, e)));
     }
     lsn_text_finish(&layers);
     lsn_text_finish(&filters);

@@ -118,7 +118,7 @@ static bool load_parts(lsn_store *store, lsn_error *err)
 {
     const int32_t evaluations = store->facts.evaluations;
     store->blocks = (store->facts.images - 1) / store->block_images + 1;
-    store->parts = lsn_array(((size_t)evaluations * (size_t)store->blocks + 63) / 64, sizeof *store->parts, err);
+    store->parts = lsn_array(store_part_words(store), sizeof *store->parts, err);
     if (store->parts == NULL)
         return false;
     for (int32_t e = 0; e < evaluations; e++)
@@ -207,7 +207,9 @@ lsn_store *lsn_store_open_with(const char *path, const lsn_plan *plan, int32_t b
     lsn_store *store = lsn_array(1, sizeof *store, err);
     if (store == NULL)
         return NULL;
+    static const lsn_wanted all = {0};
     store->plan = plan;
+    store->wanted = options->wanted == NULL ? &all : options->wanted;
     store->facts = (store_facts){.images = plan->images.count,
                                  .evaluations = plan->n_evaluations,
                                  .classes = plan->net->classes,

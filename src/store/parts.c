@@ -10,6 +10,11 @@ static size_t bit_of(const lsn_store *store, int32_t evaluation, int32_t block)
     return (size_t)evaluation * (size_t)store->blocks + (size_t)block;
 }
 
+size_t store_part_words(const lsn_store *store)
+{
+    return ((size_t)store->facts.evaluations * (size_t)store->blocks + 63) / 64;
+}
+
 bool store_has_part(const lsn_store *store, int32_t evaluation, int32_t block)
 {
     size_t bit = bit_of(store, evaluation, block);
@@ -205,8 +210,12 @@ static bool add_to_race(lsn_store *store, int32_t evaluation, int32_t block, con
            (end == 0 || store_complete_with(store, evaluation, end, NULL, err));
 }
 
-bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_error *err)
+bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const lsn_part *part, lsn_store_change *change,
+                   lsn_error *err)
 {
+    lsn_store_change unasked;
+    change = change == NULL ? &unasked : change;
+    *change = (lsn_store_change){0};
     if (lsn_store_has(store, evaluation, block))
         return true;
     const lsn_part kept = measured(store, evaluation, part);
@@ -217,8 +226,11 @@ bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const ls
     ok = ok && (store_races(store, evaluation) ? add_to_race(store, evaluation, block, &kept, &why)
                                                : add_to_all(store, evaluation, block, &kept, &why));
     ok = ok && flight_acquit(store, evaluation, block, &why);
-    store->evaluated += ok ? part->tally->images : 0;
-    return ok || store_give_up(store, &why, err);
+    if (!ok)
+        return store_give_up(store, &why, err);
+    store->evaluated += part->tally->images;
+    *change = (lsn_store_change){.added = true, .completed = lsn_store_complete(store, evaluation)};
+    return true;
 }
 
 bool lsn_store_fail(lsn_store *store, int32_t evaluation, const char *reason, lsn_error *err)

@@ -24,7 +24,7 @@ bool progress_begin(lsn_store *store, lsn_error *err)
         return false;
     for (int32_t j = 0; j < plan->n_jobs; j++) {
         const int32_t e = plan->jobs[j].evaluation;
-        store->evaluation_of[j] = lsn_plan_wants(plan, e) ? e : -1;
+        store->evaluation_of[j] = lsn_wants(store->wanted, e) ? e : -1;
     }
     for (int32_t x = 0; x < plan->n_experiments; x++)
         store->by_experiment[x].jobs = -1; /* of no experiment */

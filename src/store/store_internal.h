@@ -177,7 +177,8 @@ typedef struct suspect {
 struct lsn_store {
     database db;
     database_lock lock;
-    const lsn_plan *plan; /* NULL: nothing can be added, only completed and judged */
+    const lsn_plan *plan;     /* NULL: nothing can be added, only completed and judged */
+    const lsn_wanted *wanted; /* what of it is computed */
     store_facts facts;
     int32_t block_images, blocks;
     sqlite3_stmt *statements[STORE_N_STATEMENTS];
@@ -227,6 +228,8 @@ bool store_give_up(lsn_store *store, const lsn_error *why, lsn_error *err);
 /* Marks a part as being there; whether it is so marked, of an evaluation that is not complete. */
 void store_mark(lsn_store *store, int32_t evaluation, int32_t block);
 bool store_has_part(const lsn_store *store, int32_t evaluation, int32_t block);
+/* Of store->parts, in 64 bits each. */
+size_t store_part_words(const lsn_store *store);
 /* Images of a block: the last one may have fewer. */
 int32_t store_block_size(const lsn_store *store, int32_t block);
 /* The class of the image at that place of the plan's. */

@@ -413,6 +413,13 @@ lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_
     return lsn_plan_create_from(path, overrides, n_overrides, &file, problems, err);
 }
 
+void lsn_wanted_finish(lsn_wanted *wanted)
+{
+    free(wanted->evaluations);
+    free(wanted->shard_of);
+    *wanted = (lsn_wanted){0};
+}
+
 void lsn_plan_destroy(lsn_plan *plan)
 {
     if (plan == NULL)

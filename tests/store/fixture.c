@@ -36,16 +36,16 @@ static void make_model(fixture *f)
     for (int i = 0; i < FIXTURE_LAYERS; i++)
         f->layers[i].h = f->layers[i].w = f->layers[i].logits ? 1 : 4 >> i;
     f->net = (lsn_net){.n_layers = FIXTURE_LAYERS,
-                           .n_conv = 2,
-                           .layers = f->layers,
-                           .grid = 1,
-                           .classes = FIXTURE_CLASSES,
-                           .input_channels = 1,
-                           .input_h = 4,
-                           .input_w = 4,
-                           .path = strdup("weights.safetensors"),
-                           .dtype = strdup("F32"),
-                           .digest = {{1, 2, 3}}};
+                       .n_conv = 2,
+                       .layers = f->layers,
+                       .grid = 1,
+                       .classes = FIXTURE_CLASSES,
+                       .input_channels = 1,
+                       .input_h = 4,
+                       .input_w = 4,
+                       .path = strdup("weights.safetensors"),
+                       .dtype = strdup("F32"),
+                       .digest = {{1, 2, 3}}};
 }
 
 static void write_file(const char *path, const void *bytes, size_t count)
@@ -343,7 +343,7 @@ void fixture_add(const fixture *f, lsn_store *store, int32_t e, int32_t block)
     lsn_error err = {0};
     made_part made;
     fixture_part(f, e, lsn_store_block_images(store), block, &made);
-    check(lsn_store_add(store, e, block, &made.part, &err), &err);
+    check(lsn_store_add(store, e, block, &made.part, NULL, &err), &err);
 }
 
 void fixture_fill(const fixture *f, lsn_store *store)

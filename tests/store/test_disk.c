@@ -39,7 +39,7 @@ static int add_until_it_fails(fixture *f, lsn_store *store, lsn_error *err)
             lsn_tally tally;
             int32_t right[FIXTURE_CLASSES];
             fixture_result(f, e, 1, b, &tally, right);
-            if (!lsn_store_add(store, e, b, &(lsn_part){.tally = &tally, .class_right = right}, err) ||
+            if (!lsn_store_add(store, e, b, &(lsn_part){.tally = &tally, .class_right = right}, NULL, err) ||
                 !lsn_store_commit(store, err))
                 return committed;
         }
@@ -69,7 +69,7 @@ static int check_after_failure(fixture *f, lsn_store *store, const lsn_error *er
         return 11;
     if (err->code != LSN_FAILED || strstr(err->text, f->path) == NULL || strstr(err->text, "is safe") == NULL)
         return 12;
-    if (lsn_store_add(store, 12, 9, &(lsn_part){.tally = &tally, .class_right = right}, &again) ||
+    if (lsn_store_add(store, 12, 9, &(lsn_part){.tally = &tally, .class_right = right}, NULL, &again) ||
         again.code != LSN_FAILED || strcmp(again.text, err->text) != 0 || lsn_store_commit(store, &again))
         return 13;
     lsn_store_run_note(store, "failed", &again); /* whether it can or not */

@@ -93,6 +93,46 @@ static void who_was_computed_when_a_run_died_is_suspected(void **state)
     lsn_store_close(store);
 }
 
+static void the_stock_says_what_is_there_and_who_died(void **state)
+{
+    fixture *f = *state;
+    lsn_store *store = begin(f);
+    fixture_add(f, store, 1, 0);
+    for (int32_t b = 0; b < 3; b++)
+        fixture_add(f, store, 2, b);
+    give(store, 0, 1, 1, 1, (const int32_t[]){6});
+    die(store);
+    bool evaluations[64] = {false};
+    const lsn_wanted wanted = {.evaluations = evaluations};
+    assert_in_range(f->plan.n_evaluations, 8, 64);
+    for (int32_t e = 0; e < f->plan.n_evaluations; e++)
+        evaluations[e] = e != 3;
+    store = lsn_store_open_with(f->path, &f->plan, 4, &(lsn_store_options){.wanted = &wanted}, NULL);
+    assert_non_null(store);
+    lsn_store_stock stock;
+    assert_true(lsn_store_take_stock(store, &stock, NULL));
+    assert_int_equal(stock.evaluations, f->plan.n_evaluations);
+    assert_int_equal(stock.blocks, 3);
+    for (int32_t e = 0; e < stock.evaluations; e++) {
+        assert_int_equal(stock.stored[e], e == 2 || e == 3 ? 3 : e == 1);
+        for (int32_t b = 0; b < 3; b++)
+            assert_true(lsn_stock_has(&stock, e, b) == (e == 2 || e == 3 || (e == 1 && b == 0)));
+    }
+    assert_true(stock.wary);
+    assert_int_equal(stock.n_deaths, 1);
+    assert_int_equal(stock.deaths[0].evaluation, 6);
+    assert_int_equal(stock.deaths[0].deaths, 1);
+    assert_int_equal(stock.deaths[0].alone, 1);
+    assert_int_equal(stock.deaths[0].block, 1);
+    lsn_store_stock_finish(&stock);
+    fixture_add(f, store, 6, 1);
+    assert_true(lsn_store_take_stock(store, &stock, NULL));
+    assert_int_equal(stock.n_deaths, 0);
+    assert_int_equal(stock.stored[6], 1);
+    lsn_store_stock_finish(&stock);
+    lsn_store_close(store);
+}
+
 /* Dies `times` times while evaluation 5 is computed, with another one where not `alone`. */
 static void die_of_5(fixture *f, int times, bool alone)
 {
@@ -182,6 +222,7 @@ int main(void)
         TEST(what_workers_hold_is_there),
         TEST(what_a_run_stored_is_counted),
         TEST(who_was_computed_when_a_run_died_is_suspected),
+        TEST(the_stock_says_what_is_there_and_who_died),
         TEST(only_who_dies_alone_is_condemned),
         TEST(two_deaths_are_not_enough),
         TEST(the_condemned_are_forgiven_where_that_is_asked_for),

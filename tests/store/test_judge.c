@@ -20,7 +20,7 @@ static void give(const fixture *f, lsn_store *store, int32_t job, int lost, int 
                              .loss = base + 10 * lsn_fixed(d_loss),
                              .base_top5 = n,
                              .base_loss = base};
-    if (!lsn_store_add(store, f->plan.jobs[job].evaluation, 0, &(lsn_part){.tally = &tally}, &err))
+    if (!lsn_store_add(store, f->plan.jobs[job].evaluation, 0, &(lsn_part){.tally = &tally}, NULL, &err))
         fail_msg("%s", err.text);
 }
 
@@ -156,7 +156,7 @@ static void a_baseline_at_chance_has_no_curve(void **state)
     judge(store); /* without a baseline */
     fixture_expect(f, "SELECT points, area, half FROM curve", "2||\n");
     const lsn_tally bad = {.images = 10, .top1 = 1, .top5 = 1, .agree = 10, .base_top5 = 1};
-    assert_true(lsn_store_add(store, 0, 0, &(lsn_part){.tally = &bad}, NULL));
+    assert_true(lsn_store_add(store, 0, 0, &(lsn_part){.tally = &bad}, NULL, NULL));
     judge(store); /* 1 of 10 is less than 1 / 7 */
     fixture_expect(f, "SELECT points, area, half FROM curve", "2||\n");
     lsn_store_close(store);
@@ -310,7 +310,7 @@ static void the_worst_class_and_the_best(void **state)
         tally.agree = tally.top1 - tally.gained;
         const lsn_part part = {.tally = &tally, .class_right = right[e], .class_predicted = predicted[e]};
         lsn_error err = {0};
-        if (!lsn_store_add(store, e, 0, &part, &err))
+        if (!lsn_store_add(store, e, 0, &part, NULL, &err))
             fail_msg("%s", err.text);
     }
     assert_true(lsn_store_commit(store, NULL));
@@ -350,7 +350,7 @@ static void predictions_may_be_missing(void **state)
         fixture_part(f, 0, 5, b, &made);
         if (b == 1)
             made.part.class_predicted = NULL;
-        assert_true(lsn_store_add(store, 0, b, &made.part, NULL));
+        assert_true(lsn_store_add(store, 0, b, &made.part, NULL, NULL));
     }
     assert_true(lsn_store_commit(store, NULL));
     lsn_store_close(store);

@@ -95,7 +95,7 @@ static void what_is_no_number_is_null(void **state)
         lsn_tally_image(&made.tally, fine, i == 0 ? broken : infinite, FIXTURE_CLASSES, lsn_data_label(f->plan.data, i),
                         &(lsn_class_counts){made.right, made.predicted}, &made.verdicts[i]);
     const lsn_part part = {&made.tally, made.right, made.predicted, made.verdicts, made.drift};
-    if (!lsn_store_add(store, 1, 0, &part, &err) || !lsn_store_judge(store, &err))
+    if (!lsn_store_add(store, 1, 0, &part, NULL, &err) || !lsn_store_judge(store, &err))
         fail_msg("%s", err.text);
     lsn_store_close(store);
     fixture_expect(f, "SELECT image, prediction, rank, loss FROM image_result WHERE evaluation = 1 AND image < 3",
@@ -125,7 +125,7 @@ static void verdicts_that_contradict_the_counts_are_refused(void **state)
             made.verdicts[0].rank = -1;
         else
             made.drift[2] = -1;
-        assert_false(lsn_store_add(store, 1, 0, &made.part, &err));
+        assert_false(lsn_store_add(store, 1, 0, &made.part, NULL, &err));
         assert_int_equal(err.code, LSN_FAILED);
         assert_non_null(strstr(err.text, i < 3 ? "its images" : "its drift"));
     }

@@ -80,7 +80,7 @@ static void a_part_counts_once(void **state)
     lsn_error err = {0};
     lsn_tally other = {.images = 4, .top1 = 4, .top5 = 4, .base_top5 = 4, .agree = 4};
     const int32_t right[FIXTURE_CLASSES] = {4};
-    assert_true(lsn_store_add(store, 3, 0, &(lsn_part){.tally = &other, .class_right = right},
+    assert_true(lsn_store_add(store, 3, 0, &(lsn_part){.tally = &other, .class_right = right}, NULL,
                               &err)); /* whatever it says: the first one stays */
     fixture_fill(f, store);
     fixture_add(f, store, 3, 0); /* complete by now */
@@ -146,14 +146,14 @@ static void impossible_results_are_not_stored(void **state)
     const int32_t none[FIXTURE_CLASSES] = {0};
     for (size_t i = 0; i < sizeof tallies / sizeof *tallies; i++) {
         lsn_error err = {0};
-        assert_false(lsn_store_add(store, 1, 0, &(lsn_part){.tally = &tallies[i], .class_right = none}, &err));
+        assert_false(lsn_store_add(store, 1, 0, &(lsn_part){.tally = &tallies[i], .class_right = none}, NULL, &err));
         assert_int_equal(err.code, LSN_FAILED);
         assert_non_null(strstr(err.text, "block 0 of 4 images"));
         assert_false(lsn_store_has(store, 1, 0));
     }
     const lsn_tally one = {.images = 4, .top1 = 1, .top5 = 1, .agree = 1, .base_top5 = 1};
     const int32_t nobody[FIXTURE_CLASSES] = {[6] = 1}; /* a class without images */
-    assert_false(lsn_store_add(store, 1, 0, &(lsn_part){.tally = &one, .class_right = nobody}, NULL));
+    assert_false(lsn_store_add(store, 1, 0, &(lsn_part){.tally = &one, .class_right = nobody}, NULL, NULL));
     fixture_fill(f, store); /* it goes on */
     lsn_store_close(store);
     fixture_expect(f, "SELECT count(*) FROM evaluation WHERE status = 'done'", "13\n");

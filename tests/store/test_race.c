@@ -52,7 +52,9 @@ static void a_race_ends_at_the_first_block_that_will_do(void **state)
                 fixture_part(f, e, block_images, b, &made);
                 assert_true(lsn_store_complete(store, e) == (b >= needed));
                 assert_true(lsn_store_has(store, e, b) == (b >= needed));
-                assert_true(lsn_store_add(store, e, b, &made.part, NULL));
+                lsn_store_change change;
+                assert_true(lsn_store_add(store, e, b, &made.part, &change, NULL));
+                assert_true(change.added == (b < needed) && change.completed == (b + 1 == needed));
                 if (b < needed)
                     lsn_tally_add(&sum, &made.tally);
             }
@@ -184,7 +186,7 @@ static void damaged_parts_are_an_error(void **state)
         for (int b = 0; ok && b < 3; b++) {
             made_part made;
             fixture_part(f, 1, 2, rest[b], &made);
-            ok = lsn_store_add(store, 1, rest[b], &made.part, &err);
+            ok = lsn_store_add(store, 1, rest[b], &made.part, NULL, &err);
         }
         assert_false(ok);
         assert_int_equal(err.code, LSN_FAILED);

@@ -260,7 +260,7 @@ static void q_of_many_ties(void **state)
         const int32_t none[FIXTURE_CLASSES] = {0};
         const lsn_tally tally = {
             .images = FIXTURE_IMAGES, .lost = i == 0 ? 0 : i * i % 11, .base_top5 = FIXTURE_IMAGES};
-        assert_true(lsn_store_add(store, i, 0, &(lsn_part){.tally = &tally, .class_right = none}, NULL));
+        assert_true(lsn_store_add(store, i, 0, &(lsn_part){.tally = &tally, .class_right = none}, NULL, NULL));
     }
     assert_true(lsn_store_commit(store, NULL));
     lsn_store_close(store);
