@@ -1,3 +1,4 @@
+/* A contact sheet as a PNG file: images as the network sees them, their classes and names below. */
 #include "cli/sheet.h"
 
 #include "lesion/report.h"
@@ -30,10 +31,9 @@ typedef struct canvas {
 
 static void draw_glyph(canvas *c, int y, int x, int size, const unsigned char *colour, unsigned char character)
 {
-    const unsigned char *rows = lsn_glyph(character);
     for (int dy = 0; dy < LSN_GLYPH_H * size; dy++)
         for (int dx = 0; dx < LSN_GLYPH_W * size; dx++)
-            if ((rows[dy / size] >> (LSN_GLYPH_W - 1 - dx / size) & 1) != 0 && y + dy < c->h && x + dx < c->w)
+            if (lsn_glyph_dot(character, dy / size, dx / size) && y + dy < c->h && x + dx < c->w)
                 memcpy(c->pixels + ((size_t)(y + dy) * (size_t)c->w + (size_t)(x + dx)) * 3, colour, 3);
 }
 

@@ -4,10 +4,10 @@
 
 #include "lesion/study.h"
 
-enum { LSN_GLYPH_W = 5, LSN_GLYPH_H = 8, LSN_SHEET_IMAGES = 48 };
+enum { LSN_GLYPH_W = 5, LSN_GLYPH_H = 8 };
 
-/* The rows of an ASCII character; a box for any other. */
-const unsigned char *lsn_glyph(unsigned char character);
+/* Whether a dot of an ASCII character is black, from the upper left corner; any other character is a box. */
+bool lsn_glyph_dot(unsigned char character, int y, int x);
 
 /* Draws at most `most` of the plan's images that are fit, evenly spread over them, as they are after preprocessing but
  * before normalisation. The plan is not settled. */
