@@ -104,8 +104,22 @@ LSN_API const char *lsn_nearest(const char *word, const char *const known[]);
 LSN_API void lsn_log(const char *format, ...) LSN_PRINTF(1, 2);
 LSN_API void lsn_log_quiet(bool quiet);
 
-/* Seconds of a monotonic clock with an arbitrary zero. */
+/* ---- time ---------------------------------------------------------------------------------------------------- */
+
+/* Seconds of a clock that never goes back and does not stop while the host sleeps; its zero is arbitrary. */
 LSN_API double lsn_now_s(void);
+
+/* How long this process was awake. One that is stopped (SIGSTOP, a suspended job, a sleeping host) hears nothing, so
+ * the silence of others must be measured by this clock. Between two looks at it `step_s` passes at most, or the
+ * processor time that this process took in between where that is more: it computed, and did not sleep. */
+typedef struct lsn_awake {
+    double step_s, total_s;
+    double looked_s, cpu_s; /* at the last look */
+} lsn_awake;
+
+LSN_API lsn_awake lsn_awake_begin(double step_s);
+/* Seconds awake since the beginning. */
+LSN_API double lsn_awake_s(lsn_awake *awake);
 
 /* ---- exact sums ---------------------------------------------------------------------------------------------- */
 
@@ -204,5 +218,7 @@ LSN_API bool lsn_process_same_kernel(const lsn_process *a, const lsn_process *b)
 LSN_API bool lsn_process_sees(const lsn_process *self, const lsn_process *other);
 /* Whether a process that this one can see has ended (it may not have been waited for yet). */
 LSN_API bool lsn_process_ended(const lsn_process *process);
+/* Whether it exists but is stopped (SIGSTOP, SIGTSTP, a debugger). */
+LSN_API bool lsn_process_stopped(const lsn_process *process);
 
 #endif

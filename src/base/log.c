@@ -1,7 +1,7 @@
+/* Lines on stderr. */
 #include "lesion/base.h"
 
 #include <stdio.h>
-#include <time.h>
 
 static bool log_is_quiet;
 
@@ -20,11 +20,4 @@ void lsn_log(const char *format, ...)
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
     fprintf(stderr, "lesion: %s\n", line);
-}
-
-double lsn_now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

@@ -1,3 +1,4 @@
+/* Who a process is, so that another can tell later whether it still exists. */
 #include "lesion/base.h"
 
 #include <stdio.h>
@@ -16,8 +17,9 @@ static void read_line(const char *path, char *text, size_t size)
         fclose(file);
 }
 
-/* When it began; 0 where there is no such process, or only what is left of it until its parent asks. */
-static uint64_t begun(int64_t pid)
+/* When it began, and its state ('R', 'S', 'T', ...); 0 where there is no such process, or only what is left of it until
+ * its parent asks. */
+static uint64_t begun(int64_t pid, char *state)
 {
     enum { STATE = 2, BEGUN = 21 }; /* fields, from 0 */
     char path[64], stat[1024], *rest = NULL;
@@ -27,6 +29,7 @@ static uint64_t begun(int64_t pid)
     char *word = at == NULL ? NULL : strtok_r(at + 1, " ", &rest);
     if (word == NULL || *word == 'Z' || *word == 'X')
         return 0;
+    *state = word == NULL ? '\0' : *word;
     for (int field = STATE; word != NULL && field < BEGUN; field++)
         word = strtok_r(NULL, " ", &rest);
     return word == NULL ? 0 : strtoull(word, NULL, 10);
@@ -35,8 +38,9 @@ static uint64_t begun(int64_t pid)
 lsn_process lsn_process_self(void)
 {
     struct stat status;
+    char state;
     lsn_process self = {.pid = getpid()};
-    self.begun = begun(self.pid);
+    self.begun = begun(self.pid, &state);
     self.space = stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
     read_line("/proc/sys/kernel/random/boot_id", self.boot, sizeof self.boot);
     return self;
@@ -54,5 +58,12 @@ bool lsn_process_sees(const lsn_process *self, const lsn_process *other)
 
 bool lsn_process_ended(const lsn_process *process)
 {
-    return process->begun == 0 || begun(process->pid) != process->begun;
+    char state;
+    return process->begun == 0 || begun(process->pid, &state) != process->begun;
+}
+
+bool lsn_process_stopped(const lsn_process *process)
+{
+    char state;
+    return process->begun != 0 && begun(process->pid, &state) == process->begun && (state == 'T' || state == 't');
 }

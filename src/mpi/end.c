@@ -13,20 +13,25 @@
 
 enum { WAIT_TIMES = 120 }; /* that a worker waits for rank 0, an hour, in times that a silent rank is waited for */
 
-static volatile sig_atomic_t end_code;
+enum { TICKS = 100 }; /* in the time that is waited. While the process is stopped there is one at most */
 
-static void leave(int signal_number)
+static volatile sig_atomic_t end_code, ticks_left;
+
+static void count_tick(int signal_number)
 {
     (void)signal_number;
-    _exit(end_code);
+    if (--ticks_left <= 0)
+        _exit(end_code);
 }
 
-/* Ends the process when seconds have passed; 0: not any more. */
+/* Ends the process when it was awake for so many seconds; 0: not any more. */
 static void leave_after(double seconds)
 {
-    const struct sigaction action = {.sa_handler = leave};
-    const struct itimerval timer = {
-        .it_value = {.tv_sec = (time_t)seconds, .tv_usec = (suseconds_t)(1e6 * fmod(seconds, 1))}};
+    const struct sigaction action = {.sa_handler = count_tick, .sa_flags = SA_RESTART};
+    const double tick_s = seconds / TICKS;
+    const struct timeval tick = {.tv_sec = (time_t)tick_s, .tv_usec = (suseconds_t)(1e6 * fmod(tick_s, 1))};
+    const struct itimerval timer = {.it_value = tick, .it_interval = tick};
+    ticks_left = TICKS;
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &timer, NULL);
 }

@@ -104,7 +104,8 @@ bool lsn_images_check(const lsn_plan *plan, const lsn_ranks *ranks, int threads,
                       lsn_error *err)
 {
     *err = (lsn_error){0};
-    bool ok = lsn_image_checks_init(found, plan, err) && lsn_images_check_share(plan, ranks->rank, ranks->size, threads, found, err);
+    bool ok = lsn_image_checks_init(found, plan, err) &&
+              lsn_images_check_share(plan, ranks->rank, ranks->size, threads, found, err);
     /* All ranks come here, whatever happened to them, so that none waits for another in vain. */
     bool all = lsn_ranks_agree(ranks, ok);
     if (ok && !all)

@@ -22,8 +22,7 @@ void lsn_node_end(lsn_ranks *ranks);
 
 /* The model's weights as the method's kernels want them, packed by the ranks of each node together, once; they live as
  * long as the ranks. NULL where each engine packs its own: there is one rank alone. Collective. */
-bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, lsn_method method, const void **packed,
-                    lsn_error *err);
+bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, lsn_method method, const void **packed, lsn_error *err);
 /* Bytes of what is shared so far, divided by the ranks that share it. */
 size_t lsn_ranks_share(const lsn_ranks *ranks);
 
@@ -38,15 +37,16 @@ bool lsn_activations_measure(lsn_compute *compute, const lsn_plan *plan, lsn_act
 
 /* Ranks 1 .. size-1 compute. */
 typedef struct lsn_workers lsn_workers;
-lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err);
+/* processes[size], of each rank, must outlive it. */
+lsn_workers *lsn_workers_create(const lsn_ranks *ranks, const lsn_process *processes, lsn_error *err);
 /* Tells all to leave at once and waits for their last words. `missing`: some are not there any more. Where that is so,
  * or one does not answer in time, MPI cannot be finalized: false. */
 bool lsn_workers_dismiss(lsn_workers *workers, bool missing);
 void lsn_workers_destroy(lsn_workers *workers);
 lsn_crew lsn_workers_crew(lsn_workers *workers);
 
-/* What a worker rank does until it is told to leave, or hears nothing of rank 0 any more (LSN_FAILED). *abandon: MPI
- * must not be finalized. */
-bool lsn_worker_loop(lsn_compute *compute, bool *abandon, lsn_error *err);
+/* What a worker rank does until it is told to leave, or hears nothing of rank 0 any more (LSN_FAILED), unless it sees
+ * that rank 0, which is that process, is stopped. *abandon: MPI must not be finalized. */
+bool lsn_worker_loop(lsn_compute *compute, const lsn_process *rank_0, bool *abandon, lsn_error *err);
 
 #endif

@@ -86,8 +86,7 @@ lsn_plan *lsn_ranks_read_plan(const lsn_ranks *ranks, const char *path, const ch
 
 /* ---- packed weights ------------------------------------------------------------------------------------------ */
 
-bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, lsn_method method, const void **packed,
-                    lsn_error *err)
+bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, lsn_method method, const void **packed, lsn_error *err)
 {
     lsn_node_ranks *node = ranks->node;
     const size_t bytes = node == NULL ? 0 : lsn_engine_weights_bytes(net, method);

@@ -16,27 +16,51 @@ static const double MEASURE_S = 1;
 
 enum { HOST_BYTES = 64 };
 
-/* "n1*4,n2*4" on rank 0. Collective. */
-static bool list_hosts(const lsn_ranks *ranks, lsn_text *hosts, lsn_error *err)
+/* What rank 0 records of itself and the others. */
+typedef struct census {
+    lsn_process *processes; /* [size] */
+    lsn_text hosts;         /* "n1*4,n2*4" */
+} census;
+
+static void census_finish(census *census)
 {
-    char mine[HOST_BYTES] = "";
-    gethostname(mine, sizeof mine - 1);
-    char *all = lsn_array((size_t)ranks->size, HOST_BYTES, err);
-    if (all == NULL)
-        return false;
-    memcpy(all, mine, sizeof mine);
-    bool ok = true;
-    if (ranks->launched)
-        ok = MPI_Gather(mine, HOST_BYTES, MPI_CHAR, all, HOST_BYTES, MPI_CHAR, 0, MPI_COMM_WORLD) == MPI_SUCCESS;
-    for (int i = 0; ok && i < ranks->size;) {
-        int same = 1;
-        while (i + same < ranks->size && strcmp(all + i * HOST_BYTES, all + (i + same) * HOST_BYTES) == 0)
+    free(census->processes);
+    lsn_text_finish(&census->hosts);
+}
+
+static void list_hosts(const char *names, int size, lsn_text *hosts)
+{
+    for (int i = 0, same; i < size; i += same) {
+        same = 1;
+        while (i + same < size && strcmp(names + i * HOST_BYTES, names + (i + same) * HOST_BYTES) == 0)
             same++;
-        lsn_text_add(hosts, "%s%s*%d", i == 0 ? "" : ",", all + i * HOST_BYTES, same);
-        i += same;
+        lsn_text_add(hosts, "%s%s*%d", i == 0 ? "" : ",", names + i * HOST_BYTES, same);
     }
-    free(all);
-    return ok || lsn_fail(err, LSN_FAILED, "MPI failed to gather the hosts' names");
+}
+
+/* To rank 0. Collective. */
+static bool gather(const lsn_ranks *ranks, const void *mine, int bytes, void *all, lsn_error *err)
+{
+    memcpy(all, mine, (size_t)bytes);
+    if (ranks->launched)
+        LSN_MPI(MPI_Gather(mine, bytes, MPI_BYTE, all, bytes, MPI_BYTE, 0, MPI_COMM_WORLD));
+    return true;
+}
+
+/* On rank 0. Collective. */
+static bool take_census(const lsn_ranks *ranks, census *census, lsn_error *err)
+{
+    const lsn_process self = lsn_process_self();
+    char host[HOST_BYTES] = "";
+    gethostname(host, sizeof host - 1);
+    char *names = lsn_array((size_t)ranks->size, HOST_BYTES, err);
+    census->processes = names == NULL ? NULL : lsn_array((size_t)ranks->size, sizeof self, err);
+    const bool ok = lsn_ranks_agree(ranks, census->processes != NULL) && gather(ranks, host, HOST_BYTES, names, err) &&
+                    gather(ranks, &self, sizeof self, census->processes, err);
+    if (ok && ranks->rank == 0)
+        list_hosts(names, ranks->size, &census->hosts);
+    free(names);
+    return ok;
 }
 
 static bool record_begin(lsn_store *store, const lsn_ranks *ranks, const lsn_sweep_options *options, const char *hosts,
@@ -76,9 +100,10 @@ bool lsn_sweep_engine(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sw
 
 /* ---- the sweep ----------------------------------------------------------------------------------------------- */
 
-/* What rank 0 knows of the database and tells the others. */
+/* What rank 0 knows of the database and of itself, and tells the others. */
 typedef struct opening {
     int32_t ok, code, block_images, anything_to_do;
+    lsn_process rank_0;
 } opening;
 
 static bool anything_to_do(const lsn_plan *plan, const lsn_wanted *wanted, const lsn_store *store)
@@ -101,6 +126,7 @@ static bool open_store(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_s
                                        .retry = options->retry,
                                        .wanted = options->wanted};
         *store = lsn_store_open_with(options->database, plan, block, &how, err);
+        opened->rank_0 = lsn_process_self();
         opened->ok = *store != NULL;
         opened->code = opened->ok ? LSN_OK : (int32_t)err->code;
         opened->block_images = opened->ok ? lsn_store_block_images(*store) : 0;
@@ -153,8 +179,8 @@ static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_comput
     return !ranks->launched || lsn_broadcast(prices, sizeof *prices, measures, MPI_COMM_WORLD, err);
 }
 
-static lsn_code coordinate(const lsn_plan *plan, lsn_ranks *ranks, lsn_compute *compute, lsn_store *store,
-                           const lsn_sweep_options *options, const lsn_prices *prices, lsn_error *err)
+static lsn_code coordinate(const lsn_plan *plan, lsn_ranks *ranks, const lsn_process *processes, lsn_compute *compute,
+                           lsn_store *store, const lsn_sweep_options *options, const lsn_prices *prices, lsn_error *err)
 {
     lsn_code code = LSN_FAILED;
     bool missing = false;
@@ -167,7 +193,7 @@ static lsn_code coordinate(const lsn_plan *plan, lsn_ranks *ranks, lsn_compute *
         lsn_alone_destroy(alone);
         return code;
     }
-    lsn_workers *workers = lsn_workers_create(ranks, err);
+    lsn_workers *workers = lsn_workers_create(ranks, processes, err);
     if (workers != NULL) {
         lsn_crew crew = lsn_workers_crew(workers);
         code = lsn_coordinate(plan, store, &crew, options, prices, &missing, err);
@@ -179,36 +205,36 @@ static lsn_code coordinate(const lsn_plan *plan, lsn_ranks *ranks, lsn_compute *
 
 /* Everything after the database is open and there is something to do. Collective. */
 static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, lsn_ranks *ranks,
-                      const lsn_sweep_options *options, lsn_store *store, int32_t block_images, lsn_error *err)
+                      const lsn_sweep_options *options, lsn_store *store, const opening *opened, lsn_error *err)
 {
     const bool computes = ranks->size == 1 || ranks->rank > 0, first = ranks->rank == 0;
     lsn_engine_options engine;
     if (!lsn_sweep_engine(plan, ranks, options, &engine, err))
         return err->code;
     lsn_sweep_equip(plan, &engine);
-    lsn_compute *compute = computes ? lsn_compute_create(plan, block_images, &engine, err) : NULL;
-    lsn_text hosts = {0};
+    lsn_compute *compute = computes ? lsn_compute_create(plan, opened->block_images, &engine, err) : NULL;
+    census census = {0};
     bool mine = compute != NULL || !computes;
     bool ok = lsn_ranks_agree(ranks, mine);
     if (!ok && mine)
         lsn_fail(err, LSN_FAILED, "a worker rank could not begin; it says why above");
-    ok = ok && list_hosts(ranks, &hosts, err);
-    ok = lsn_ranks_agree(ranks, ok && (!first || record_begin(store, ranks, options, hosts.data, err)));
+    ok = ok && take_census(ranks, &census, err);
+    ok = lsn_ranks_agree(ranks, ok && (!first || record_begin(store, ranks, options, census.hosts.data, err)));
     ok = ok && lsn_ranks_agree(ranks, prepare_activations(plan, activations, ranks, compute, store, err));
     lsn_prices prices;
     ok = ok && lsn_ranks_agree(ranks, find_prices(plan, ranks, compute, options, &prices, err));
     lsn_code code = err->code;
     if (ok && first)
-        code = coordinate(plan, ranks, compute, store, options, &prices, err);
+        code = coordinate(plan, ranks, census.processes, compute, store, options, &prices, err);
     else if (ok)
-        code = lsn_worker_loop(compute, &ranks->abandoned, err) ? LSN_OK : err->code;
+        code = lsn_worker_loop(compute, &opened->rank_0, &ranks->abandoned, err) ? LSN_OK : err->code;
     else if (first && store != NULL)
         lsn_store_run_note(store, code == LSN_STOPPED ? "stopped" : "failed", &(lsn_error){0});
     /* What rests on more than one result, unless there is no time for that. */
     const bool ended = code == LSN_OK || code == LSN_JOBS_FAILED || code == LSN_STOPPED;
     if (ok && first && ended && lsn_signals_asked() != LSN_LEAVE && !lsn_store_judge(store, err))
         code = err->code;
-    lsn_text_finish(&hosts);
+    census_finish(&census);
     lsn_compute_destroy(compute);
     return code;
 }
@@ -223,7 +249,7 @@ lsn_code lsn_sweep_run(const lsn_plan *plan, const lsn_activations *activations,
     lsn_code code = LSN_OK;
     bool ok = open_store(plan, ranks, options, &store, &opened, err);
     if (ok && opened.anything_to_do)
-        code = sweep(plan, activations, ranks, options, store, opened.block_images, err);
+        code = sweep(plan, activations, ranks, options, store, &opened, err);
     else
         ok = ok && (store == NULL || lsn_store_judge(store, err)); /* which a run may have died before */
     if (!ok)

@@ -1,6 +1,6 @@
 /* A worker: waits for a unit, computes it, sends the result, until it is told to leave. What rank 0 says is taken
  * between pieces of a unit, so that the images of a unit in reserve can be decoded in the meantime. A worker that hears
- * nothing of rank 0 for long leaves by itself. */
+ * nothing of rank 0 for long leaves by itself; time in which it was itself stopped does not count. */
 #include "mpi/checked.h"
 #include "mpi/mpi_internal.h"
 
@@ -24,9 +24,10 @@ typedef struct worker {
     lsn_message result;
     MPI_Request sending; /* of `result` */
     sent_note notes[NOTES];
-    lsn_process self; /* said at the beginning */
-    MPI_Request hello;
-    double heard_s, told_s;
+    lsn_process self, rank_0;
+    lsn_awake clock;
+    double heard_s; /* of rank 0, by that clock */
+    double told_s;
     bool leave, abandon, orphaned;
     lsn_error trouble; /* of what is done while a unit is computed */
 } worker;
@@ -49,25 +50,24 @@ static bool say(worker *w, int tag, const lsn_note *note, size_t size, lsn_error
     return true;
 }
 
-static bool say_hello(worker *w, lsn_error *err)
-{
-    w->self = lsn_process_self();
-    LSN_MPI(MPI_Isend(&w->self, sizeof w->self, MPI_BYTE, 0, LSN_TAG_ALIVE, MPI_COMM_WORLD, &w->hello));
-    return true;
-}
-
-static bool beat(worker *w, double now, lsn_error *err)
+static bool beat(worker *w, lsn_error *err)
 {
     const lsn_note alive = {0};
-    return now - w->told_s < w->patience.beat || say(w, LSN_TAG_ALIVE, &alive, 0, err);
+    return lsn_now_s() - w->told_s < w->patience.beat || say(w, LSN_TAG_ALIVE, &alive, 0, err);
 }
 
 /* ---- hearing ------------------------------------------------------------------------------------------------- */
 
-static bool is_orphaned(worker *w, double now, lsn_error *err)
+/* A rank 0 that is seen to be stopped is waited for: it may be continued. */
+static bool is_orphaned(worker *w, lsn_error *err)
 {
+    const double now = lsn_awake_s(&w->clock);
     if (w->leave || now - w->heard_s < w->patience.orphaned)
         return false;
+    if (lsn_process_sees(&w->self, &w->rank_0) && lsn_process_stopped(&w->rank_0)) {
+        w->heard_s = now;
+        return false;
+    }
     w->orphaned = w->leave = w->abandon = true;
     lsn_fail(err, LSN_FAILED, "nothing was heard of rank 0 for %.0f s: it seems to be dead", now - w->heard_s);
     return true;
@@ -83,8 +83,7 @@ static bool receive(worker *w, void *bytes, int size, int tag, lsn_error *err)
         LSN_MPI(MPI_Test(&coming, &done, MPI_STATUS_IGNORE));
         if (done)
             return true;
-        const double now = lsn_now_s();
-        if (!beat(w, now, err) || is_orphaned(w, now, err))
+        if (!beat(w, err) || is_orphaned(w, err))
             return false;
     }
 }
@@ -150,7 +149,7 @@ static bool listen(worker *w, lsn_error *err)
         LSN_MPI(MPI_Iprobe(0, MPI_ANY_TAG, MPI_COMM_WORLD, &found, &status));
         if (!found)
             return true;
-        w->heard_s = lsn_now_s();
+        w->heard_s = lsn_awake_s(&w->clock);
         LSN_MPI(MPI_Get_count(&status, MPI_BYTE, &size));
         bool ok = true;
         if (status.MPI_TAG == LSN_TAG_UNIT)
@@ -172,8 +171,7 @@ static bool attend(worker *w)
 {
     if (w->trouble.code == LSN_OK && !listen(w, &w->trouble))
         return false;
-    const double now = lsn_now_s();
-    if (!beat(w, now, &w->trouble) || is_orphaned(w, now, &w->trouble))
+    if (!beat(w, &w->trouble) || is_orphaned(w, &w->trouble))
         return false;
     return !w->leave && w->trouble.code == LSN_OK;
 }
@@ -200,16 +198,16 @@ static bool wait_sent(worker *w, MPI_Request *sending, lsn_error *err)
 
 /* ---- units --------------------------------------------------------------------------------------------------- */
 
-static bool compute(worker *w, const lsn_unit_message *unit, lsn_error *err)
+static bool compute_unit(worker *w, const lsn_unit_message *unit, lsn_error *err)
 {
     lsn_result result;
-    double began = lsn_now_s();
+    const double began = lsn_awake_s(&w->clock);
     if (!lsn_compute_load(w->compute, unit->block, err) || !wait_sent(w, &w->sending, err) ||
         !lsn_wire_begin_result(&w->result, unit->unit, unit->count, lsn_compute_extent(w->compute), &result, err) ||
         !lsn_compute_evaluations(w->compute, unit->block, unit->evaluations, unit->count, &result.outcome, shall_stop,
                                  w, err))
         return false;
-    result.seconds = lsn_now_s() - began;
+    result.seconds = lsn_awake_s(&w->clock) - began;
     lsn_wire_seal_result(&w->result, &result);
     LSN_MPI(MPI_Isend(w->result.bytes, (int)w->result.size, MPI_BYTE, 0, LSN_TAG_RESULT, MPI_COMM_WORLD, &w->sending));
     w->told_s = lsn_now_s();
@@ -227,7 +225,7 @@ static bool begin_next(worker *w, lsn_error *err)
     remove_queued(w, 0);
     if (!lsn_wire_get_unit(&w->unit, &unit, err))
         return false;
-    if (compute(w, &unit, &note.failure) || note.failure.code == LSN_STOPPED)
+    if (compute_unit(w, &unit, &note.failure) || note.failure.code == LSN_STOPPED)
         return true;
     note.unit = unit.unit;
     return say(w, LSN_TAG_REFUSED, &note, sizeof note, err);
@@ -254,23 +252,27 @@ static bool loop(worker *w, lsn_error *err)
 static bool say_goodbye(worker *w, lsn_error *err)
 {
     const lsn_note bye = {0};
-    bool ok = wait_sent(w, &w->hello, err) && wait_sent(w, &w->sending, err);
+    bool ok = wait_sent(w, &w->sending, err);
     for (int i = 0; ok && i < NOTES; i++)
         ok = wait_sent(w, &w->notes[i].sending, err);
     return ok && say(w, LSN_TAG_BYE, &bye, 0, err) && wait_sent(w, &w->notes[0].sending, err);
 }
 
-bool lsn_worker_loop(lsn_compute *computing, bool *abandon, lsn_error *err)
+bool lsn_worker_loop(lsn_compute *compute, const lsn_process *rank_0, bool *abandon, lsn_error *err)
 {
     worker *w = lsn_array(1, sizeof *w, err);
     if (w == NULL)
         return false;
-    *w = (worker){
-        .compute = computing, .patience = lsn_patience_get(), .sending = MPI_REQUEST_NULL, .hello = MPI_REQUEST_NULL};
+    *w = (worker){.compute = compute,
+                  .patience = lsn_patience_get(),
+                  .sending = MPI_REQUEST_NULL,
+                  .self = lsn_process_self(),
+                  .rank_0 = *rank_0,
+                  .told_s = lsn_now_s()};
     for (int i = 0; i < NOTES; i++)
         w->notes[i].sending = MPI_REQUEST_NULL;
-    w->heard_s = w->told_s = lsn_now_s();
-    bool ok = say_hello(w, err) && loop(w, err) && (w->abandon || say_goodbye(w, err));
+    w->clock = lsn_awake_begin(w->patience.beat);
+    bool ok = loop(w, err) && (w->abandon || say_goodbye(w, err));
     *abandon = w->abandon;
     if (w->abandon) /* what is under way is left to MPI, with its memory */
         return ok;

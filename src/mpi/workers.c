@@ -26,8 +26,9 @@ typedef struct arriving {
 struct lsn_workers {
     int size;
     lsn_patience patience;
-    double *told_s;               /* [size] when a rank was told anything last */
-    lsn_process self, *processes; /* [size] of each rank; pid 0: not known */
+    double *told_s; /* [size] when a rank was told anything last */
+    lsn_process self;
+    const lsn_process *processes; /* [size] of each rank */
     posted *sends;                /* under way, or ready for reuse */
     size_t n_sends, sends_room;
     size_t next; /* where a free place is looked for first */
@@ -36,7 +37,7 @@ struct lsn_workers {
     size_t n_halves, halves_room;
 };
 
-lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err)
+lsn_workers *lsn_workers_create(const lsn_ranks *ranks, const lsn_process *processes, lsn_error *err)
 {
     lsn_workers *workers = lsn_array(1, sizeof *workers, err);
     if (workers == NULL)
@@ -44,8 +45,8 @@ lsn_workers *lsn_workers_create(const lsn_ranks *ranks, lsn_error *err)
     workers->size = ranks->size;
     workers->patience = lsn_patience_get();
     workers->told_s = lsn_array((size_t)ranks->size, sizeof *workers->told_s, err);
-    workers->processes = lsn_array((size_t)ranks->size, sizeof *workers->processes, err);
-    if (workers->told_s == NULL || workers->processes == NULL) {
+    workers->processes = processes;
+    if (workers->told_s == NULL) {
         lsn_workers_destroy(workers);
         return NULL;
     }
@@ -76,7 +77,6 @@ void lsn_workers_destroy(lsn_workers *workers)
     free(workers->sends);
     free(workers->halves);
     free(workers->received.bytes);
-    free(workers->processes);
     free(workers->told_s);
     free(workers);
 }
@@ -212,14 +212,6 @@ static bool read_note(const lsn_workers *workers, int rank, lsn_news *news, lsn_
     return true;
 }
 
-/* A worker that begins says who it is. */
-static void read_process(lsn_workers *workers, int rank)
-{
-    if (workers->received.size == sizeof *workers->processes)
-        memcpy(&workers->processes[rank], workers->received.bytes, sizeof *workers->processes);
-    workers->processes[rank].boot[sizeof workers->self.boot - 1] = '\0';
-}
-
 static bool take(void *context, lsn_news *news, lsn_error *err)
 {
     lsn_workers *workers = context;
@@ -245,7 +237,6 @@ static bool take(void *context, lsn_news *news, lsn_error *err)
         news->kind = LSN_DROPPED;
         return read_note(workers, status.MPI_SOURCE, news, err);
     default:
-        read_process(workers, status.MPI_SOURCE);
         news->kind = LSN_ALIVE;
         return true;
     }
@@ -255,7 +246,7 @@ static bool dead(void *context, int32_t worker)
 {
     const lsn_workers *workers = context;
     const lsn_process *process = &workers->processes[worker + 1];
-    return process->pid > 0 && lsn_process_sees(&workers->self, process) && lsn_process_ended(process);
+    return lsn_process_sees(&workers->self, process) && lsn_process_ended(process);
 }
 
 static const char *name(void *context, int32_t worker, char *text, size_t size)
@@ -274,10 +265,10 @@ bool lsn_workers_dismiss(lsn_workers *workers, bool missing)
     bool ok = true;
     for (int rank = 1; rank < workers->size; rank++)
         ok = say(workers, rank, LSN_TAG_LEAVE, &how, sizeof how, &ignored) && ok;
-    const double began = lsn_now_s();
+    lsn_awake clock = lsn_awake_begin(workers->patience.beat);
     lsn_wait wait = {0};
     int here = workers->size - 1;
-    while (ok && !missing && here > 0 && lsn_now_s() - began < GOODBYE_S) {
+    while (ok && !missing && here > 0 && lsn_awake_s(&clock) < GOODBYE_S) {
         int found = 0;
         MPI_Status status;
         ok = receive(workers, &found, &status, &ignored);

@@ -1,11 +1,15 @@
+/* The crew of a run in one process: the coordinator computes each unit itself. */
 #include "run/run_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+static const double STEP_S = 1; /* a longer time between two pieces of a unit counts as far as it was computed */
+
 struct lsn_alone {
     lsn_compute *compute;
     const lsn_unit *unit; /* to be computed; NULL: none */
+    lsn_awake clock;
     lsn_message result;
 };
 
@@ -34,7 +38,7 @@ static bool give(void *context, const lsn_unit *unit, lsn_error *err)
 
 static bool leave_asked(void *context)
 {
-    (void)context;
+    lsn_awake_s(&((lsn_alone *)context)->clock);
     return lsn_signals_asked() == LSN_LEAVE;
 }
 
@@ -50,17 +54,17 @@ static bool take(void *context, lsn_news *news, lsn_error *err)
     if (!lsn_compute_load(alone->compute, unit->block, err) ||
         !lsn_wire_begin_result(&alone->result, unit->id, unit->count, lsn_compute_extent(alone->compute), result, err))
         return false;
-    double began = lsn_now_s();
+    alone->clock = lsn_awake_begin(STEP_S);
     lsn_error failure = {0};
     lsn_compute_expect(alone->compute, unit->block + 1); /* units go through the blocks in order */
     if (!lsn_compute_evaluations(alone->compute, unit->block, unit->evaluations, unit->count, &result->outcome,
-                                 leave_asked, NULL, &failure)) {
+                                 leave_asked, alone, &failure)) {
         if (failure.code == LSN_STOPPED)
             return true;
         *err = failure;
         return false;
     }
-    result->seconds = lsn_now_s() - began;
+    result->seconds = lsn_awake_s(&alone->clock);
     news->kind = LSN_RESULT;
     news->worker = 0;
     news->unit = unit->id;

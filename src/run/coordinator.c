@@ -385,7 +385,7 @@ static bool turn(coordinator *c, lsn_error *err)
     lsn_wait wait = {0};
     bool any;
     while (lsn_signals_asked() != LSN_LEAVE) {
-        lsn_sched_time(c->sched, lsn_now_s());
+        lsn_sched_time(c->sched, lsn_awake_s(&c->roster.clock));
         heed_wishes(c);
         if (!act(c, err))
             return false;

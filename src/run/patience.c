@@ -1,3 +1,4 @@
+/* How long ranks wait for each other. */
 #include "run/run_internal.h"
 
 #include <math.h>

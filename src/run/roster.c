@@ -1,23 +1,22 @@
+/* Who of the workers is there. */
 #include "run/roster.h"
 
 #include <stdlib.h>
 
 bool roster_begin(roster *r, const lsn_crew *crew, lsn_sched *sched, lsn_error *err)
 {
-    const double now = lsn_now_s();
     *r = (roster){.crew = crew, .patience = lsn_patience_get(), .sched = sched};
+    r->clock = lsn_awake_begin(r->patience.beat);
     r->workers = lsn_array((size_t)crew->workers, sizeof *r->workers, err);
-    for (int32_t w = 0; r->workers != NULL && w < crew->workers; w++) {
+    for (int32_t w = 0; r->workers != NULL && w < crew->workers; w++)
         lsn_sched_joined(sched, w);
-        r->workers[w].heard_s = now;
-    }
     return r->workers != NULL;
 }
 
 void roster_hear(roster *r, int32_t worker)
 {
     roster_worker *seen = &r->workers[worker];
-    seen->heard_s = lsn_now_s();
+    seen->heard_s = lsn_awake_s(&r->clock);
     if (seen->presence == ROSTER_PRESENT)
         return;
     char name[32];
@@ -29,7 +28,7 @@ void roster_hear(roster *r, int32_t worker)
 bool roster_watch(roster *r, lsn_store *store, bool *changed, lsn_error *err)
 {
     char name[32];
-    const double now = lsn_now_s();
+    const double now = lsn_awake_s(&r->clock);
     for (int32_t w = 0; r->crew->tend != NULL && w < r->crew->workers; w++) {
         roster_worker *seen = &r->workers[w];
         const double quiet = now - seen->heard_s;

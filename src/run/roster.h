@@ -1,4 +1,4 @@
-/* Who of the workers is there, by when rank 0 heard of them last. */
+/* Who of the workers is there, by when rank 0 heard of them last. Only time in which rank 0 was awake counts. */
 #ifndef LESION_RUN_ROSTER_H
 #define LESION_RUN_ROSTER_H
 
@@ -9,12 +9,13 @@ typedef enum roster_presence { ROSTER_PRESENT, ROSTER_SILENT, ROSTER_LOST } rost
 
 typedef struct roster_worker {
     roster_presence presence;
-    double heard_s;
+    double heard_s; /* by the roster's clock */
 } roster_worker;
 
 typedef struct roster {
     const lsn_crew *crew;
     lsn_patience patience;
+    lsn_awake clock;
     roster_worker *workers; /* [crew->workers] */
     lsn_sched *sched;       /* told of every change; not owned */
 } roster;

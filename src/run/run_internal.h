@@ -52,8 +52,8 @@ bool lsn_loader_pick(lsn_loader *loader, const int32_t *places, int32_t n, float
 
 /* ---- images that can be read (images.c) ---------------------------------------------------------------------- */
 
-/* Decodes the images first, first + step, ... of a plan that is not settled, on `threads` threads (0: one), and notes in
- * *found, which was made for this plan, how each is. LSN_STOPPED where a signal came in between. */
+/* Decodes the images first, first + step, ... of a plan that is not settled, on `threads` threads (0: one), and notes
+ * in *found, which was made for this plan, how each is. LSN_STOPPED where a signal came in between. */
 bool lsn_images_check_share(const lsn_plan *plan, int32_t first, int32_t step, int threads, lsn_image_checks *found,
                             lsn_error *err);
 
@@ -133,7 +133,7 @@ enum {
     LSN_TAG_UNIT = 1, /* rank 0 to worker: a unit */
     LSN_TAG_CANCEL,   /* rank 0 to worker: lsn_note, drop that unit unless it has begun */
     LSN_TAG_LEAVE,    /* rank 0 to worker: lsn_farewell; nothing comes after it */
-    LSN_TAG_ALIVE,    /* either way: nothing but that; from a worker that begins: its lsn_process */
+    LSN_TAG_ALIVE,    /* either way: nothing but that */
     LSN_TAG_RESULT,   /* worker to rank 0 */
     LSN_TAG_REFUSED,  /* worker to rank 0: lsn_note, could not be computed, with the reason */
     LSN_TAG_DROPPED,  /* worker to rank 0: lsn_note, was cancelled */

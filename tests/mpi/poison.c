@@ -1,6 +1,8 @@
 /* To be preloaded: when the process begins to compute the evaluation that POISON names, as LESION_UNIT_LOG would tell,
- * it is killed, as kill -9 does; or, with POISON_MEMORY set, the next memory that it asks for is refused. */
+ * it is killed, as kill -9 does; or, with POISON_MEMORY set, the next memory that it asks for is refused; or, with
+ * POISON_STOP set, which names a file, it is stopped, as kill -STOP does, unless that file was made by then. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,13 +38,18 @@ __attribute__((visibility("default"))) void *aligned_alloc(size_t alignment, siz
 __attribute__((visibility("default"))) ssize_t write(int file, const void *bytes, size_t length)
 {
     static ssize_t (*next)(int, const void *, size_t);
-    const char *poison = getenv("POISON");
+    const char *poison = getenv("POISON"), *stop = getenv("POISON_STOP");
+    bool stops = false;
     if (poison != NULL && lists(bytes, length, poison)) {
-        if (getenv("POISON_MEMORY") == NULL)
+        stops = stop != NULL && open(stop, O_WRONLY | O_CREAT | O_EXCL, 0666) >= 0;
+        if (stop == NULL && getenv("POISON_MEMORY") == NULL)
             kill(getpid(), SIGKILL);
-        refuse = true;
+        refuse = stop == NULL;
     }
     if (next == NULL)
         *(void **)&next = dlsym(RTLD_NEXT, "write");
-    return next(file, bytes, length);
+    const ssize_t written = next(file, bytes, length);
+    if (stops)
+        kill(getpid(), SIGSTOP);
+    return written;
 }

@@ -54,7 +54,7 @@ static void half_a_message_holds_up_nobody(void **state)
         usleep(500000);
         MPI_Send(NULL, 0, MPI_BYTE, 0, LSN_TAG_ALIVE, MPI_COMM_WORLD);
     } else {
-        lsn_workers *workers = lsn_workers_create(&ranks, &err);
+        lsn_workers *workers = lsn_workers_create(&ranks, NULL, &err);
         assert_non_null(workers);
         const lsn_crew crew = lsn_workers_crew(workers);
         lsn_news news = {0};

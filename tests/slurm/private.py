@@ -97,6 +97,15 @@ def processes_with(link, target):
     return found
 
 
+def state_of(pid):
+    """'R', 'S', 'T', ...; None where there is no such process any more."""
+    try:
+        with open(f'/proc/{pid}/stat') as file:
+            return file.read().rsplit(')', 1)[1].split()[0]
+    except OSError:
+        return None
+
+
 def processes_beside(pid):
     """Those with the host name of a process."""
     return processes_with('ns/uts', os.readlink(f'/proc/{pid}/ns/uts'))

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 
 import cluster
@@ -330,6 +331,28 @@ class NodeLoss(Case):
             sweep.wait_for_end()
         self.assertEqual(study.runs(sweep.database)[-1], 'complete', sweep.tell())
         self.assertEqual(study.tables(sweep.database), model.straight(sweep.work), 'tables differ')
+
+
+class Suspension(Case):
+    def test_it_goes_on(self):
+        """Suspended for longer than ranks wait for each other; nothing is lost or begun again."""
+        for work in WORK:
+            sweep = self.sweep(work)
+            sweep.submit('many-nodes.sh', '--export=ALL,LESION_SILENCE_S=1')
+            sweep.wait_for_some()
+            if sweep.state() not in ENDED:
+                break
+        private.run('scontrol', 'suspend', sweep.job)
+        private.wait_for(lambda: f'suspended ranks\n{sweep.tell()}', self.both_are_stopped, 60)
+        time.sleep(12)
+        private.run('scontrol', 'resume', sweep.job)
+        self.check_complete(sweep)
+        self.assertEqual(study.runs(sweep.database), ['complete'], sweep.tell())
+
+    @staticmethod
+    def both_are_stopped():
+        ranks = private.processes_with('exe', os.path.realpath(PROGRAM))
+        return [private.state_of(pid) for pid in ranks] == ['T', 'T']
 
 
 class Array(Case):
