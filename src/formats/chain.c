@@ -120,7 +120,7 @@ static bool add_norm(const chain *c, lsn_row *row, const lsn_module *norm, lsn_e
     int found = -1;
     for (int i = 0; i < c->count; i++)
         if (follows(norm, c->linear[i])) {
-            if (found >= 0 || row->tensors[i].norm != NULL)
+            if (found >= 0 || row->layers[i].norm != NULL)
                 found = c->count;
             else
                 found = i;
@@ -130,9 +130,7 @@ static bool add_norm(const chain *c, lsn_row *row, const lsn_module *norm, lsn_e
                         "%s: tensor %s belongs to a batch normalisation, and its name does not tell which fully "
                         "connected layer it follows at once: number them alike (fc1, bn1), or fold it yourself",
                         c->weights->path, norm->mean->name);
-    lsn_row at = *row;
-    at.count = found + 1;
-    return lsn_row_add_norm(&at, norm, err);
+    return lsn_row_add_norm(row, &row->layers[found], norm, err);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------------- */
@@ -149,9 +147,8 @@ static bool list_linear(chain *c, lsn_error *err)
                             "%s: tensor %s has shape %s; expected [outputs, inputs], fully connected (of "
                             "normalisations only those with running_mean and running_var are read)",
                             c->weights->path, module->weight->name, lsn_tensor_shape(module->weight, shape));
-        if (c->count == LSN_MAX_LAYERS)
-            return lsn_fail(err, LSN_INVALID, "%s: has more than %d layers, the most that are read", c->weights->path,
-                            LSN_MAX_LAYERS);
+        if (c->count == LSN_MOST_LAYERS)
+            return lsn_refuse_more_layers(c->weights->path, err);
         c->linear[c->count++] = module;
     }
     if (c->count < 2)
@@ -162,18 +159,27 @@ static bool list_linear(chain *c, lsn_error *err)
     return true;
 }
 
-bool lsn_chain_infer(lsn_net *net, lsn_row *row, const lsn_modules *modules, lsn_error *err)
+static bool add_layers(const chain *c, lsn_row *row, lsn_error *err)
 {
-    const lsn_module *linear[LSN_MAX_LAYERS];
-    chain c = {.weights = row->weights, .modules = modules, .linear = linear};
-    if (!list_linear(&c, err) || !put_in_order(&c, err))
-        return false;
-    for (int i = 0; i < c.count; i++)
-        if (!lsn_row_add(row, LSN_FC, linear[i], i == 0, err))
+    for (int i = 0; i < c->count; i++) {
+        lsn_layer_sizes sizes;
+        if (!lsn_row_read(row, LSN_CONNECTED, c->linear[i], i == 0, &sizes, err) ||
+            (i == 0 && !lsn_row_goes_on(row, lsn_net_add_input(row->net, 0, err))) ||
+            !lsn_row_goes_on(row,
+                             lsn_net_add_plain(row->net, i == 0 ? LSN_OP_FLATTEN : LSN_OP_RELU, row->value, err)) ||
+            !lsn_row_add(row, LSN_CONNECTED, c->linear[i], sizes, err))
             return false;
-    for (size_t i = 0; i < modules->count; i++)
-        if (lsn_module_is_norm(&modules->items[i]) && !add_norm(&c, row, &modules->items[i], err))
-            return false;
-    net->n_conv = net->grid = net->input_channels = 0;
+    }
     return true;
+}
+
+bool lsn_chain_infer(lsn_row *row, const lsn_modules *modules, lsn_error *err)
+{
+    chain c = {.weights = row->weights, .modules = modules};
+    c.linear = lsn_array(modules->count, sizeof *c.linear, err);
+    bool ok = c.linear != NULL && list_linear(&c, err) && put_in_order(&c, err) && add_layers(&c, row, err);
+    for (size_t i = 0; ok && i < modules->count; i++)
+        ok = !lsn_module_is_norm(&modules->items[i]) || add_norm(&c, row, &modules->items[i], err);
+    free(c.linear);
+    return ok;
 }

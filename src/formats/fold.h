@@ -2,8 +2,8 @@
 #ifndef LESION_FORMATS_FOLD_H
 #define LESION_FORMATS_FOLD_H
 
-#include "lesion/formats.h"
 #include "formats/modules.h"
+#include "lesion/formats.h"
 
 /* Folds y = (x - mean) / sqrt(var + epsilon) * weight + bias (Ioffe & Szegedy, 2015, algorithm 1; epsilon is
  * LSN_NORM_EPSILON) into weights[F][per filter] and bias[F] of the layer that gives x, in double precision, rounded

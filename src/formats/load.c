@@ -4,8 +4,8 @@
 #include "formats/convert.h"
 #include "formats/family.h"
 #include "formats/fold.h"
-#include "net/storage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,37 +45,30 @@ static const float *read_values(reader *r, const lsn_tensor *tensor, const lsn_m
     return tensor == NULL || lsn_tensor_check_finite(tensor, values, r->net->path, r->err) ? values : NULL;
 }
 
-static bool set_names(lsn_layer *layer, const lsn_layer_tensors *tensors, lsn_error *err)
+static bool read_layer(reader *r, const lsn_row_layer *layer)
 {
-    return (layer->weights_tensor = lsn_strdup(tensors->weights->name, err)) != NULL &&
-           (tensors->bias == NULL || (layer->bias_tensor = lsn_strdup(tensors->bias->name, err)) != NULL) &&
-           (tensors->norm == NULL || (layer->norm = lsn_module_name(tensors->norm, err)) != NULL);
-}
-
-static bool read_layer(reader *r, lsn_layer *layer, const lsn_layer_tensors *tensors)
-{
-    const size_t filters = (size_t)layer->filters;
+    lsn_net_node *node = &r->net->nodes[layer->node];
+    const lsn_tensor *tensor = layer->module->weight;
     float *weights = r->room;
-    if ((layer->weights = read_values(r, tensors->weights, tensors->norm, tensors->weights->count)) == NULL)
+    if ((node->weights.values = read_values(r, tensor, layer->norm, tensor->count)) == NULL)
         return false;
     float *bias = r->room;
-    if ((layer->bias = read_values(r, tensors->bias, tensors->norm, filters)) == NULL)
+    if ((node->bias.values = read_values(r, layer->module->bias, layer->norm, (size_t)node->filters)) == NULL)
         return false;
-    return (tensors->norm == NULL || lsn_fold(tensors->norm, weights, bias, layer->filters,
-                                              tensors->weights->count / filters, r->fold, r->net->path, r->err)) &&
-           set_names(layer, tensors, r->err);
+    return layer->norm == NULL ||
+           lsn_fold(layer->norm, weights, bias, node->filters, lsn_net_node_terms(node), r->fold, r->net->path, r->err);
 }
 
-static bool read_weights(reader *r, const lsn_layer_tensors *tensors)
+static bool read_weights(reader *r, const lsn_row *row)
 {
     lsn_net *net = r->net;
     size_t floats = 0, folded = 0; /* no overflow: the tensors' elements are no more than the file's bytes */
-    for (int i = 0; i < net->n_layers; i++) {
-        const lsn_layer_tensors *of = &tensors[i];
-        size_t filters = (size_t)net->layers[i].filters;
-        floats += converted_floats(of->weights, of->norm, of->weights->count);
-        floats += converted_floats(of->bias, of->norm, filters);
-        folded = of->norm != NULL && filters > folded ? filters : folded;
+    for (int i = 0; i < row->count; i++) {
+        const lsn_row_layer *layer = &row->layers[i];
+        const size_t filters = (size_t)net->nodes[layer->node].filters;
+        floats += converted_floats(layer->module->weight, layer->norm, layer->module->weight->count);
+        floats += converted_floats(layer->module->bias, layer->norm, filters);
+        folded = layer->norm != NULL && filters > folded ? filters : folded;
     }
     if (floats > 0 && (net->storage->converted = lsn_array(floats, sizeof(float), r->err)) == NULL)
         return false;
@@ -84,10 +77,53 @@ static bool read_weights(reader *r, const lsn_layer_tensors *tensors)
         return false;
     r->room = net->storage->converted;
     bool ok = true;
-    for (int i = 0; ok && i < net->n_layers; i++)
-        ok = read_layer(r, &net->layers[i], &tensors[i]);
+    for (int i = 0; ok && i < row->count; i++)
+        ok = read_layer(r, &row->layers[i]);
     free(r->fold);
     return ok;
+}
+
+/* ---- layers -------------------------------------------------------------------------------------------------- */
+
+static bool add_layer(lsn_net *net, const lsn_row_layer *layer, const char *name, lsn_error *err)
+{
+    const lsn_module *module = layer->module;
+    char *alias = lsn_module_path(module, err), *norm = NULL;
+    bool ok = alias != NULL && (layer->norm == NULL || (norm = lsn_module_name(layer->norm, err)) != NULL);
+    const lsn_layer_names names = {.name = name,
+                                   .alias = module->path_bytes == 0 ? NULL : alias,
+                                   .weights_tensor = module->weight->name,
+                                   .bias_tensor = module->bias == NULL ? NULL : module->bias->name,
+                                   .norm = norm};
+    ok = ok && lsn_net_add_layer(net, layer->node, names, err);
+    free(alias);
+    free(norm);
+    return ok;
+}
+
+/* A network of five blocks bears the names of Simonyan & Zisserman's; others are numbered through. */
+static bool name_layers(const lsn_row *row, lsn_error *err)
+{
+    int pools = 0, block = 1, place = 0, connected = 0;
+    bool ok = true;
+    for (int i = 0; i < row->count; i++)
+        pools += row->layers[i].pooled;
+    for (int i = 0; ok && i < row->count; i++) {
+        const lsn_row_layer *layer = &row->layers[i];
+        char name[32];
+        if (row->net->nodes[layer->node].op == LSN_OP_DENSE)
+            snprintf(name, sizeof name, "fc%d", (pools == 5 ? 6 : 1) + connected++);
+        else if (pools != 5)
+            snprintf(name, sizeof name, "conv%d", i + 1);
+        else
+            snprintf(name, sizeof name, "conv%d_%d", block, ++place);
+        if (layer->pooled) {
+            place = 0;
+            block++;
+        }
+        ok = add_layer(row->net, layer, name, err);
+    }
+    return ok && lsn_net_complete(row->net, err);
 }
 
 /* The type that all weights have; "mixed" where they differ. */
@@ -114,14 +150,14 @@ static bool set_digest(lsn_net *net, const lsn_file *file, lsn_error *err)
     return ok;
 }
 
-static bool read_model(lsn_net *net, lsn_weights *weights, const lsn_modules *modules, lsn_error *err)
+static bool read_network(lsn_row *row, lsn_weights *weights, const lsn_modules *modules, lsn_error *err)
 {
-    lsn_layer_tensors tensors[LSN_MAX_LAYERS];
+    lsn_net *net = row->net;
     reader r = {.net = net, .err = err};
-    if (!lsn_family_infer(net, weights, modules, tensors, err) || !read_weights(&r, tensors) ||
+    if (!lsn_family_infer(row, modules, err) || !read_weights(&r, row) || !name_layers(row, err) ||
         !set_dtype(net, weights, err) || !set_digest(net, &weights->file, err))
         return false;
-    if (r.in_place) { /* the mapped file is the model's from here on */
+    if (r.in_place) { /* the mapped file is the network's from here on */
         net->storage->file = weights->file;
         weights->file = (lsn_file){0};
     }
@@ -132,14 +168,14 @@ lsn_net *lsn_net_load(const char *path, lsn_error *err)
 {
     lsn_weights weights = {0};
     lsn_modules modules = {0};
-    lsn_net *net = lsn_array(1, sizeof *net, err);
-    bool ok = net != NULL && (net->storage = lsn_array(1, sizeof *net->storage, err)) != NULL &&
-              (net->path = lsn_strdup(path, err)) != NULL && lsn_weights_open(&weights, net->path, err) &&
-              lsn_modules_collect(&modules, &weights, err) && read_model(net, &weights, &modules, err);
+    lsn_row row = {.weights = &weights, .net = lsn_net_create(path, err)};
+    const bool ok = row.net != NULL && lsn_weights_open(&weights, row.net->path, err) &&
+                    lsn_modules_collect(&modules, &weights, err) && read_network(&row, &weights, &modules, err);
+    free(row.layers);
     lsn_modules_finish(&modules);
     lsn_weights_close(&weights);
     if (ok)
-        return net;
-    lsn_net_destroy(net);
+        return row.net;
+    lsn_net_destroy(row.net);
     return NULL;
 }

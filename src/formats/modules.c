@@ -182,6 +182,14 @@ char *lsn_module_name(const lsn_module *norm, lsn_error *err)
     return name;
 }
 
+char *lsn_module_path(const lsn_module *module, lsn_error *err)
+{
+    char *path = lsn_array(module->path_bytes + 1, 1, err);
+    if (path != NULL)
+        memcpy(path, module->path, module->path_bytes);
+    return path;
+}
+
 bool lsn_module_is(const lsn_module *module, const char *path)
 {
     return strlen(path) == module->path_bytes && memcmp(path, module->path, module->path_bytes) == 0;

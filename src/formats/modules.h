@@ -26,6 +26,8 @@ void lsn_modules_finish(lsn_modules *modules);
 bool lsn_module_is_norm(const lsn_module *module);
 /* A batch normalisation's path as it is in the file, with what all names begin with. To be freed. */
 char *lsn_module_name(const lsn_module *norm, lsn_error *err);
+/* A module's path without what all names begin with. To be freed. */
+char *lsn_module_path(const lsn_module *module, lsn_error *err);
 /* Whether its path is this text. */
 bool lsn_module_is(const lsn_module *module, const char *path);
 /* The number N of a path "SECTION.N"; -1 where it is no such path. A number has no leading zeros and at most 4 digits,
@@ -34,12 +36,5 @@ int lsn_module_number(const lsn_module *module, const char *section);
 
 /* Compares paths as people number them: fc2 before fc10. */
 int lsn_module_compare(const lsn_module *a, const lsn_module *b);
-
-/* A layer's tensors. */
-typedef struct lsn_layer_tensors {
-    const lsn_tensor *weights;
-    const lsn_tensor *bias; /* NULL: zeros */
-    const lsn_module *norm; /* the batch normalisation that follows; NULL: none */
-} lsn_layer_tensors;
 
 #endif

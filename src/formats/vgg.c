@@ -98,9 +98,9 @@ static int number_of(const sections *s, int i)
 }
 
 /* What stands between module i, the last before a ReLU, and the next convolution tells whether the map is pooled. */
-static bool read_pooling(lsn_layer *layer, const sections *s, int i, lsn_error *err)
+static bool read_pooling(lsn_row_layer *layer, const sections *s, int i, lsn_error *err)
 {
-    layer->pool = true; /* after the last convolution, always */
+    layer->pooled = true; /* after the last convolution, always */
     if (i + 1 == s->n_features)
         return true;
     int number = number_of(s, i), next = number_of(s, i + 1);
@@ -114,46 +114,59 @@ static bool read_pooling(lsn_layer *layer, const sections *s, int i, lsn_error *
                         "%s: tensor %s: features.%d follows features.%d: expected %d (ReLU between) or %d (ReLU and "
                         "pooling between), as torchvision numbers them",
                         s->weights->path, any_tensor(s->features[i + 1])->name, next, number, number + 2, number + 3);
-    layer->pool = next - number == 3;
+    layer->pooled = next - number == 3;
     return true;
 }
 
-static bool read_convolutions(lsn_net *net, lsn_row *row, const sections *s, lsn_error *err)
+/* The ReLU and, where there is one, the pooling. */
+static bool finish_convolution(lsn_row *row, lsn_error *err)
+{
+    const lsn_net_window window = {.kernel = {2, 2}, .stride = {2, 2}};
+    return lsn_row_goes_on(row, lsn_net_add_plain(row->net, LSN_OP_RELU, row->value, err)) &&
+           (!row->layers[row->count - 1].pooled ||
+            lsn_row_goes_on(row, lsn_net_add_max_pool(row->net, row->value, window, err)));
+}
+
+static bool read_convolutions(lsn_row *row, const sections *s, lsn_error *err)
 {
     if (number_of(s, 0) != 0 || lsn_module_is_norm(s->features[0]))
         return lsn_fail(err, LSN_INVALID,
                         "%s: tensor features.0.weight is missing, or no convolution: the first one is %s",
                         s->weights->path, any_tensor(s->features[0])->name);
     for (int i = 0; i < s->n_features; i++) {
-        if (!lsn_row_add(row, LSN_CONV, s->features[i], i == 0, err))
+        const lsn_module *module = s->features[i];
+        lsn_layer_sizes sizes;
+        if (!lsn_row_read(row, LSN_CONVOLUTION, module, i == 0, &sizes, err) ||
+            (i == 0 && !lsn_row_goes_on(row, lsn_net_add_input(row->net, sizes.channels, err))) ||
+            !lsn_row_add(row, LSN_CONVOLUTION, module, sizes, err))
             return false;
+        lsn_row_layer *layer = &row->layers[row->count - 1];
         if (i + 1 < s->n_features && number_of(s, i + 1) == number_of(s, i) + 1 &&
-            lsn_module_is_norm(s->features[i + 1]) && !lsn_row_add_norm(row, s->features[++i], err))
+            lsn_module_is_norm(s->features[i + 1]) && !lsn_row_add_norm(row, layer, s->features[++i], err))
             return false;
-        if (!read_pooling(&row->layers[row->count - 1], s, i, err))
+        if (!read_pooling(layer, s, i, err) || !finish_convolution(row, err))
             return false;
     }
-    net->n_conv = row->count;
-    net->input_channels = net->layers[0].channels;
     return true;
 }
 
 /* ---- fully connected layers ---------------------------------------------------------------------------------- */
 
 /* The first fully connected layer sees C x grid x grid values of the last convolution's C channels. */
-static bool read_grid(lsn_net *net, const lsn_tensor *weights, const char *path, lsn_error *err)
+static bool add_grid(lsn_row *row, const sections *s, int inputs, lsn_error *err)
 {
-    const lsn_layer *first = &net->layers[net->n_conv];
-    int channels = first[-1].filters, grid = 0;
-    while ((int64_t)channels * grid * grid < first->channels)
+    int channels = row->net->nodes[row->layers[row->count - 1].node].filters, grid = 0;
+    while ((int64_t)channels * grid * grid < inputs)
         grid++;
-    if ((int64_t)channels * grid * grid != first->channels)
+    if ((int64_t)channels * grid * grid != inputs)
         return lsn_fail(err, LSN_INVALID,
                         "%s: tensor %s takes %d inputs, which are not grid x grid maps of the last convolution's %d "
                         "channels for any grid",
-                        path, weights->name, first->channels, channels);
-    net->grid = grid;
-    return true;
+                        s->weights->path, s->classifier[0]->weight->name, inputs, channels);
+    const lsn_net_node average = {
+        .op = LSN_OP_AVERAGE_GRID, .n_inputs = 1, .inputs = &row->value, .grid = {grid, grid}, .no_larger = s->timm};
+    return lsn_row_goes_on(row, lsn_net_add(row->net, average, err)) &&
+           lsn_row_goes_on(row, lsn_net_add_plain(row->net, LSN_OP_FLATTEN, row->value, err));
 }
 
 /* Only timm's first two are written as convolutions: the first with a kernel as large as the map, which must take the
@@ -163,7 +176,7 @@ static bool check_rank(const sections *s, int i, const lsn_row *row, lsn_error *
     const lsn_tensor *weights = s->classifier[i]->weight;
     char shape[LSN_SHAPE_BYTES];
     bool conv = s->timm && i < 2;
-    int filters = row->layers[row->count - 1].filters;
+    int filters = row->net->nodes[row->layers[row->count - 1].node].filters;
     if (weights->rank != (conv ? 4 : 2) || (conv && weights->shape[2] != weights->shape[3]) ||
         (conv && i == 0 && weights->shape[1] != filters) || (conv && i == 1 && weights->shape[2] != 1))
         return lsn_fail(err, LSN_INVALID, "%s: tensor %s has shape %s; expected %s", s->weights->path, weights->name,
@@ -174,7 +187,7 @@ static bool check_rank(const sections *s, int i, const lsn_row *row, lsn_error *
     return true;
 }
 
-static bool read_fully_connected(lsn_net *net, lsn_row *row, const sections *s, lsn_error *err)
+static bool read_fully_connected(lsn_row *row, const sections *s, lsn_error *err)
 {
     static const int timm_order[N_TIMM_NAMES] = {1, 2, 0}; /* head.fc is sorted to the front */
     const lsn_module *sorted[N_TIMM_NAMES];
@@ -182,20 +195,24 @@ static bool read_fully_connected(lsn_net *net, lsn_row *row, const sections *s, 
         sorted[i] = s->classifier[timm_order[i]];
     for (int i = 0; s->timm && i < N_TIMM_NAMES; i++)
         s->classifier[i] = sorted[i];
-    for (int i = 0; i < s->n_classifier; i++)
-        if (!check_rank(s, i, row, err) || !lsn_row_add(row, LSN_FC, s->classifier[i], i == 0, err))
+    for (int i = 0; i < s->n_classifier; i++) {
+        lsn_layer_sizes sizes;
+        if (!check_rank(s, i, row, err) || !lsn_row_read(row, LSN_CONNECTED, s->classifier[i], i == 0, &sizes, err) ||
+            !(i == 0 ? add_grid(row, s, sizes.channels, err)
+                     : lsn_row_goes_on(row, lsn_net_add_plain(row->net, LSN_OP_RELU, row->value, err))) ||
+            !lsn_row_add(row, LSN_CONNECTED, s->classifier[i], sizes, err))
             return false;
-    net->fixed_map = s->timm;
-    return read_grid(net, s->classifier[0]->weight, s->weights->path, err);
+    }
+    return true;
 }
 
-bool lsn_vgg_infer(lsn_net *net, lsn_row *row, const lsn_modules *modules, lsn_error *err)
+bool lsn_vgg_infer(lsn_row *row, const lsn_modules *modules, lsn_error *err)
 {
     sections s = {.weights = row->weights};
     s.features = lsn_array(modules->count, sizeof *s.features, err);
     s.classifier = lsn_array(modules->count, sizeof *s.classifier, err);
     bool ok = s.features != NULL && s.classifier != NULL && sort_modules(&s, modules, err) &&
-              read_convolutions(net, row, &s, err) && read_fully_connected(net, row, &s, err);
+              read_convolutions(row, &s, err) && read_fully_connected(row, &s, err);
     free(s.features);
     free(s.classifier);
     return ok;

@@ -1,5 +1,6 @@
 /* One copy of the weights for each node: rank 0 reads them, the nodes' first ranks receive them, and the ranks of a
  * node pack them together. */
+#include "lesion/formats.h"
 #include "mpi/node.h"
 
 #include "lesion/formats.h"
@@ -10,7 +11,7 @@
 
 /* What rank 0 tells before the model: its code where it could not read it. */
 typedef struct announcement {
-    int64_t code, floats;
+    int64_t code, floats, bytes; /* of its weights moved, of its message */
 } announcement;
 
 typedef struct sharing {
@@ -18,18 +19,16 @@ typedef struct sharing {
     bool done;
 } sharing;
 
-/* Rank 0's model to all ranks, whose window is taken. */
-static lsn_net *distribute(const lsn_ranks *ranks, lsn_net *net, const char *path, void *table, lsn_error *err)
+/* Rank 0's network to all ranks, whose window is taken; `message` is its bytes, of rank 0, or room for them. */
+static lsn_net *distribute(const lsn_ranks *ranks, lsn_net *net, const char *path, void *message, size_t bytes,
+                           lsn_error *err)
 {
     const lsn_shared *weights = &ranks->node->weights;
-    if (net != NULL) {
-        lsn_net_write_table(net, table);
+    if (net != NULL)
         lsn_net_move_weights(net, weights->bytes);
-    }
-    bool ok = lsn_broadcast(table, lsn_net_table_bytes(), 0, MPI_COMM_WORLD, err) &&
-              lsn_shared_broadcast(ranks, weights, err);
+    bool ok = lsn_broadcast(message, bytes, 0, MPI_COMM_WORLD, err) && lsn_shared_broadcast(ranks, weights, err);
     if (ok && net == NULL)
-        net = lsn_net_read_table(table, path, weights->bytes, err);
+        net = lsn_net_read(message, bytes, path, weights->bytes, err);
     if (lsn_shared_sync(ranks, weights, ok && net != NULL))
         return net;
     if (ok && net != NULL)
@@ -42,24 +41,28 @@ static lsn_net *distribute(const lsn_ranks *ranks, lsn_net *net, const char *pat
 static lsn_net *share_model(const lsn_ranks *ranks, lsn_net *net, const char *path, lsn_error *err)
 {
     announcement said = {.code = LSN_OK};
-    if (ranks->rank == 0) {
-        said.code = net == NULL ? (int64_t)err->code : LSN_OK;
-        said.floats = net == NULL ? 0 : (int64_t)lsn_net_floats(net);
-    }
+    size_t bytes = 0;
+    void *message = net == NULL ? NULL : lsn_net_write(net, &bytes, err);
+    if (ranks->rank == 0)
+        said = (announcement){.code = message == NULL ? (int64_t)err->code : LSN_OK,
+                              .floats = net == NULL ? 0 : (int64_t)lsn_net_floats(net),
+                              .bytes = (int64_t)bytes};
     if (!lsn_broadcast(&said, sizeof said, 0, MPI_COMM_WORLD, err) || said.code != LSN_OK) {
         if (ranks->rank != 0)
             lsn_fail(err, (lsn_code)said.code, "rank 0 could not read the weights; it says why above");
+        free(message);
+        lsn_net_destroy(net);
         return NULL;
     }
     lsn_net *shared = NULL;
     lsn_shared_release(&ranks->node->packed); /* of a model that is no more: another may lie at its address */
     lsn_shared_release(&ranks->node->weights);
-    void *table = lsn_array(1, lsn_net_table_bytes(), err);
-    if (lsn_shared_take(ranks, (size_t)said.floats * sizeof(float), table != NULL, &ranks->node->weights, err))
-        shared = distribute(ranks, net, path, table, err);
+    message = net == NULL ? lsn_array((size_t)said.bytes, 1, err) : message;
+    if (lsn_shared_take(ranks, (size_t)said.floats * sizeof(float), message != NULL, &ranks->node->weights, err))
+        shared = distribute(ranks, net, path, message, (size_t)said.bytes, err);
     else
         lsn_net_destroy(net);
-    free(table);
+    free(message);
     return shared;
 }
 

@@ -1,5 +1,7 @@
 #include "network.h"
 
+#include "net/build.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,55 +34,54 @@ float *random_floats(uint64_t seed, size_t count, float scale)
     return floats;
 }
 
-static void fill_layer(lsn_net *net, lsn_layer layer, uint64_t seed)
+/* Random weights and biases for the node, and its layer. */
+static void fill_layer(lsn_net *net, int index, const char *name, uint64_t seed)
 {
-    int l = net->n_layers++, terms = layer.channels * layer.kernel * layer.kernel;
-    layer.weights = random_floats(2 * seed + 2 * l, (size_t)terms * layer.filters, (float)sqrt(6.0 / terms));
-    layer.bias = random_floats(2 * seed + 2 * l + 1, layer.filters, 0.3f);
-    net->layers[l] = layer;
+    const int l = net->n_layers, terms = (int)lsn_net_node_terms(&net->nodes[index]);
+    lsn_net_node *node = &net->nodes[index];
+    node->weights.values = random_floats(2 * seed + 2 * l, node->weights.count, (float)sqrt(6.0 / terms));
+    node->bias.values = random_floats(2 * seed + 2 * l + 1, node->bias.count, 0.3f);
+    lsn_net_add_layer(net, index, (lsn_layer_names){.name = name}, NULL);
 }
 
-static int add_convs(lsn_net *net, const network_plan *plan, uint64_t seed)
+/* Returns the last node, and the channels that it has. */
+static int add_convs(lsn_net *net, const network_plan *plan, uint64_t seed, int *channels)
 {
-    int h = plan->h, w = plan->w, channels = plan->channels;
+    int value = lsn_net_add_input(net, plan->channels, NULL);
+    *channels = plan->channels;
     for (int i = 0; i < PLAN_LAYERS && plan->conv[i] > 0; i++) {
-        lsn_layer layer = {.name = "conv", .kind = LSN_CONV, .filters = plan->conv[i], .channels = channels};
-        layer.name[4] = (char)('a' + i);
-        layer.kernel = 3;
-        layer.pool = plan->pool[i];
-        layer.h = h;
-        layer.w = w;
-        layer.out_h = h = layer.pool ? h / 2 : h;
-        layer.out_w = w = layer.pool ? w / 2 : w;
-        fill_layer(net, layer, seed);
-        channels = layer.filters;
+        const char name[] = {'c', 'o', 'n', 'v', (char)('a' + i), '\0'};
+        const lsn_net_window kernel = {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}, half = {{2, 2}, .stride = {2, 2}};
+        value = lsn_net_add_conv(net, value, plan->conv[i], *channels, kernel, NULL);
+        fill_layer(net, value, name, seed);
+        value = lsn_net_add_plain(net, LSN_OP_RELU, value, NULL);
+        if (plan->pool[i])
+            value = lsn_net_add_max_pool(net, value, half, NULL);
+        *channels = plan->conv[i];
     }
-    net->n_conv = net->n_layers;
-    return channels;
+    return value;
 }
 
 lsn_net *network_build(const network_plan *plan, uint64_t seed)
 {
-    lsn_net *net = lsn_array(1, sizeof *net, NULL);
-    net->layers = lsn_array(2 * PLAN_LAYERS, sizeof *net->layers, NULL);
-    net->grid = plan->grid;
-    net->input_h = plan->h;
-    net->input_w = plan->w;
-    net->input_channels = plan->channels;
-    int channels = add_convs(net, plan, seed) * plan->grid * plan->grid;
-    if (net->n_conv == 0) {
-        channels = plan->h * plan->w * plan->channels;
-        net->grid = 0;
-    }
+    lsn_net *net = lsn_net_create("hand-built", NULL);
+    int channels, value = add_convs(net, plan, seed, &channels);
+    if (net->n_layers > 0) {
+        value = lsn_net_add_average_grid(net, value, plan->grid, plan->grid, NULL);
+        channels *= plan->grid * plan->grid;
+    } else
+        channels *= plan->h * plan->w;
+    value = lsn_net_add_plain(net, LSN_OP_FLATTEN, value, NULL);
     for (int i = 0; i < PLAN_LAYERS && plan->fc[i] > 0; i++) {
-        lsn_layer layer = {.name = "fc", .kind = LSN_FC, .filters = plan->fc[i], .channels = channels, .kernel = 1};
-        layer.name[2] = (char)('a' + i);
-        layer.h = layer.w = layer.out_h = layer.out_w = 1;
-        layer.logits = i + 1 == PLAN_LAYERS || plan->fc[i + 1] == 0;
-        fill_layer(net, layer, seed);
-        channels = layer.filters;
+        const char name[] = {'f', 'c', (char)('a' + i), '\0'};
+        if (i > 0)
+            value = lsn_net_add_plain(net, LSN_OP_RELU, value, NULL);
+        value = lsn_net_add_dense(net, value, plan->fc[i], channels, NULL);
+        fill_layer(net, value, name, seed);
+        channels = plan->fc[i];
     }
-    net->classes = channels;
+    lsn_net_complete(net, NULL);
+    lsn_net_set_input(net, plan->h, plan->w, plan->channels, NULL);
     return net;
 }
 
@@ -90,9 +91,7 @@ void network_free(lsn_net *net)
         free(network_weights(net, l));
         free(network_bias(net, l));
     }
-    if (net != NULL)
-        free(net->layers);
-    free(net);
+    lsn_net_destroy(net);
 }
 
 size_t image_floats(const lsn_net *net)
@@ -107,10 +106,10 @@ float *random_images(const lsn_net *net, int n, uint64_t seed)
 
 float *network_weights(lsn_net *net, int layer)
 {
-    return (float *)(uintptr_t)net->layers[layer].weights;
+    return (float *)(uintptr_t)net->nodes[net->layers[layer].node].weights.values;
 }
 
 float *network_bias(lsn_net *net, int layer)
 {
-    return (float *)(uintptr_t)net->layers[layer].bias;
+    return (float *)(uintptr_t)net->nodes[net->layers[layer].node].bias.values;
 }

@@ -16,7 +16,7 @@ static lsn_net *network(void)
     static float weights[FILTERS * CHANNELS * 9];
     static lsn_layer layers[5];
     static lsn_net net = {.n_layers = 5, .n_conv = 3, .layers = layers, .classes = FILTERS};
-    static const char *const names[5] = {"conv1_1", "conv1_2", "conv2_1", "fc6", "fc7"};
+    static char names[5][8] = {"conv1_1", "conv1_2", "conv2_1", "fc6", "fc7"};
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
         weights[i] = (float)(i * 7 % 11) - 5;
     for (int i = 0; i < 5; i++) {
@@ -24,7 +24,7 @@ static lsn_net *network(void)
         layers[i].kind = i < 3 ? LSN_CONV : LSN_FC;
         layers[i].kernel = i < 3 ? 3 : 1;
         layers[i].logits = i == 4;
-        strcpy(layers[i].name, names[i]);
+        layers[i].name = names[i];
     }
     return &net;
 }

@@ -27,11 +27,13 @@ static void *copy(const void *items, size_t bytes)
 
 static void make_model(fixture *f)
 {
+    static char names[FIXTURE_LAYERS][8] = {"conv1", "conv2", "fc1"};
     f->layers[0] =
-        (lsn_layer){.name = "conv1", .kind = LSN_CONV, .filters = 4, .channels = 1, .kernel = 3, .pool = true};
+        (lsn_layer){.name = names[0], .kind = LSN_CONV, .filters = 4, .channels = 1, .kernel = 3, .pool = true};
     f->layers[1] =
-        (lsn_layer){.name = "conv2", .kind = LSN_CONV, .filters = 3, .channels = 4, .kernel = 3, .pool = true};
-    f->layers[2] = (lsn_layer){.name = "fc1", .filters = FIXTURE_CLASSES, .channels = 3, .kernel = 1, .logits = true};
+        (lsn_layer){.name = names[1], .kind = LSN_CONV, .filters = 3, .channels = 4, .kernel = 3, .pool = true};
+    f->layers[2] =
+        (lsn_layer){.name = names[2], .filters = FIXTURE_CLASSES, .channels = 3, .kernel = 1, .logits = true};
     f->layers[2].kind = LSN_FC;
     for (int i = 0; i < FIXTURE_LAYERS; i++)
         f->layers[i].h = f->layers[i].w = f->layers[i].logits ? 1 : 4 >> i;

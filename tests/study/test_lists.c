@@ -87,7 +87,8 @@ static void anything_else_is_refused(void **state)
 static void masks_are_written(void **state)
 {
     (void)state;
-    lsn_layer layers[2] = {{.name = "conv3_1"}, {.name = "fc6"}};
+    char names[2][8] = {"conv3_1", "fc6"};
+    lsn_layer layers[2] = {{.name = names[0]}, {.name = names[1]}};
     lsn_net net = {.n_layers = 2, .layers = layers};
     lsn_mask_part parts[2] = {{.layer = 0, .count = 2, .filters = (const int32_t[]){0, 5}},
                               {.layer = 1, .count = 1, .filters = (const int32_t[]){4095}}};

@@ -50,17 +50,17 @@ static void same_network(const lsn_net *a, const lsn_net *b)
     }
 }
 
-/* Moves the model's weights and makes another of its table: equal, in the same place, and of no file any more. */
+/* Moves the model's weights and makes another of its message: equal, in the same place, and of no file any more. */
 static void is_shared(const char *path, bool as_written)
 {
     lsn_error err = {0};
     lsn_net *net = loaded(path);
     float *weights = lsn_array(lsn_net_floats(net), sizeof(float), &err);
-    void *table = lsn_array(1, lsn_net_table_bytes(), &err);
-    assert_true(weights != NULL && table != NULL);
+    size_t bytes;
+    void *message = lsn_net_write(net, &bytes, &err);
+    assert_true(weights != NULL && message != NULL);
     lsn_net_move_weights(net, weights);
-    lsn_net_write_table(net, table);
-    lsn_net *other = lsn_net_read_table(table, "elsewhere.safetensors", weights, &err);
+    lsn_net *other = lsn_net_read(message, bytes, "elsewhere.safetensors", weights, &err);
     assert_non_null(other);
     assert_string_equal(other->path, "elsewhere.safetensors");
     same_network(net, other);
@@ -72,7 +72,7 @@ static void is_shared(const char *path, bool as_written)
         has_written_values(other);
     assert_true(lsn_net_set_input(other, 8, 8, 3, &err)); /* an input belongs to each model alone */
     lsn_net_destroy(other);
-    free(table);
+    free(message);
     free(weights);
 }
 
