@@ -1,20 +1,15 @@
+/* Runs that are interrupted, continued, and compared with an undisturbed one, which is made once a program. */
 #include "interrupted.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* The numbers of filters removed at random: a job each and seed. */
-static const char *const work[] = {"[8]", "[7, 8]", "[5, 6, 7, 8]", "[3, 4, 5, 6, 7, 8, 9, 10]"};
-static int level; /* of work, at the latest run */
-
+/* About 700 evaluations, computed in a dozen units. */
 #define RUN                                                                                       \
     "$LESION run study.yaml --set study=more --set ablate.chance.layers=[conv2_1,conv4_1] --set " \
-    "ablate.chance.filters='{random: {count: %s, seeds: 0..9999}}' %s --db %s"
+    "ablate.chance.filters='{random: {count: 8, seeds: 0..299}}' %s --db %s"
 
-/* With the database's name in $db, waits until a hundred results are stored or the run has ended; a minute at most. */
-#define UNTIL_SOME_ARE_DONE                                                                             \
-    "for i in $(seq 3000); do kill -0 $pid 2>/dev/null || break; [ \"$(sqlite3 -readonly $db \"SELECT " \
-    "count(*) > 100 FROM evaluation WHERE status = 'done'\" 2>/dev/null)\" = 1 ] && break; sleep 0.02; done"
+enum { LONGEST_DEADLINE_S = 64 };
 
 void dump_tables(const char *database, const char *file)
 {
@@ -27,59 +22,80 @@ void dump_tables(const char *database, const char *file)
         0);
 }
 
-int interrupt_run(const char *launch, const char *options, const char *db, const char *interrupt, char *said,
+/* Its exit code; what it printed is in shell_output. */
+static int run_with(const char *launch, const char *options, const char *db, const char *script, int seconds)
+{
+    char command[2048];
+    snprintf(command, sizeof command,
+             "export launcher=$$ seconds=%d MARK=$PWD\nexec env %s " AT_UNIT("3", ". ./script.sh") RUN "\n", seconds,
+             launch, options, db);
+    write_file("run.sh", command);
+    write_file("script.sh", script);
+    return shell("rm -f %s* got.* mark.*; sh run.sh > printed.txt 2>&1; code=$?; cat printed.txt; exit $code", db);
+}
+
+static bool is_anything_stored(const char *db)
+{
+    return strcmp(ask(db, "SELECT sum(status = 'done') > 0 FROM job_result"), "1") == 0;
+}
+
+static void assert_interrupted(const char *db, const char *script, const char *printed)
+{
+    if (strcmp(ask(db, "SELECT how FROM run ORDER BY run DESC LIMIT 1"), "complete") == 0)
+        fail_msg("the run was completed in spite of '%s'; it printed:\n%s", script, printed);
+    if (!is_anything_stored(db))
+        fail_msg("nothing was stored before '%s'; the run printed:\n%s", script, printed);
+    assert_string_equal(ask(db, "SELECT sum(status = 'failed') FROM job_result"), "0");
+    assert_string_equal(ask(db, "PRAGMA integrity_check"), "ok");
+}
+
+int interrupt_run(const char *launch, const char *options, const char *db, const char *script, char *printed,
                   size_t size)
 {
-    int code = 0;
-    bool over = true;
-    for (level = 0; over; level++) {
-        if (level == sizeof work / sizeof *work)
-            fail_msg("the run was over before '%s'; it printed:\n%s", interrupt, said);
-        shell("rm -f %s*", db);
-        code = shell("db=%s; %s " RUN " & pid=$!; " UNTIL_SOME_ARE_DONE "; %s; wait $pid", db, launch, work[level],
-                     options, db, interrupt);
-        snprintf(said, size, "%s", shell_output);
-        /* Not every launcher gives its ranks' code once it has passed a signal on. */
-        over = code == 0 && strcmp(ask(db, "SELECT how FROM run ORDER BY run DESC LIMIT 1"), "complete") == 0;
-    }
-    level--;
-    assert_string_equal(ask(db, "PRAGMA integrity_check"), "ok");
-    assert_string_equal(ask(db, "SELECT sum(status = 'done') > 0 AND sum(status = 'failed') = 0 FROM job_result"), "1");
+    const int code = run_with(launch, options, db, script, 0);
+    snprintf(printed, size, "%s", shell_output);
+    assert_interrupted(db, script, printed);
     return code;
 }
 
-/* What an undisturbed run with as much work gives. */
-static void assert_same_as_straight(const char *db)
+int outlast_deadline(const char *launch, const char *options, const char *db, char *printed, size_t size)
 {
-    static int dumped = -1;
-    if (dumped != level) {
-        assert_int_equal(shell("rm -f straight.db*; " RUN, work[level], "--quiet", "straight.db"), 0);
-        dump_tables("straight.db", "straight.txt");
-        dumped = level;
+    static const char script[] = "sleep $seconds";
+    int code = 0;
+    for (int seconds = 2; seconds == 2 || (seconds <= LONGEST_DEADLINE_S && !is_anything_stored(db)); seconds *= 2) {
+        code = run_with(launch, options, db, script, seconds);
+        snprintf(printed, size, "%s", shell_output);
+    }
+    assert_interrupted(db, script, printed);
+    return code;
+}
+
+/* What an undisturbed run gives. */
+static void assert_same_as_undisturbed(const char *db)
+{
+    static bool made;
+    if (!made) {
+        assert_int_equal(shell("rm -f undisturbed.db*; " RUN, "--quiet", "undisturbed.db"), 0);
+        dump_tables("undisturbed.db", "undisturbed.txt");
+        made = true;
     }
     dump_tables(db, "continued.txt");
-    assert_int_equal(shell("cmp continued.txt straight.txt"), 0);
+    assert_int_equal(shell("cmp continued.txt undisturbed.txt"), 0);
 }
 
 void assert_continues(const char *launch, const char *options, const char *db)
 {
-    assert_int_equal(shell("%s " RUN, launch, work[level], options, db), 0);
-    assert_same_as_straight(db);
+    const int code = shell("%s " RUN, launch, options, db);
+    if (code != 0)
+        fail_msg("exit code %d when continued; it printed:\n%s", code, shell_output);
+    assert_same_as_undisturbed(db);
 }
 
-void assert_survives(const char *launch, const char *db, const char *interrupt, const char *expected)
+void assert_survives(const char *launch, const char *db, const char *script, const char *expected)
 {
-    bool said = false;
-    for (level = 0; !said; level++) {
-        if (level == sizeof work / sizeof *work)
-            fail_msg("'%s' was not answered by '%s'; the run printed:\n%s", interrupt, expected, shell_output);
-        shell("rm -f %s*", db);
-        shell("db=%s; %s " RUN " & pid=$!; " UNTIL_SOME_ARE_DONE "; %s; wait $pid", db, launch, work[level], "", db,
-              interrupt);
-        said = strstr(shell_output, expected) != NULL;
-    }
-    level--;
+    run_with(launch, "", db, script, 0);
+    assert_said(expected);
     assert_string_equal(ask(db, "SELECT sum(status <> 'done') FROM job_result"), "0");
     assert_string_equal(ask(db, "SELECT count(*), how FROM run"), "1|complete");
-    assert_same_as_straight(db);
+    assert_same_as_undisturbed(db);
 }

@@ -35,6 +35,17 @@ static const char study[] = "study: tiny\n"
                             "    filters: {random: {fraction: 0.5, seeds: 0..4}}\n"
                             "metrics: [top1, top5, loss, kl, per_class]\n";
 
+/* What the scripts of AT_UNIT may use. A signal to a group of processes is for the rank, not for them. */
+static const char at_unit[] =
+    "trap '' USR1 TERM INT\n"
+    "rank=${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}} size=${OMPI_COMM_WORLD_SIZE:-${PMI_SIZE:-1}}\n"
+    "stored() { [ \"$(sqlite3 -readonly $1 \"SELECT count(*) > 0 FROM evaluation WHERE status = 'done'\" "
+    "2>/dev/null)\" = 1 ]; }\n"
+    "wait_for() { tries=0; until eval \"$*\"; do kill -0 $PPID 2>/dev/null && [ $((tries += 1)) -lt 6000 ] || exit 1; "
+    "sleep 0.02; done; }\n"
+    "said() { grep -q \"$*\" printed.txt; }\n"
+    "got() { [ -e got.$1 ]; }\n";
+
 int shell_begin(void **state)
 {
     (void)state;
@@ -45,6 +56,7 @@ int shell_begin(void **state)
     tiny_write_network("net.safetensors", 1);
     tiny_write_images("images.idx", "labels.idx", 60, 2);
     write_file("study.yaml", study);
+    write_file("at_unit.sh", at_unit);
     return 0;
 }
 

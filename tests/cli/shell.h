@@ -33,4 +33,17 @@ void write_file(const char *path, const char *text);
 /* The answer of sqlite3 to a query, through the shell. */
 const char *ask(const char *database, const char *query);
 
+/* The environment of a run that does `script`, which has no single quotes, before its n-th unit, "3" say, and before
+ * each later one until the script ends with 0; a rank of several does so for itself. In it $PPID is the process, and
+ *
+ *   $rank, $size         its rank and the number of ranks
+ *   stored DATABASE      whether results are committed there
+ *   wait_for COMMAND     goes on when that succeeds; ends the script with the process, or after some minutes
+ *   said WORDS           whether printed.txt, to which the run's output goes, has them
+ *   got RANK             whether a rank has got SIGUSR1 or SIGTERM
+ *
+ * Files that it makes lie in the test's folder. */
+#define AT_UNIT(n, script) \
+    "env LD_PRELOAD=$PRELOAD LESION_UNIT_LOG=/dev/null AT_UNIT=" n " AT_UNIT_DO='. ./at_unit.sh; " script "' "
+
 #endif

@@ -281,9 +281,7 @@ static void status_tells_how_far_a_study_is(void **state)
 {
     (void)state;
     shell("rm -f status.db*");
-    const char *long_study = "--set study=status --set ablate.chance.layers=conv2_1 --set "
-                             "ablate.chance.filters='{random: {count: 8, seeds: 0..30000}}'";
-    assert_int_equal(shell("$LESION run study.yaml --quiet --db status.db %s --deadline 1s", long_study), 75);
+    assert_int_equal(shell("$LESION run study.yaml --quiet --db status.db --deadline 0.001s"), 75);
     assert_int_equal(shell("$LESION status status.db"), 0);
     assert_said("every");
     assert_said("chance");

@@ -4,6 +4,7 @@
 #include "../cli/shell.h"
 #include "../cli/tiny.h"
 
+#include "lesion/formats.h"
 #include "mpi/node.h"
 
 #include <stdio.h>

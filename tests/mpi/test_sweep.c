@@ -1,4 +1,4 @@
-/* A study over ranks: the same tables, to the bit, for any number of ranks, after a stop and after a kill.
+/* A study over ranks: the same tables, to the bit, for any number of ranks.
  *
  * Ranks: 1, 2 and 4 workers' worth (mpirun -n 1, 2, 4), oversubscribed on the test machine. */
 #include "../cli/interrupted.h"
@@ -8,14 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* That of the MPI that the program is built with, and with what lets ranks live on without a dead one. */
+/* That of the MPI that the program is built with. */
 #define MPIRUN "$MPIRUN "
-
-/* The ranks that the mpirun $pid started, maybe by a daemon of its own, in order; and the last of them. */
-#define RANKS                                                                                               \
-    "cat /proc/[0-9]*/stat 2>/dev/null | awk -v p=$pid '{ up[$1] = $4; if ($2 == \"(lesion)\") rank[$1] } " \
-    "END { for (r in rank) for (q = r; q in up; q = up[q]) if (up[q] == p) print r }' | sort -n"
-#define LAST_RANK "$(" RANKS " | tail -n 1)"
 
 static void assert_same_as_alone(const char *database)
 {
@@ -130,74 +124,6 @@ static void any_rank_may_find_a_broken_image(void **state)
     pictures_mend("bee/01.png");
 }
 
-static bool is_open_mpi(void)
-{
-    return strstr(getenv("MPIRUN"), "mpirun") != NULL;
-}
-
-static void a_stopped_run_continues_with_other_ranks(void **state)
-{
-    (void)state;
-    char said[4096];
-    int code = interrupt_run(MPIRUN "-n 3", "", "more.db", "kill -USR1 $pid", said, sizeof said);
-    if (code != 75 && !(code == 0 && !is_open_mpi())) /* MPICH's mpiexec may end with 0 after it passed a signal on */
-        fail_msg("exit code %d:\n%s", code, said);
-    assert_string_equal(ask("more.db", "SELECT how FROM run"), "stopped");
-    assert_string_equal(ask("more.db", "SELECT sum(status <> 'done') > 0 FROM job_result"), "1");
-    assert_continues(MPIRUN "-n 2", "--quiet", "more.db");
-}
-
-static void a_terminated_run_stores_what_it_has(void **state)
-{
-    (void)state;
-    char said[4096];
-    interrupt_run(MPIRUN "-n 3", "", "term.db", "kill -TERM $pid", said, sizeof said);
-    assert_continues(MPIRUN "-n 3", "--quiet", "term.db");
-}
-
-/* A worker is killed: mpirun ends the others; what was committed stays, and the same command finishes. */
-static void a_killed_worker_costs_only_units_in_flight(void **state)
-{
-    (void)state;
-    char said[4096];
-    interrupt_run(MPIRUN "-n 3", "", "killed.db", "kill -9 " LAST_RANK, said, sizeof said);
-    assert_continues(MPIRUN "-n 3", "--quiet", "killed.db");
-}
-
-#define RECOVERING "LESION_SILENCE_S=2 $MPIRUN_RECOVERING "
-
-/* Where mpirun lets the others live, they take over a dead one's units. */
-static void survivors_finish_the_study(void **state)
-{
-    (void)state;
-    if (!is_open_mpi()) {
-        print_message("MPICH's mpiexec sends USR1 to the others when a rank dies: they stop, as after any USR1\n");
-        skip();
-    }
-    assert_survives(RECOVERING "-n 4", "alive.db", "kill -9 " LAST_RANK, "rank 3 has not been heard of");
-}
-
-/* A rank that only slept is welcome again. */
-static void a_rank_that_slept_comes_back(void **state)
-{
-    (void)state;
-    assert_survives(RECOVERING "-n 3", "slept.db", "rank=" LAST_RANK "; kill -STOP $rank; sleep 4; kill -CONT $rank",
-                    "rank 2 is there again");
-}
-
-/* Workers whose coordinator is dead leave by themselves, and what it stored is continued. */
-static void workers_do_not_outlive_rank_0(void **state)
-{
-    (void)state;
-    char said[4096];
-    interrupt_run(RECOVERING "-n 3", "--quiet", "orphans.db",
-                  "kill -9 $(" RANKS " | head -n 1); for i in $(seq 600); do " RANKS " > left.txt; test -s left.txt || "
-                  "break; sleep 0.1; done; kill -9 $pid; exit 1",
-                  said, sizeof said);
-    assert_int_equal(shell("test -s left.txt"), 1);
-    assert_continues(MPIRUN "-n 2", "--quiet", "orphans.db");
-}
-
 static void mistakes_are_told_once(void **state)
 {
     (void)state;
@@ -226,12 +152,6 @@ int main(void)
         cmocka_unit_test(shards_over_ranks_are_merged_and_verified),
         cmocka_unit_test(image_files_are_checked_by_all_ranks),
         cmocka_unit_test(any_rank_may_find_a_broken_image),
-        cmocka_unit_test(a_stopped_run_continues_with_other_ranks),
-        cmocka_unit_test(a_terminated_run_stores_what_it_has),
-        cmocka_unit_test(a_killed_worker_costs_only_units_in_flight),
-        cmocka_unit_test(survivors_finish_the_study),
-        cmocka_unit_test(a_rank_that_slept_comes_back),
-        cmocka_unit_test(workers_do_not_outlive_rank_0),
         cmocka_unit_test(mistakes_are_told_once),
         cmocka_unit_test(singletons_are_refused),
     };
