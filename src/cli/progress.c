@@ -1,3 +1,4 @@
+/* The line that shows how far a run is: a bar on a terminal, a line every half minute elsewhere. */
 #include "cli/progress.h"
 
 #include "lesion/report.h"

@@ -1,3 +1,4 @@
+/* The colours of figures, for light and dark pages, and their names as CSS variables. */
 #include "report/colours.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Matches the jobs of two databases, and what both have in common. */
 #include "report/diff.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Prints a comparison of two databases: tables for people, rows for programs. */
 #include "report/diff.h"
 
 #include <inttypes.h>

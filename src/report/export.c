@@ -1,3 +1,4 @@
+/* Writes a view or table of a database as CSV or JSON Lines. */
 #include "report/json.h"
 
 #include "lesion/report.h"

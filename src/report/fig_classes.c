@@ -1,12 +1,11 @@
+/* What ablations do to single classes. The jobs looked at are the single filters of the study, or, where it has none,
+ * of the experiment that removes filters of single layers most often. */
 #include "report/heat.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What ablations do to single classes. The jobs looked at are the single filters of the study, or, where it has none,
- * of the experiment that removes filters of single layers most often. */
 
 enum { MOST_ROWS = 30, MOST_COLUMNS = 40, MOST_JOBS = 50000 };
 
@@ -70,52 +69,33 @@ static const char *class_name(const classes *c, int row)
     return lsn_table_cell(&c->losses, c->order[row], 1)->text;
 }
 
+static void name_classes(const classes *c, const char *names[MOST_ROWS])
+{
+    for (int row = 0; row < c->rows; row++)
+        names[row] = class_name(c, row);
+}
+
 /* ---- class by layer ------------------------------------------------------------------------------------------ */
 
-typedef struct columns {
-    int64_t layers[MOST_COLUMNS];
-    const char *names[MOST_COLUMNS];
-    int count;
-    double most;
-} columns;
-
-static int column_of(const columns *l, int64_t layer)
+/* The greatest change in any cell. */
+static double greatest_change(const classes *c)
 {
-    for (int i = 0; i < l->count; i++)
-        if (l->layers[i] == layer)
-            return i;
-    return -1;
+    double most = 0.01;
+    for (int64_t i = 0; i < c->cells.rows; i++)
+        most = fmax(most, fmax(fabs(report_real(&c->cells, i, 3)), fabs(report_real(&c->cells, i, 4))));
+    return most;
 }
 
-static columns find_columns(const classes *c)
-{
-    columns l = {.most = 0.01};
-    for (int64_t i = 0; i < c->cells.rows; i++) {
-        const int64_t layer = lsn_table_cell(&c->cells, i, 1)->integer;
-        l.most = fmax(l.most, fmax(fabs(report_real(&c->cells, i, 3)), fabs(report_real(&c->cells, i, 4))));
-        if (column_of(&l, layer) >= 0 || l.count == MOST_COLUMNS)
-            continue;
-        int at = l.count++;
-        for (; at > 0 && l.layers[at - 1] > layer; at--) {
-            l.layers[at] = l.layers[at - 1];
-            l.names[at] = l.names[at - 1];
-        }
-        l.layers[at] = layer;
-        l.names[at] = lsn_table_cell(&c->cells, i, 2)->text;
-    }
-    return l;
-}
-
-static void add_cells(heat *h, const classes *c, const columns *l, int column)
+static void add_cells(heat *h, const classes *c, const figure_axis *axis, int column)
 {
     for (int row = 0; row < c->rows; row++)
         for (int64_t i = 0; i < c->cells.rows; i++) {
-            const int at = column_of(l, lsn_table_cell(&c->cells, i, 1)->integer);
+            const int at = figure_axis_place(axis, lsn_table_cell(&c->cells, i, 1)->integer);
             if (lsn_table_cell(&c->cells, i, 0)->integer != lsn_table_cell(&c->losses, c->order[row], 0)->integer ||
                 at < 0)
                 continue;
             heat_cell(h, row, at, report_real(&c->cells, i, column), false);
-            figure_hover(h->f, "%s, %s: worst %+.1f, best %+.1f points of %s jobs", class_name(c, row), l->names[at],
+            figure_hover(h->f, "%s, %s: worst %+.1f, best %+.1f points of %s jobs", class_name(c, row), axis->names[at],
                          100 * report_real(&c->cells, i, 3), 100 * report_real(&c->cells, i, 4),
                          lsn_table_cell(&c->cells, i, 5)->text);
         }
@@ -123,29 +103,28 @@ static void add_cells(heat *h, const classes *c, const columns *l, int column)
 
 static bool add_heat(report *r, const classes *c, lsn_error *err)
 {
-    const columns l = find_columns(c);
+    const figure_axis axis = figure_axis_of(&c->cells, 1, MOST_COLUMNS);
     const char *names[MOST_ROWS];
     figure f = figure_of("classes-layers", "Which layers matter to which classes?", 900, 0);
-    for (int i = 0; i < c->rows; i++)
-        names[i] = class_name(c, i);
+    name_classes(c, names);
     heat h = {.f = &f,
               .scale = COLOUR_SIGNED,
               .unit = 0.01,
-              .most = l.most,
+              .most = greatest_change(c),
               .factor = 100,
               .unit_name = "points",
               .row_names = names,
-              .column_names = l.names,
+              .column_names = axis.names,
               .rows = c->rows,
-              .columns = l.count,
+              .columns = axis.count,
               .wide = 2,
               .cell = c->rows > 15 ? 14 : 20,
               .x_label = "",
               .y_label = ""};
     heat_panel(&h, "greatest loss of the class", "");
-    add_cells(&h, c, &l, 3);
+    add_cells(&h, c, &axis, 3);
     heat_panel(&h, "greatest gain of the class", "");
-    add_cells(&h, c, &l, 4);
+    add_cells(&h, c, &axis, 4);
     heat_draw(&h);
     lsn_text_add(
         &f.caption,
@@ -154,6 +133,7 @@ static bool add_heat(report *r, const classes *c, lsn_error *err)
         "one point on. Each cell is the extreme of many jobs on few images of the class: on its own it proves little.",
         c->parameters[2][0] != '\0' ? "one filter" : "filters", c->parameters[2][0] != '\0' ? "is" : "are",
         c->parameters[0], c->parameters[1]);
+    figure_axis_caption(&f, &axis);
     if (c->losses.rows > c->rows)
         lsn_text_add(&f.caption, " Of %lld classes the %d that lose most are shown.", (long long)c->losses.rows,
                      c->rows);
@@ -184,15 +164,13 @@ static bool add_extremes(report *r, const classes *c, lsn_error *err)
         }
         figure_say(&f, "EOD\n");
     }
-    figure_say(
-        &f,
-        "set border 1\nset xrange [%.3f:%.3f]\nset yrange [%d.6:-0.6]\nset grid xtics lc rgb '" COLOUR_GRID
-        "' lw 1\nset xlabel 'change of the class\xE2\x80\x99s top-1 (points)'\nset tmargin 0.3\nset ytics scale 0 (",
-        1.04 * least, 1.04 * most, c->rows - 1);
-    for (int row = 0; row < c->rows; row++) {
-        figure_tic(&f, class_name(c, row), 22);
-        figure_say(&f, " %d%s", row, row == c->rows - 1 ? ")\n" : ", ");
-    }
+    figure_say(&f,
+               "set border 1\nset xrange [%.3f:%.3f]\nset yrange [%d.6:-0.6]\nset grid xtics lc rgb '" COLOUR_GRID
+               "' lw 1\nset xlabel 'change of the class\xE2\x80\x99s top-1 (points)'\nset tmargin 0.3\n",
+               1.04 * least, 1.04 * most, c->rows - 1);
+    const char *names[MOST_ROWS];
+    name_classes(c, names);
+    figure_names(&f, "ytics scale 0", names, c->rows, 1, 22);
     figure_say(&f,
                "plot $s0 using 1:2:(0):1:($2-0.34):($2+0.34) with boxxyerror fc rgb '" COLOUR_LOSS
                "' notitle, $s1 using 1:2:(0):1:($2-0.34):($2+0.34) with boxxyerror fc rgb '" COLOUR_GAIN "' notitle\n");

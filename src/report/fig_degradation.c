@@ -1,3 +1,5 @@
+/* Top-1 as more and more filters of several layers go, by the order in which they go, against random orders; and the
+ * area under the curve of every layer that has its own. (A layer's own curve is in fig_layer_curves.c.) */
 #include "report/figure.h"
 
 #include <math.h>
@@ -5,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Top-1 as more and more filters of several layers go, by the order in which they go, against random orders; and the
- * area under the curve of every layer that has its own. (A layer's own curve is in fig_layer_curves.c.) */
-
-enum { MOST_FIGURES = 3, MOST_LINES = 7, MOST_BANDS = 2, MOST_LAYERS = 40 };
+enum { MOST_FIGURES = 3, MOST_LINES = 7, MOST_BANDS = 2, MOST_LAYERS = 48, ENTRY = 160 };
 
 /* Lines of what is ranked, and the five numbers of random orders; one row for each point. Damage is measured on the
  * images that a job has seen, so the values are the baseline's top-1 and the change. */
@@ -44,30 +43,13 @@ static bool of_set(const lsn_table *t, int64_t row, const curves *c, int64_t set
     return strcmp(text(t, row, LAYERS), text(&c->sets, set, 0)) == 0;
 }
 
-/* "network-lowest-first: l1, zero, area 0.17" */
-static void add_entry(figure *f, const curves *c, int64_t set, const char *const key[3], double *x, double *y,
-                      figure_mark mark, const char *colour)
-{
-    char entry[160];
-    int length = snprintf(entry, sizeof entry, "%.40s: %.30s", key[1], key[2]);
-    if (lsn_table_cell(&c->sets, set, 1)->integer > 1)
-        length += snprintf(entry + length, sizeof entry - (size_t)length, ", %.20s", key[0]);
-    for (int64_t i = 0; i < c->areas.rows; i++)
-        if (strcmp(text(&c->areas, i, 0), key[0]) == 0 && strcmp(text(&c->areas, i, 1), key[1]) == 0 &&
-            strcmp(text(&c->areas, i, 2), key[2]) == 0)
-            snprintf(entry + length, sizeof entry - (size_t)length, ", area %.3f", report_real(&c->areas, i, 3));
-    figure_legend(f, x, y, mark, colour, entry);
-}
-
-/* A figure as it grows: where its legend is, and what will be plotted. */
+/* A figure as it grows. */
 typedef struct drawing {
     figure f;
     const curves *c;
     int64_t set;
     double base; /* percent */
-    double x, y;
-    lsn_text plot;
-    int bands, lines;
+    int bands;
 } drawing;
 
 /* Whether a row begins another line than the row `last` (-1: none) belongs to. */
@@ -79,93 +61,98 @@ static bool begins(const lsn_table *t, int64_t row, int64_t last)
     return last < 0 || report_real(t, row, FRACTION) <= report_real(t, last, FRACTION);
 }
 
-static void say_entry(drawing *d, const lsn_table *t, int64_t row, figure_mark mark, const char *colour)
+/* "network-lowest-first: l1, zero, area 0.17" */
+static const char *entry_of(const drawing *d, const lsn_table *t, int64_t row, char entry[ENTRY])
 {
-    const char *const key[] = {text(t, row, MODE), text(t, row, EXPERIMENT), text(t, row, ORDERING)};
-    add_entry(&d->f, d->c, d->set, key, &d->x, &d->y, mark, colour);
+    const lsn_table *areas = &d->c->areas;
+    int length = snprintf(entry, ENTRY, "%.40s: %.30s", text(t, row, EXPERIMENT), text(t, row, ORDERING));
+    if (lsn_table_cell(&d->c->sets, d->set, 1)->integer > 1)
+        length += snprintf(entry + length, ENTRY - (size_t)length, ", %.20s", text(t, row, MODE));
+    for (int64_t i = 0; i < areas->rows; i++)
+        if (strcmp(text(areas, i, 0), text(t, row, MODE)) == 0 &&
+            strcmp(text(areas, i, 1), text(t, row, EXPERIMENT)) == 0 &&
+            strcmp(text(areas, i, 2), text(t, row, ORDERING)) == 0)
+            snprintf(entry + length, ENTRY - (size_t)length, ", area %.3f", report_real(areas, i, 3));
+    return entry;
 }
 
-/* Random orders: their range, their middle half, their median. */
-static void draw_bands(drawing *d)
+static void begin_band(drawing *d, int64_t row)
+{
+    char entry[ENTRY];
+    const int band = d->bands++;
+    figure_legend(&d->f, FIGURE_DASHED, COLOUR_MUTED, entry_of(d, &d->c->bands, row, entry));
+    figure_say(&d->f, "%s$band%d << EOD\n0", band == 0 ? "" : "EOD\n", band);
+    for (int k = 0; k < 5; k++)
+        figure_say(&d->f, "\t%.3f", d->base);
+    figure_say(&d->f, "\n");
+    figure_curves(&d->f, 3,
+                  "$band%d using 1:2:6 with filledcurves fc rgb '" COLOUR_NONE
+                  "' notitle, $band%d using 1:3:5 with filledcurves fc rgb '" COLOUR_BAND
+                  "' notitle, $band%d using 1:4 with lines lw 1.4 dt (5,3) lc rgb '" COLOUR_MUTED "' notitle",
+                  band, band, band);
+}
+
+/* Random orders: their range, their middle half, their median. Gives how many there are, drawn or not. */
+static int draw_bands(drawing *d)
 {
     const lsn_table *t = &d->c->bands;
     int64_t last = -1;
+    int all = 0;
     for (int64_t i = 0; i < t->rows; i++) {
         if (!of_set(t, i, d->c, d->set))
             continue;
-        const bool next = begins(t, i, last);
-        if (next && d->bands == MOST_BANDS)
-            break;
-        if (next) {
-            say_entry(d, t, i, FIGURE_DASHED, COLOUR_MUTED);
-            figure_say(&d->f, "%s$band%d << EOD\n0", d->bands == 0 ? "" : "EOD\n", d->bands);
-            for (int k = 0; k < 5; k++)
-                figure_say(&d->f, "\t%.3f", d->base);
-            figure_say(&d->f, "\n");
-            lsn_text_add(&d->plot,
-                         "%s$band%d using 1:2:6 with filledcurves fc rgb '" COLOUR_NONE
-                         "' notitle, $band%d using 1:3:5 with filledcurves fc rgb '" COLOUR_BAND
-                         "' notitle, $band%d using 1:4 with lines lw 1.4 dt (5,3) lc rgb '" COLOUR_MUTED "' notitle",
-                         d->bands == 0 ? "" : ", ", d->bands, d->bands, d->bands);
-            d->bands++;
-        }
+        if (begins(t, i, last) && all++ < MOST_BANDS)
+            begin_band(d, i);
+        last = i;
+        if (all > MOST_BANDS)
+            continue;
         figure_say(&d->f, "%g", 100 * report_real(t, i, FRACTION));
         for (int k = 1; k <= 5; k++)
             figure_say(&d->f, "\t%.3f", 100 * report_real(t, i, FRACTION + k));
         figure_say(&d->f, "\n");
-        last = i;
     }
     if (d->bands > 0)
         figure_say(&d->f, "EOD\n");
-}
-
-static void begin_line(drawing *d, int64_t row)
-{
-    char plot[16];
-    snprintf(plot, sizeof plot, "%d", 3 * d->bands + d->lines + 1);
-    say_entry(d, &d->c->lines, row, FIGURE_LINE, colour_series[d->lines]);
-    figure_say(&d->f, "%s$line%d << EOD\n0\t%.3f\n", d->lines == 0 ? "" : "EOD\n", d->lines, d->base);
-    lsn_text_add(&d->plot, "%s$line%d using 1:2 with linespoints lw 1.8 pt 7 ps 0.55 lc rgb '%s' notitle",
-                 d->plot.length == 0 ? "" : ", ", d->lines, colour_series[d->lines]);
-    figure_hover_plot(&d->f, plot);
-    figure_hover(&d->f, "nothing removed: top-1 %.1f %%", d->base);
-    d->lines++;
+    return all;
 }
 
 static void draw_lines(drawing *d)
 {
+    static const figure_style style = {
+        .most = MOST_LINES, .mark = FIGURE_LINE, .points = "1:2 with linespoints lw 1.8 pt 7 ps 0.55"};
     const lsn_table *t = &d->c->lines;
     int64_t last = -1;
+    bool shown = false;
     for (int64_t i = 0; i < t->rows; i++) {
+        char entry[ENTRY];
         if (!of_set(t, i, d->c, d->set))
             continue;
-        const bool next = begins(t, i, last);
-        if (next && d->lines == MOST_LINES)
-            break;
-        if (next)
-            begin_line(d, i);
+        if (begins(t, i, last) && (shown = figure_series(&d->f, &style, entry_of(d, t, i, entry)))) {
+            figure_say(&d->f, "0\t%.3f\n", d->base);
+            figure_hover(&d->f, "nothing removed: top-1 %.1f %%", d->base);
+        }
+        last = i;
+        if (!shown)
+            continue;
         figure_say(&d->f, "%g\t%.3f\n", 100 * report_real(t, i, FRACTION), 100 * report_real(t, i, FRACTION + 1));
         figure_hover(&d->f, "%s: %s, %.3g %% (%s filters) removed: top-1 %.1f %%", text(t, i, EXPERIMENT),
                      text(t, i, ORDERING), 100 * report_real(t, i, FRACTION), text(t, i, FRACTION + 2),
                      100 * report_real(t, i, FRACTION + 1));
-        last = i;
     }
-    if (d->lines > 0)
-        figure_say(&d->f, "EOD\n");
+    figure_end_series(&d->f);
 }
 
 static void draw_axes(drawing *d, double chance)
 {
     figure_say(&d->f,
                "set xrange [0:*]\nset yrange [0:100]\nset xlabel 'filters removed (%%)'\nset ylabel 'top-1 (%%)'\nset "
-               "grid ytics lc rgb '" COLOUR_GRID "' lw 1\nset tmargin at screen %.4f\n",
-               1 - (d->y + 16) / d->f.height);
+               "grid ytics lc rgb '" COLOUR_GRID "' lw 1\n");
     figure_say(&d->f,
                "set arrow from graph 0,first %g to graph 1,first %g nohead lw 1 dt (2,3) lc rgb '" COLOUR_MUTED
                "'\nset label 'chance' at graph 0.005,first %g left offset 0,0.6 font ',11' textcolor rgb '" COLOUR_MUTED
                "'\n",
                chance, chance, chance);
-    figure_say_plot(&d->f, &d->plot);
+    figure_plot(&d->f);
 }
 
 static bool add_curves(report *r, const curves *c, int64_t set, lsn_error *err)
@@ -174,10 +161,8 @@ static bool add_curves(report *r, const curves *c, int64_t set, lsn_error *err)
     drawing d = {.f = figure_of(ids[set], "How gracefully does the network degrade?", 900, 480),
                  .c = c,
                  .set = set,
-                 .base = 100 * r->study.top1,
-                 .x = 60,
-                 .y = 10};
-    draw_bands(&d);
+                 .base = 100 * r->study.top1};
+    const int all_bands = draw_bands(&d);
     draw_lines(&d);
     draw_axes(&d, 100.0 / (double)r->study.classes);
     lsn_text_add(
@@ -189,8 +174,9 @@ static bool add_curves(report *r, const curves *c, int64_t set, lsn_error *err)
         lsn_text_add(&d.f.caption,
                      " Grey: random orders: their whole range, their middle half (darker), their median (dashed). An "
                      "order above the grey removes what is needed least; one below finds what is needed most.");
-    lsn_text_finish(&d.plot);
-    if (d.bands + d.lines > 0)
+    if (all_bands > d.bands)
+        lsn_text_add(&d.f.caption, " The first %d of %d sets of random orders are shown.", d.bands, all_bands);
+    if (d.f.n_curves > 0)
         return figure_add(r, &d.f, err);
     figure_finish(&d.f);
     return true;
@@ -207,69 +193,45 @@ static const char layer_areas_sql[] =
 
 static bool add_areas(report *r, lsn_error *err)
 {
+    static const figure_style style = {.most = MOST_LINES,
+                                       .mark = FIGURE_POINT,
+                                       .points = "2:1 with points pt 7 ps 0.8",
+                                       .bars = "2:1:3:4 with xerrorbars pt 7 ps 0.01 lw 3",
+                                       .bars_colour = COLOUR_BAND};
     lsn_table rows = {0};
     bool ok = report_query(r, &rows, layer_areas_sql, err);
     figure f = figure_of("degradation-areas", "Which layers degrade gracefully?", 900, 0);
-    int64_t places[64] = {0};
-    int layers = 0, series = 0;
-    for (int64_t i = 0; ok && i < rows.rows; i++) {
-        int at = 0;
-        while (at < layers && places[at] != lsn_table_cell(&rows, i, 0)->integer)
-            at++;
-        if (at == layers && layers < MOST_LAYERS)
-            places[layers++] = lsn_table_cell(&rows, i, 0)->integer;
-    }
-    if (!ok || layers < 2) {
+    const figure_axis axis = figure_axis_of(&rows, 0, MOST_LAYERS);
+    bool shown = false;
+    if (!ok || axis.count < 2) {
         lsn_table_finish(&rows);
         figure_finish(&f);
         return ok;
     }
-    double x = 60, y = 10;
-    f.height = 110 + 20 * layers;
-    lsn_text plot = {0};
+    f.height = 110 + 20 * axis.count;
     for (int64_t i = 0; i < rows.rows; i++) {
-        const bool next = i == 0 || strcmp(text(&rows, i, 2), text(&rows, i - 1, 2)) != 0;
-        if (next && series == MOST_LINES)
-            break;
-        if (next) {
-            figure_say(&f, "%s$a%d << EOD\n", series == 0 ? "" : "EOD\n", series);
-            lsn_text_add(&plot,
-                         "%s$a%d using 2:1:3:4 with xerrorbars pt 7 ps 0.01 lw 3 lc rgb '%s' notitle, $a%d using 2:1 "
-                         "with points pt 7 ps 0.8 lc rgb '%s' notitle",
-                         series == 0 ? "" : ", ", series, COLOUR_BAND, series, colour_series[series]);
-            figure_legend(&f, &x, &y, FIGURE_POINT, colour_series[series], text(&rows, i, 2));
-            char plots[16];
-            snprintf(plots, sizeof plots, "%d", 2 * series + 2);
-            figure_hover_plot(&f, plots);
-            series++;
-        }
-        int at = 0;
-        while (at < layers && places[at] != lsn_table_cell(&rows, i, 0)->integer)
-            at++;
-        if (at == layers)
+        const int place = figure_axis_place(&axis, lsn_table_cell(&rows, i, 0)->integer);
+        if (i == 0 || strcmp(text(&rows, i, 2), text(&rows, i - 1, 2)) != 0)
+            shown = figure_series(&f, &style, text(&rows, i, 2));
+        if (!shown || place < 0)
             continue;
-        figure_say(&f, "%d\t%.4f\t%.4f\t%.4f\n", at, report_real(&rows, i, 3), report_real(&rows, i, 4),
+        figure_say(&f, "%d\t%.4f\t%.4f\t%.4f\n", place, report_real(&rows, i, 3), report_real(&rows, i, 4),
                    report_real(&rows, i, 5));
         figure_hover(&f, "%s, %s: area %.3f (%.3f to %.3f, %s orders)", text(&rows, i, 1), text(&rows, i, 2),
                      report_real(&rows, i, 3), report_real(&rows, i, 4), report_real(&rows, i, 5), text(&rows, i, 6));
     }
+    figure_end_series(&f);
     figure_say(&f,
-               "EOD\nset border 1\nset yrange [%d.6:-0.6]\nset xrange [*:1<*]\nset grid xtics lc rgb '" COLOUR_GRID
-               "' lw 1\nset xlabel 'area under the curve'\nset tmargin at screen %.4f\nset ytics scale 0 (",
-               layers - 1, 1 - (y + 16) / f.height);
-    for (int at = 0; at < layers; at++) {
-        const char *name = "";
-        for (int64_t i = 0; i < rows.rows; i++)
-            if (lsn_table_cell(&rows, i, 0)->integer == places[at])
-                name = text(&rows, i, 1);
-        figure_tic(&f, name, 16);
-        figure_say(&f, " %d%s", at, at == layers - 1 ? ")\n" : ", ");
-    }
-    figure_say_plot(&f, &plot);
+               "set border 1\nset yrange [%d.6:-0.6]\nset xrange [*:1<*]\nset grid xtics lc rgb '" COLOUR_GRID
+               "' lw 1\nset xlabel 'area under the curve'\n",
+               axis.count - 1);
+    figure_names(&f, "ytics scale 0", axis.names, axis.count, 1, 16);
+    figure_plot(&f);
     lsn_text_add(&f.caption,
                  "Area under the curve of top-1 when one layer\xE2\x80\x99s filters are removed one after another, "
                  "above chance, as a share of the intact network\xE2\x80\x99s: 1 means no damage. Bars: least and "
                  "greatest of several random orders. Compare areas over the same range of fractions only.");
+    figure_axis_caption(&f, &axis);
     ok = figure_add(r, &f, err);
     lsn_table_finish(&rows);
     return ok;

@@ -1,13 +1,12 @@
+/* How far an ablation of one layer moves the outputs of that layer and of those behind it, and how much of that reaches
+ * the logits. */
 #include "report/heat.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* How far an ablation of one layer moves the outputs of that layer and of those behind it, and how much of that reaches
- * the logits. */
-
-enum { MOST_LAYERS = 48, MOST_LINES = 7, LABEL = 128 };
+enum { MOST_LAYERS = 48, LABEL = 128 };
 
 /* Ordered by series; experiments of very many jobs are left to SQL. */
 static const char cells_sql[] =
@@ -37,42 +36,10 @@ static bool new_series(const lsn_table *t, int64_t row)
     return false;
 }
 
-/* The layers of a column of the table in the network's order, and their names from the next one. */
-typedef struct axis {
-    int64_t layers[MOST_LAYERS];
-    const char *names[MOST_LAYERS];
-    int count;
-} axis;
-
-static int place_of(const axis *a, int64_t layer)
-{
-    for (int i = 0; i < a->count; i++)
-        if (a->layers[i] == layer)
-            return i;
-    return -1;
-}
-
-static axis axis_of(const lsn_table *t, int column)
-{
-    axis a = {.count = 0};
-    for (int64_t i = 0; i < t->rows; i++) {
-        const int64_t layer = lsn_table_cell(t, i, column)->integer;
-        if (place_of(&a, layer) >= 0 || a.count == MOST_LAYERS)
-            continue;
-        int at = a.count++;
-        for (; at > 0 && a.layers[at - 1] > layer; at--) {
-            a.layers[at] = a.layers[at - 1];
-            a.names[at] = a.names[at - 1];
-        }
-        a.layers[at] = layer;
-        a.names[at] = text(t, i, column + 1);
-    }
-    return a;
-}
-
 static bool add_heat(report *r, const lsn_table *t, lsn_error *err)
 {
-    const axis ablated = axis_of(t, C_ABLATED), measured = axis_of(t, C_LAYER);
+    const figure_axis ablated = figure_axis_of(t, C_ABLATED, MOST_LAYERS),
+                      measured = figure_axis_of(t, C_LAYER, MOST_LAYERS);
     int series = 0;
     double most = 0;
     for (int64_t i = 0; i < t->rows; i++) {
@@ -96,8 +63,8 @@ static bool add_heat(report *r, const lsn_table *t, lsn_error *err)
               .x_label = "layer whose output moves",
               .y_label = "layer of which filters are removed"};
     for (int64_t i = 0; i < t->rows; i++) {
-        const int row = place_of(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer),
-                  column = place_of(&measured, lsn_table_cell(t, i, C_LAYER)->integer);
+        const int row = figure_axis_place(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer),
+                  column = figure_axis_place(&measured, lsn_table_cell(t, i, C_LAYER)->integer);
         if (new_series(t, i) && h.panels == HEAT_PANELS)
             break;
         if (new_series(t, i)) {
@@ -117,6 +84,7 @@ static bool add_heat(report *r, const lsn_table *t, lsn_error *err)
                              "of |intact|, when filters of the layer at the left are removed. A row that stays dark to "
                              "the right is damage that cascades to the logits; one that fades is damage that later "
                              "layers make good. Drift tells how far damage spreads, not whether it matters.");
+    figure_axis_caption(&f, ablated.total > measured.total ? &ablated : &measured);
     if (series > HEAT_PANELS)
         lsn_text_add(&f.caption, " The first %d of %d ways of removing are shown.", HEAT_PANELS, series);
     return figure_add(r, &f, err);
@@ -125,50 +93,36 @@ static bool add_heat(report *r, const lsn_table *t, lsn_error *err)
 /* Drift of the logits by ablated layer, a line for each series. */
 static bool add_logits(report *r, const lsn_table *t, lsn_error *err)
 {
-    const axis ablated = axis_of(t, C_ABLATED);
-    int lines = 0, series = 0;
-    double x = 60, y = 10;
-    lsn_text plot = {0};
+    static const figure_style style = {
+        .most = 7, .mark = FIGURE_LINE, .points = "1:2 with linespoints lw 1.6 pt 7 ps 0.5"};
+    const figure_axis ablated = figure_axis_of(t, C_ABLATED, MOST_LAYERS);
+    bool shown = false;
     figure f = figure_of("drift-logits", "How much of the damage reaches the logits?", 900, 330);
     for (int64_t i = 0; i < t->rows; i++) {
-        const int at = place_of(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer);
-        series += new_series(t, i);
-        if (series > MOST_LINES)
-            continue;
+        const int at = figure_axis_place(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer);
         if (new_series(t, i)) {
-            char label[LABEL], number[16];
+            char label[LABEL];
             snprintf(label, sizeof label, "%.40s: %.30s%s%.30s", text(t, i, C_EXPERIMENT), text(t, i, C_WAY),
                      text(t, i, C_WAY)[0] == '\0' ? "" : ", ", text(t, i, C_MODE));
-            figure_say(&f, "%s$l%d << EOD\n", lines == 0 ? "" : "EOD\n", lines);
-            lsn_text_add(&plot, "%s$l%d using 1:2 with linespoints lw 1.6 pt 7 ps 0.5 lc rgb '%s' notitle",
-                         lines == 0 ? "" : ", ", lines, colour_series[lines]);
-            figure_legend(&f, &x, &y, FIGURE_LINE, colour_series[lines], label);
-            lines++;
-            snprintf(number, sizeof number, "%d", lines);
-            figure_hover_plot(&f, number);
+            shown = figure_series(&f, &style, label);
         }
-        if (lsn_table_cell(t, i, C_LOGITS)->integer == 0 || at < 0)
+        if (!shown || lsn_table_cell(t, i, C_LOGITS)->integer == 0 || at < 0)
             continue;
         figure_say(&f, "%d\t%.4f\n", at, 100 * report_real(t, i, C_DRIFT));
         figure_hover(&f, "%s, %s %s: the logits move by %.1f %%", text(t, i, C_ABLATED_NAME), text(t, i, C_WAY),
                      text(t, i, C_MODE), 100 * report_real(t, i, C_DRIFT));
     }
-    figure_say(
-        &f,
-        "EOD\nset xrange [-0.4:%d.4]\nset yrange [0:*]\nset ylabel 'drift of the logits (%%)'\nset grid ytics lc rgb "
-        "'" COLOUR_GRID
-        "' lw 1\nset tmargin at screen %.4f\nset bmargin at screen %.4f\nset xtics rotate by 90 right font ',11' (",
-        ablated.count - 1, 1 - (y + 14) / f.height, 66.0 / f.height);
-    for (int i = 0; i < ablated.count; i++) {
-        figure_tic(&f, ablated.names[i], 12);
-        figure_say(&f, " %d%s", i, i == ablated.count - 1 ? ")\n" : ", ");
-    }
-    figure_say_plot(&f, &plot);
+    figure_end_series(&f);
+    figure_say(&f,
+               "set xrange [-0.4:%d.4]\nset yrange [0:*]\nset ylabel 'drift of the logits (%%)'\nset grid ytics lc rgb "
+               "'" COLOUR_GRID "' lw 1\nset bmargin at screen %.4f\n",
+               ablated.count - 1, 66.0 / f.height);
+    figure_names(&f, "xtics rotate by 90 right font ',11'", ablated.names, ablated.count, 1, 12);
+    figure_plot(&f);
     lsn_text_add(&f.caption,
                  "Mean drift of the last layer\xE2\x80\x99s output by the layer of which filters are removed. Lines "
                  "that differ only in the mode show what stands in best for a removed filter.");
-    if (series > lines)
-        lsn_text_add(&f.caption, " The first %d of %d ways of removing are shown.", lines, series);
+    figure_axis_caption(&f, &ablated);
     return figure_add(r, &f, err);
 }
 

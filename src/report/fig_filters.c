@@ -1,3 +1,4 @@
+/* Filters removed one at a time: the most damaging ones with intervals, and all of them at a glance. */
 #include "report/figure.h"
 
 #include "lesion/stats.h"
@@ -6,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Filters removed one at a time: the most damaging ones with intervals, and all of them at a glance. */
 
 enum { RANKED = 30 };
 
@@ -29,7 +28,8 @@ static void hover_single(figure *f, const report_single *s)
 static bool add_ranked(report *r, lsn_error *err)
 {
     const int64_t count = r->singles.count < RANKED ? r->singles.count : RANKED;
-    char images[LSN_NUMBER_BYTES];
+    char images[LSN_NUMBER_BYTES], texts[RANKED][LSN_NUMBER_BYTES + 64];
+    const char *labels[RANKED];
     figure f =
         figure_of("filters-ranked", "Which single filters does the network need most?", 900, (int)(90 + 17 * count));
     double least = -0.1, most = 0; /* points; where nothing changes there is an axis all the same */
@@ -52,14 +52,13 @@ static bool add_ranked(report *r, lsn_error *err)
     }
     figure_say(&f,
                "set yrange [%d:-1]\nset xrange [%.3f:%.3f]\nset border 1\nset grid xtics lc rgb '" COLOUR_GRID
-               "' lw 1\nset xlabel 'change of top-1 (points), 95 %% interval'\nset ytics scale 0 (",
+               "' lw 1\nset xlabel 'change of top-1 (points), 95 %% interval'\n",
                (int)count, least * 1.04, fmax(most, 0) * 1.04 + 0.01 * -least);
     for (int64_t i = 0; i < count; i++) {
-        char label[LSN_NUMBER_BYTES + 64];
-        snprintf(label, sizeof label, "%.60s  %d", r->singles.of[i].name, r->singles.of[i].filter);
-        figure_tic(&f, label, 22);
-        figure_say(&f, " %d%s", (int)i, i == count - 1 ? ") font ',12'\n" : ", ");
+        snprintf(texts[i], sizeof texts[i], "%.60s  %d", r->singles.of[i].name, r->singles.of[i].filter);
+        labels[i] = texts[i];
     }
+    figure_names(&f, "ytics scale 0 font ',12'", labels, (int)count, 1, 22);
     figure_say(&f,
                "set arrow 1 from 0,graph 0 to 0,graph 1 nohead lc rgb '" COLOUR_MUTED "' lw 1 back\nset tmargin 0.5\n");
     figure_say(&f, "plot $sure using 1:2:3:4 with xerrorbars pt 7 ps 0.01 lw 1.6 lc rgb '" COLOUR_LOSS

@@ -1,12 +1,10 @@
+/* Whole layers and groups of a layer's filters, which are no share of it: each job's change of top-1, by layer. */
 #include "report/figure.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Whole layers and groups of a layer's filters, which are no share of it: each job's change of top-1, by layer. */
-
-enum { MOST_SERIES = 6, MOST_JOBS = 6000, LABEL = 128 };
+enum { MOST_LAYERS = 60, MOST_JOBS = 6000, LABEL = 128 };
 
 static const char jobs_sql[] =
     "SELECT m.experiment, " REPORT_WAY " AS way, m.mode, m.layer_index, m.layer, m.d_top1, m.n_filters, m.d_loss "
@@ -23,65 +21,52 @@ static bool new_series(const lsn_table *t, int64_t row)
     return row == 0;
 }
 
-/* The jobs of each series as points, their series beside each other within the layer's row; gives how many series. */
-static int add_points(figure *f, const lsn_table *t, lsn_text *plot)
+/* The jobs of each series as points, their series beside each other within the layer's row. */
+static void add_points(figure *f, const lsn_table *t, const figure_axis *axis)
 {
-    double x = 60, y = 10;
-    int series = 0;
+    static const figure_style style = {.most = 6, .mark = FIGURE_POINT, .points = "1:2 with points pt 6 ps 0.6 lw 1.2"};
+    bool shown = false;
     for (int64_t i = 0; i < t->rows; i++) {
-        if (new_series(t, i) && series == MOST_SERIES)
-            break;
+        const int place = figure_axis_place(axis, lsn_table_cell(t, i, 3)->integer);
         if (new_series(t, i)) {
-            char label[LABEL], number[16];
+            char label[LABEL];
             const char *way = lsn_table_cell(t, i, 1)->text;
             snprintf(label, sizeof label, "%.50s%s%.30s, %.20s", lsn_table_cell(t, i, 0)->text,
                      way[0] == '\0' ? "" : ": ", way, lsn_table_cell(t, i, 2)->text);
-            figure_legend(f, &x, &y, FIGURE_POINT, colour_series[series], label);
-            figure_say(f, "%s$g%d << EOD\n", series == 0 ? "" : "EOD\n", series);
-            lsn_text_add(plot, "%s$g%d using 1:2 with points pt 6 ps 0.6 lw 1.2 lc rgb '%s' notitle",
-                         series == 0 ? "" : ", ", series, colour_series[series]);
-            snprintf(number, sizeof number, "%d", ++series);
-            figure_hover_plot(f, number);
+            shown = figure_series(f, &style, label);
         }
-        figure_say(f, "%.3f\t%.2f\n", 100 * report_real(t, i, 5), lsn_table_cell(t, i, 3)->real + 0.16 * (series - 1));
+        if (!shown || place < 0)
+            continue;
+        figure_say(f, "%.3f\t%.2f\n", 100 * report_real(t, i, 5), place + 0.16 * (f->n_series - 1));
         figure_hover(f, "%s, %s: %s filters: %+.2f points, loss %+.4f", lsn_table_cell(t, i, 4)->text,
                      lsn_table_cell(t, i, 2)->text, lsn_table_cell(t, i, 6)->text, 100 * report_real(t, i, 5),
                      report_real(t, i, 7));
     }
-    figure_say(f, "EOD\nset tmargin at screen %.4f\n", 1 - (y + 14) / f->height);
-    return series;
+    figure_end_series(f);
 }
 
 bool fig_groups(report *r, lsn_error *err)
 {
     lsn_table t = {0};
-    lsn_text plot = {0};
     report_section(r, "groups", "Groups and whole layers");
     bool ok = report_query(r, &t, jobs_sql, err);
     if (ok && t.rows > 1) {
-        int layers = 0;
-        for (int64_t i = 0; i < t.rows; i++)
-            layers = (int)fmax(layers, 1 + lsn_table_cell(&t, i, 3)->real);
+        const figure_axis axis = figure_axis_of(&t, 3, MOST_LAYERS);
         figure f = figure_of("groups", "What does each layer lose without a group of its filters, or without all?", 900,
-                             100 + 20 * (layers > 60 ? 60 : layers));
-        add_points(&f, &t, &plot);
+                             100 + 20 * axis.count);
+        add_points(&f, &t, &axis);
         figure_say(&f,
                    "set border 1\nset yrange [%d.8:-0.6]\nset xrange [*:0<*]\nset grid xtics lc rgb '" COLOUR_GRID
-                   "' lw 1\nset xlabel 'change of top-1 (points)'\nset ytics scale 0 (",
-                   layers - 1);
-        for (int64_t i = 0; i < t.rows; i++) {
-            figure_say(&f, i == 0 ? "" : ", ");
-            figure_tic(&f, lsn_table_cell(&t, i, 4)->text, 14);
-            figure_say(&f, " %lld", (long long)lsn_table_cell(&t, i, 3)->integer);
-            while (i + 1 < t.rows && lsn_table_cell(&t, i + 1, 3)->integer == lsn_table_cell(&t, i, 3)->integer)
-                i++;
-        }
-        figure_say(&f, ")\nset arrow from 0,graph 0 to 0,graph 1 nohead lw 1 lc rgb '" COLOUR_MUTED "' back\n");
-        figure_say_plot(&f, &plot);
+                   "' lw 1\nset xlabel 'change of top-1 (points)'\nset arrow from 0,graph 0 to 0,graph 1 nohead lw 1 "
+                   "lc rgb '" COLOUR_MUTED "' back\n",
+                   axis.count - 1);
+        figure_names(&f, "ytics scale 0", axis.names, axis.count, 1, 14);
+        figure_plot(&f);
         lsn_text_add(
             &f.caption,
             "Each circle is a job that removes several filters of one layer at once: a group of similar ones, a list, "
             "or all of them. Left: top-1 lost. Groups differ in size; the mouse tells how many filters each has.");
+        figure_axis_caption(&f, &axis);
         if (t.rows == MOST_JOBS)
             lsn_text_add(&f.caption, " Of more than %d jobs the first are drawn.", MOST_JOBS);
         ok = figure_add(r, &f, err);

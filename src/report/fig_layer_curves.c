@@ -1,11 +1,10 @@
+/* Top-1 against the share removed, a small panel for each layer, a line for each way of choosing; where a way has
+ * several jobs to a point (random choices), their range is an area. */
 #include "report/layers.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Top-1 against the share removed, a small panel for each layer, a line for each way of choosing; where a way has
- * several jobs to a point (random choices), their range is an area. */
 
 enum { WIDE = 4 };
 
@@ -40,23 +39,22 @@ static const char *line_colour(const layers *l, int s)
 
 static void add_legend(figure *f, const layers *l)
 {
-    double x = 60, y = 10;
     bool range = false;
     for (int s = 0; s < l->series; s++) {
         char label[LABEL];
         layers_series_label(l, s, label);
         range = range || is_range(l, s);
-        figure_legend(f, &x, &y, is_range(l, s) ? FIGURE_DASHED : FIGURE_LINE, line_colour(l, s), label);
+        figure_legend(f, is_range(l, s) ? FIGURE_DASHED : FIGURE_LINE, line_colour(l, s), label);
     }
     if (range)
-        figure_legend(f, &x, &y, FIGURE_AREA, COLOUR_BAND, "range of the choices");
+        figure_legend(f, FIGURE_AREA, COLOUR_BAND, "range of the choices");
 }
 
 static void draw_panel(figure *f, const layers *l, int row)
 {
     const char *comma = "";
     figure_say(f, "set title ");
-    figure_quote(f, layers_name(l, row), 20);
+    figure_quote(f, l->axis.names[row], 20);
     figure_say(f, " font ',12' offset 0,-0.7\nplot ");
     for (int s = 0; s < l->series; s++)
         if (is_range(l, s)) {
@@ -82,13 +80,13 @@ static double floor_of(const layers *l, double base)
 
 bool fig_layer_curves(report *r, const layers *l, lsn_error *err)
 {
-    const int high = (l->n_rows + WIDE - 1) / WIDE, top = l->series > 4 ? 44 : 24, bottom = 56, panel = 118;
+    const int high = (l->axis.count + WIDE - 1) / WIDE, top = l->series > 4 ? 44 : 24, bottom = 56, panel = 118;
     const double base = r->study.top1, left = 0.062, width = (1 - left) / WIDE;
     figure f = figure_of("layers-curves", "How does top-1 fall as more of one layer is removed?", 900,
                          top + bottom + high * panel);
     if (l->n_fractions < 2 || !(base > 0))
         return true;
-    for (int row = 0; row < l->n_rows; row++)
+    for (int row = 0; row < l->axis.count; row++)
         for (int s = 0; s < l->series; s++)
             curve_data(&f, l, s, row, base);
     add_legend(&f, l);
@@ -101,14 +99,14 @@ bool fig_layer_curves(report *r, const layers *l, lsn_error *err)
                "set xrange [0:%g]\nset yrange [%g:100]\nset grid ytics lc rgb '" COLOUR_GRID
                "' lw 1\nset tics font ',11'\nset ytics %d\n",
                100 * l->fractions[l->n_fractions - 1], floor_of(l, base), floor_of(l, base) < 50 ? 25 : 10);
-    for (int row = 0; row < l->n_rows; row++) {
+    for (int row = 0; row < l->axis.count; row++) {
         const int x = row % WIDE, y = row / WIDE;
         figure_say(&f, "set lmargin at screen %.4f\nset rmargin at screen %.4f\n", left + x * width,
                    left + (x + 0.92) * width);
         figure_say(&f, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n",
                    1 - (top + y * panel + 20.0) / f.height, 1 - (top + (y + 1) * panel - 8.0) / f.height);
         figure_say(&f, "set format y '%s'\nset format x '%s'\n", x == 0 ? "%g" : "",
-                   row + WIDE >= l->n_rows ? "%g" : "");
+                   row + WIDE >= l->axis.count ? "%g" : "");
         draw_panel(&f, l, row);
     }
     figure_say(&f, "unset multiplot\n");

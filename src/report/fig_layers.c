@@ -1,3 +1,5 @@
+/* Which layers bear the loss of a share of their filters: a panel for each series (experiment, score, mode), in it a
+ * row for each layer and a column for each fraction; and for each layer its curves, with the band of random choices. */
 #include "report/heat.h"
 #include "report/layers.h"
 
@@ -5,9 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Which layers bear the loss of a share of their filters: a panel for each series (experiment, score, mode), in it a
- * row for each layer and a column for each fraction; and for each layer its curves, with the band of random choices. */
 
 static const char cells_sql[] =
     "SELECT experiment_position, experiment, " REPORT_WAY
@@ -37,29 +36,22 @@ static int place_of_fraction(const layers *l, double fraction)
     return -1;
 }
 
-static int place_of_layer(const layers *l, int64_t layer)
+/* In ascending order; where there are too many the largest are left out. */
+static void add_fraction(layers *l, double fraction)
 {
-    for (int i = 0; i < l->n_rows; i++)
-        if (l->rows[i] == layer)
-            return i;
-    return -1;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static int by_layer(const void *a, const void *b)
-{
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
+    if (place_of_fraction(l, fraction) >= 0)
+        return;
+    int place = l->n_fractions < MOST_FRACTIONS ? l->n_fractions++ : (l->more_fractions++, MOST_FRACTIONS);
+    for (; place > 0 && l->fractions[place - 1] > fraction; place--)
+        if (place < MOST_FRACTIONS)
+            l->fractions[place] = l->fractions[place - 1];
+    if (place < MOST_FRACTIONS)
+        l->fractions[place] = fraction;
 }
 
 int layers_row(const layers *l, int64_t cell)
 {
-    return place_of_layer(l, layers_cell(l, cell, C_LAYER)->integer);
+    return figure_axis_place(&l->axis, layers_cell(l, cell, C_LAYER)->integer);
 }
 
 int layers_column(const layers *l, int64_t cell)
@@ -70,6 +62,7 @@ int layers_column(const layers *l, int64_t cell)
 /* Finds the series, fractions and layers that are there. */
 static void survey(layers *l)
 {
+    l->axis.most = MOST_LAYERS;
     for (int64_t i = 0; i < l->cells.rows; i++) {
         if (i == 0 || !same_series(l, i, i - 1)) {
             if (l->series == MOST_SERIES)
@@ -81,14 +74,10 @@ static void survey(layers *l)
             continue;
         l->begins[l->series] = i + 1;
         l->many_modes = l->many_modes || strcmp(layers_cell(l, i, C_MODE)->text, layers_cell(l, 0, C_MODE)->text) != 0;
-        if (place_of_fraction(l, layers_cell(l, i, C_FRACTION)->real) < 0 && l->n_fractions < MOST_FRACTIONS)
-            l->fractions[l->n_fractions++] = layers_cell(l, i, C_FRACTION)->real;
-        if (place_of_layer(l, layers_cell(l, i, C_LAYER)->integer) < 0 && l->n_rows < MOST_LAYERS)
-            l->rows[l->n_rows++] = (int32_t)layers_cell(l, i, C_LAYER)->integer;
+        add_fraction(l, layers_cell(l, i, C_FRACTION)->real);
+        figure_axis_add(&l->axis, layers_cell(l, i, C_LAYER)->integer, layers_cell(l, i, C_NAME)->text);
         l->most = fmax(l->most, fabs(layers_cell(l, i, C_MEAN)->real));
     }
-    qsort(l->fractions, (size_t)l->n_fractions, sizeof *l->fractions, by_value);
-    qsort(l->rows, (size_t)l->n_rows, sizeof *l->rows, by_layer);
 }
 
 /* "weakest: l1, mean" */
@@ -100,14 +89,6 @@ void layers_series_label(const layers *l, int s, char label[LABEL])
         score = "";
     snprintf(label, LABEL, "%s%s%s%s%s", layers_cell(l, row, C_EXPERIMENT)->text, score[0] == '\0' ? "" : ": ", score,
              l->many_modes ? ", " : "", l->many_modes ? layers_cell(l, row, C_MODE)->text : "");
-}
-
-const char *layers_name(const layers *l, int row)
-{
-    for (int64_t i = 0; i < l->cells.rows; i++)
-        if (layers_cell(l, i, C_LAYER)->integer == l->rows[row])
-            return layers_cell(l, i, C_NAME)->text;
-    return "";
 }
 
 /* ---- heatmap ------------------------------------------------------------------------------------------------- */
@@ -136,11 +117,9 @@ static void heat_cells(heat *h, const layers *l, int s)
 
 static bool add_heat(report *r, const layers *l, lsn_error *err)
 {
-    const char *names[MOST_LAYERS], *shares[MOST_FRACTIONS];
+    const char *shares[MOST_FRACTIONS];
     char numbers[MOST_FRACTIONS][LSN_NUMBER_BYTES];
     figure f = figure_of("layers-heat", "Which layers bear the loss of a share of their filters?", 900, 0);
-    for (int i = 0; i < l->n_rows; i++)
-        names[i] = layers_name(l, i);
     for (int i = 0; i < l->n_fractions; i++) {
         snprintf(numbers[i], sizeof numbers[i], "%g", 100 * l->fractions[i]);
         shares[i] = numbers[i];
@@ -151,9 +130,9 @@ static bool add_heat(report *r, const layers *l, lsn_error *err)
               .most = l->most,
               .factor = 100,
               .unit_name = "points",
-              .row_names = names,
+              .row_names = l->axis.names,
               .column_names = shares,
-              .rows = l->n_rows,
+              .rows = l->axis.count,
               .columns = l->n_fractions,
               .upright = true,
               .numbers = true,
@@ -168,6 +147,9 @@ static bool add_heat(report *r, const layers *l, lsn_error *err)
                              "on a logarithmic scale from half a point on. A panel for each way of choosing the "
                              "filters; random choices are means over their seeds. Compare a ranking with the random "
                              "control beside it: it has found dispensable filters only where it is paler.");
+    figure_axis_caption(&f, &l->axis);
+    if (l->more_fractions > 0)
+        lsn_text_add(&f.caption, " Larger shares are in the table.");
     if (l->more_series > 0)
         lsn_text_add(&f.caption, " %d more ways are in the table.", l->more_series);
     return figure_add(r, &f, err);

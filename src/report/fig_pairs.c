@@ -1,11 +1,10 @@
+/* Do two filters do more damage together than one after another? By layers, within layers, and the strongest pairs. */
 #include "report/heat.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Do two filters do more damage together than one after another? By layers, within layers, and the strongest pairs. */
 
 enum { MOST_LAYERS = 48, MOST_FILTERS = 24, MOST_PANELS = 6, LEAST_PAIRS = 6, RANKED = 20 };
 static const double unit = 0.001; /* nats */
@@ -19,22 +18,13 @@ static const lsn_cell *of(const report *r, int64_t row, int column)
 
 static bool add_layers(report *r, lsn_error *err)
 {
-    int64_t layers[MOST_LAYERS];
-    const char *names[MOST_LAYERS];
-    int count = 0;
+    figure_axis axis = {.most = MOST_LAYERS};
     double most = 2 * unit;
-    int place[2];
-    for (int64_t i = 0; i < r->singles.names.rows && count < MOST_LAYERS; i++) {
-        const int64_t layer = lsn_table_cell(&r->singles.names, i, 0)->integer;
-        bool used = false;
-        for (int64_t k = 0; k < r->pairs.layers.rows && !used; k++)
-            used = of(r, k, PAIR_INDEX_A)->integer == layer || of(r, k, PAIR_INDEX_B)->integer == layer;
-        if (used) {
-            names[count] = lsn_table_cell(&r->singles.names, i, 1)->text;
-            layers[count++] = layer;
-        }
+    for (int64_t k = 0; k < r->pairs.layers.rows; k++) {
+        figure_axis_add(&axis, of(r, k, PAIR_INDEX_A)->integer, of(r, k, PAIR_LAYER_A)->text);
+        figure_axis_add(&axis, of(r, k, PAIR_INDEX_B)->integer, of(r, k, PAIR_LAYER_B)->text);
     }
-    if (count < 3)
+    if (axis.count < 3)
         return true;
     for (int64_t k = 0; k < r->pairs.layers.rows; k++)
         most = fmax(most, fabs(of(r, k, PAIR_MEAN)->real));
@@ -45,24 +35,21 @@ static bool add_layers(report *r, lsn_error *err)
               .most = most,
               .factor = -1,
               .unit_name = "nats",
-              .row_names = names,
-              .column_names = names,
-              .rows = count,
-              .columns = count,
+              .row_names = axis.names,
+              .column_names = axis.names,
+              .rows = axis.count,
+              .columns = axis.count,
               .wide = 1,
-              .cell = count > 24 ? 14 : 22,
+              .cell = axis.count > 24 ? 14 : 22,
               .x_label = "",
               .y_label = ""};
     heat_panel(&h, "mean interaction of the pairs, by loss", "");
     for (int64_t k = 0; k < r->pairs.layers.rows; k++) {
-        place[0] = place[1] = -1;
-        for (int i = 0; i < count; i++) {
-            place[0] = layers[i] == of(r, k, PAIR_INDEX_A)->integer ? i : place[0];
-            place[1] = layers[i] == of(r, k, PAIR_INDEX_B)->integer ? i : place[1];
-        }
-        if (place[0] < 0 || place[1] < 0)
+        const int row = figure_axis_place(&axis, of(r, k, PAIR_INDEX_A)->integer),
+                  column = figure_axis_place(&axis, of(r, k, PAIR_INDEX_B)->integer);
+        if (row < 0 || column < 0)
             continue;
-        heat_cell(&h, place[0], place[1], of(r, k, PAIR_MEAN)->real, false);
+        heat_cell(&h, row, column, of(r, k, PAIR_MEAN)->real, false);
         figure_hover(&f, "%s and %s: %+.4f nats in the mean of %s pairs; more than the sum: %.0f, less: %.0f",
                      of(r, k, PAIR_LAYER_A)->text, of(r, k, PAIR_LAYER_B)->text, of(r, k, PAIR_MEAN)->real,
                      of(r, k, PAIR_COUNT)->text, of(r, k, PAIR_MORE)->real, of(r, k, PAIR_LESS)->real);
@@ -71,6 +58,7 @@ static bool add_layers(report *r, lsn_error *err)
     lsn_text_add(&f.caption, "Mean interaction of the pairs of two layers: what both cost together, in nats of loss, "
                              "beyond the sum of what each costs alone. Orange: more than the sum, the two stand in for "
                              "each other; blue: less, their damage overlaps. Logarithmic from 0.001 nats on.");
+    figure_axis_caption(&f, &axis);
     return figure_add(r, &f, err);
 }
 
@@ -265,25 +253,27 @@ static bool add_strongest(report *r, const lsn_table *t, lsn_error *err)
     const int count = t->rows < RANKED ? (int)t->rows : RANKED;
     figure f = figure_of("pairs-strongest", "How much more do the strongest pairs cost than their sum?", 900,
                          100 + 20 * count);
-    double x = 60, y = 10;
-    figure_legend(&f, &x, &y, FIGURE_POINT, COLOUR_MUTED, "sum of both alone");
-    figure_legend(&f, &x, &y, FIGURE_POINT, COLOUR_LOSS, "both together");
+    const char *labels[RANKED];
+    char texts[RANKED][160];
+    figure_legend(&f, FIGURE_POINT, COLOUR_MUTED, "sum of both alone");
+    figure_legend(&f, FIGURE_POINT, COLOUR_LOSS, "both together");
     figure_say(&f, "$s << EOD\n");
     for (int i = 0; i < count; i++)
         figure_say(&f, "%d\t%.4f\t%.4f\n", i,
                    strtod(lsn_table_cell(t, i, 2)->text, NULL) + strtod(lsn_table_cell(t, i, 3)->text, NULL),
                    strtod(lsn_table_cell(t, i, 4)->text, NULL));
-    figure_say(
-        &f,
-        "EOD\nset border 1\nset yrange [%d.6:-0.6]\nset grid xtics lc rgb '" COLOUR_GRID
-        "' lw 1\nset xlabel 'loss of top-1 (points)'\nset tmargin at screen %.4f\nset ytics scale 0 font ',11.5' (",
-        count - 1, 1 - (y + 14) / f.height);
+    figure_say(&f, "EOD\n");
+    figure_end_series(&f);
+    figure_say(&f,
+               "set border 1\nset yrange [%d.6:-0.6]\nset grid xtics lc rgb '" COLOUR_GRID
+               "' lw 1\nset xlabel 'loss of top-1 (points)'\n",
+               count - 1);
     for (int i = 0; i < count; i++) {
-        char label[160];
-        snprintf(label, sizeof label, "%.60s + %.60s", lsn_table_cell(t, i, 0)->text, lsn_table_cell(t, i, 1)->text);
-        figure_tic(&f, label, 32);
-        figure_say(&f, " %d%s", i, i == count - 1 ? ")\n" : ", ");
+        snprintf(texts[i], sizeof texts[i], "%.60s + %.60s", lsn_table_cell(t, i, 0)->text,
+                 lsn_table_cell(t, i, 1)->text);
+        labels[i] = texts[i];
     }
+    figure_names(&f, "ytics scale 0 font ',11.5'", labels, count, 1, 32);
     figure_hover_plot(&f, "2");
     for (int k = 0; k < 2; k++) {
         for (int i = 0; i < count; i++)

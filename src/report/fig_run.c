@@ -1,11 +1,10 @@
+/* The computation itself: what ran when on how many ranks, what share of the time they computed, what failed. */
 #include "report/figure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The computation itself: what ran when on how many ranks, what share of the time they computed, what failed. */
 
 enum { WINDOW_S = 30 };
 

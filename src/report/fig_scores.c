@@ -1,12 +1,11 @@
+/* Does a score tell what a filter is worth? The rise of loss against the filter's place by score, and the rank
+ * correlation by layer. Of the experiment and mode that removes most filters one by one. */
 #include "report/figure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Does a score tell what a filter is worth? The rise of loss against the filter's place by score, and the rank
- * correlation by layer. Of the experiment and mode that removes most filters one by one. */
 
 enum { MOST_PANELS = 6, WIDE = 3, MOST_POINTS = 6000, LEAST = 25 };
 static const double unit = 0.001;
@@ -19,10 +18,10 @@ static const char scores_sql[] = "SELECT score, n, loss_rho, loss_low, loss_high
 static const char points_sql[] =
     "SELECT score, layer, filter, value, d_loss, layer_index FROM filter_damage WHERE experiment = ?1 AND mode = ?2 "
     "AND d_loss IS NOT NULL ORDER BY score, value, layer_index, filter";
-static const char layers_sql[] =
-    "SELECT s.score, s.layer, s.loss_rho, s.loss_low, s.loss_high, s.n, l.layer FROM score_damage s JOIN layer l ON "
-    "l.name = s.layer WHERE s.experiment = ?1 AND s.mode = ?2 "
-    "AND s.loss_rho IS NOT NULL AND s.n >= 8 ORDER BY s.score, l.layer, s.id";
+static const char layers_sql[] = "SELECT s.score, s.layer, s.loss_rho, s.loss_low, s.loss_high, s.n, l.layer, l.name "
+                                 "FROM score_damage s JOIN layer l ON "
+                                 "l.name = s.layer WHERE s.experiment = ?1 AND s.mode = ?2 "
+                                 "AND s.loss_rho IS NOT NULL AND s.n >= 8 ORDER BY s.score, l.layer, s.id";
 
 static const lsn_cell *at(const lsn_table *t, int64_t row, int column)
 {
@@ -121,53 +120,41 @@ static bool add_points(report *r, const lsn_table *scores, const lsn_table *poin
 
 static bool add_layers(report *r, const lsn_table *rows, lsn_error *err)
 {
-    enum { MOST_LINES = 6 };
-    double x = 60, y = 10;
-    int series = 0;
-    lsn_text plot = {0};
+    static const figure_style style = {.most = 6,
+                                       .mark = FIGURE_POINT,
+                                       .points = "1:2 with points pt 7 ps 0.7",
+                                       .bars = "1:2:3:4 with yerrorbars pt 7 ps 0.01 lw 1.2"};
+    const figure_axis axis = figure_axis_of(rows, 6, 60);
+    bool shown = false;
     figure f = figure_of("scores-layers", "In which layers does the score tell?", 900, 340);
     for (int64_t i = 0; i < rows->rows; i++) {
-        const bool next = i == 0 || strcmp(at(rows, i, 0)->text, at(rows, i - 1, 0)->text) != 0;
-        if (next && series == MOST_LINES)
-            break;
-        if (next) {
-            char number[16];
-            figure_say(&f, "%s$r%d << EOD\n", series == 0 ? "" : "EOD\n", series);
-            lsn_text_add(&plot,
-                         "%s$r%d using 1:2:3:4 with yerrorbars pt 7 ps 0.01 lw 1.2 lc rgb '%s' notitle, $r%d using 1:2 "
-                         "with points pt 7 ps 0.7 lc rgb '%s' notitle",
-                         series == 0 ? "" : ", ", series, colour_series[series], series, colour_series[series]);
-            figure_legend(&f, &x, &y, FIGURE_POINT, colour_series[series], at(rows, i, 0)->text);
-            snprintf(number, sizeof number, "%d", 2 * series + 2);
-            figure_hover_plot(&f, number);
-            series++;
-        }
-        figure_say(&f, "%.2f\t%.4f\t%.4f\t%.4f\n", at(rows, i, 6)->real + 0.12 * (series - 1), at(rows, i, 2)->real,
+        const int place = figure_axis_place(&axis, at(rows, i, 6)->integer);
+        if (i == 0 || strcmp(at(rows, i, 0)->text, at(rows, i - 1, 0)->text) != 0)
+            shown = figure_series(&f, &style, at(rows, i, 0)->text);
+        if (!shown || place < 0)
+            continue;
+        figure_say(&f, "%.2f\t%.4f\t%.4f\t%.4f\n", place + 0.12 * (f.n_series - 1), at(rows, i, 2)->real,
                    report_real(rows, i, 3), report_real(rows, i, 4));
         figure_hover(&f, "%s, %s: \xCF\x81 %+.2f (%+.2f to %+.2f), %s filters", at(rows, i, 0)->text,
                      at(rows, i, 1)->text, at(rows, i, 2)->real, report_real(rows, i, 3), report_real(rows, i, 4),
                      at(rows, i, 5)->text);
     }
-    if (series > 0)
-        figure_say(&f, "EOD\n");
-    figure_say(&f,
-               "set yrange [-1:1]\nset xrange [-0.5:%lld]\nset ylabel '\xCF\x81 with the rise of loss'\nset grid ytics "
-               "lc rgb '" COLOUR_GRID
-               "' lw 1\nset arrow from graph 0,first 0 to graph 1,first 0 nohead lw 1 lc rgb '" COLOUR_MUTED
-               "'\nset tmargin at screen %.4f\nset bmargin at screen %.4f\nset xtics rotate by 90 right font ',11' (",
-               (long long)at(rows, rows->rows - 1, 6)->integer + 1, 1 - (y + 14) / f.height, 66.0 / f.height);
-    for (int64_t i = 0; i < rows->rows; i++) {
-        figure_say(&f, i == 0 ? "" : ", ");
-        figure_tic(&f, at(rows, i, 1)->text, 12);
-        figure_say(&f, " %lld", (long long)at(rows, i, 6)->integer);
-    }
-    figure_say(&f, ")\n");
-    figure_say_plot(&f, &plot);
+    figure_end_series(&f);
+    figure_say(
+        &f,
+        "set yrange [-1:1]\nset xrange [-0.5:%d]\nset ylabel '\xCF\x81 with the rise of loss'\nset grid ytics lc "
+        "rgb '" COLOUR_GRID
+        "' lw 1\nset arrow from graph 0,first 0 to graph 1,first 0 nohead lw 1 lc rgb '" COLOUR_MUTED
+        "'\nset bmargin at screen %.4f\n",
+        axis.count, 66.0 / f.height);
+    figure_names(&f, "xtics rotate by 90 right font ',11'", axis.names, axis.count, 1, 12);
+    figure_plot(&f);
     lsn_text_add(
         &f.caption,
         "Spearman\xE2\x80\x99s \xCF\x81 between the score of a layer\xE2\x80\x99s filters and the rise of loss without "
         "each, with 95 %% intervals. 1: the filter of higher score always does more damage; 0: the score tells "
         "nothing. Filters of one layer are not quite independent: take the intervals as a guide.");
+    figure_axis_caption(&f, &axis);
     return figure_add(r, &f, err);
 }
 

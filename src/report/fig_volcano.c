@@ -1,13 +1,12 @@
+/* Size against certainty: every job's change of top-1 against -log10 of its q. Jobs of one experiment that turned the
+ * same numbers of images are one point, so that even a million jobs are few points; where they are too many still, they
+ * are counted on a grid. */
 #include "report/figure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Size against certainty: every job's change of top-1 against -log10 of its q. Jobs of one experiment that turned the
- * same numbers of images are one point, so that even a million jobs are few points; where they are too many still, they
- * are counted on a grid. */
 
 enum { MOST_POINTS = 12000, GRID = 90, TOP = 20, MOST_EXPERIMENTS = 6 };
 static const double unit = 0.005;
@@ -92,8 +91,6 @@ static void hover(figure *f, const volcano *v, int64_t i)
 
 static void draw_points(figure *f, const volcano *v)
 {
-    double x = 60, y = 10;
-    lsn_text plot = {0};
     int64_t i = 0;
     for (int e = 0; i < v->rows.rows; e++) {
         const char *colour = e < MOST_EXPERIMENTS ? colour_series[e] : COLOUR_MUTED;
@@ -101,7 +98,7 @@ static void draw_points(figure *f, const volcano *v)
         char name[16];
         snprintf(name, sizeof name, "%d", e + 1);
         if (e < MOST_EXPERIMENTS)
-            figure_legend(f, &x, &y, FIGURE_POINT, colour, at(v, i, P_NAME)->text);
+            figure_legend(f, FIGURE_POINT, colour, at(v, i, P_NAME)->text);
         if (e < FIGURE_HOVERS)
             figure_hover_plot(f, name);
         figure_say(f, "$e%d << EOD\n", e);
@@ -112,10 +109,9 @@ static void draw_points(figure *f, const volcano *v)
                 hover(f, v, i);
         }
         figure_say(f, "EOD\n");
-        lsn_text_add(&plot, "%s$e%d using 1:2:3 with points pt 6 ps variable lw 1 lc rgb '%s' notitle",
-                     e == 0 ? "" : ", ", e, colour);
+        figure_curves(f, 1, "$e%d using 1:2:3 with points pt 6 ps variable lw 1 lc rgb '%s' notitle", e, colour);
     }
-    figure_say_plot(f, &plot);
+    figure_plot(f);
 }
 
 /* Too many points: how many jobs there are in each cell of a grid. */

@@ -1,3 +1,4 @@
+/* Composes figures, and has gnuplot draw them for the page and for paper. */
 #include "report/figure.h"
 
 #include "report/gnuplot.h"
@@ -10,7 +11,7 @@
 
 figure figure_of(const char *id, const char *title, int width, int height)
 {
-    return (figure){.id = id, .title = title, .width = width, .height = height};
+    return (figure){.id = id, .title = title, .width = width, .height = height, .legend_x = 60, .legend_y = 10};
 }
 
 void figure_finish(figure *f)
@@ -20,6 +21,7 @@ void figure_finish(figure *f)
     lsn_text_finish(&f->caption);
     lsn_text_finish(&f->summary);
     lsn_text_finish(&f->hover);
+    lsn_text_finish(&f->curves);
 }
 
 static void add_v(lsn_text *to, const char *format, va_list args)
@@ -38,13 +40,6 @@ void figure_say(figure *f, const char *format, ...)
     va_start(args, format);
     add_v(&f->script, format, args);
     va_end(args);
-}
-
-void figure_say_plot(figure *f, lsn_text *curves)
-{
-    figure_say(f, "plot %s\n", curves->data == NULL ? "NaN" : curves->data);
-    f->script.failed = f->script.failed || curves->failed;
-    lsn_text_finish(curves);
 }
 
 /* In single quotes gnuplot knows no escapes, no substitution and no macros; only the quote itself has to go, and what
@@ -146,12 +141,73 @@ void figure_signed_log_tics(figure *f, const char *axis, double unit, double mos
     "set border 3 lw 1 lc rgb '" COLOUR_MUTED "'\nset xtics\nset ytics\n" \
     "set tics out nomirror scale 0.4 textcolor rgb '" COLOUR_INK "'\n"
 
+/* ---- layers along an axis ------------------------------------------------------------------------------------- */
+
+/* Where the layer is in the axis, shown or not, or where it belongs. */
+static int find_layer(const figure_axis *axis, int64_t layer)
+{
+    int low = 0, high = axis->total;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        if (axis->layers[middle] < layer)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void figure_axis_add(figure_axis *axis, int64_t layer, const char *name)
+{
+    const int place = find_layer(axis, layer);
+    if (axis->total == AXIS_LAYERS || (place < axis->total && axis->layers[place] == layer))
+        return;
+    const size_t behind = (size_t)(axis->total++ - place);
+    memmove(axis->layers + place + 1, axis->layers + place, behind * sizeof *axis->layers);
+    memmove(axis->names + place + 1, axis->names + place, behind * sizeof *axis->names);
+    axis->layers[place] = layer;
+    axis->names[place] = name;
+    axis->count = axis->total < axis->most ? axis->total : axis->most;
+}
+
+figure_axis figure_axis_of(const lsn_table *rows, int column, int most)
+{
+    figure_axis axis = {.most = most};
+    for (int64_t i = 0; i < rows->rows; i++)
+        figure_axis_add(&axis, lsn_table_cell(rows, i, column)->integer, lsn_table_cell(rows, i, column + 1)->text);
+    return axis;
+}
+
+int figure_axis_place(const figure_axis *axis, int64_t layer)
+{
+    const int place = find_layer(axis, layer);
+    return place < axis->count && axis->layers[place] == layer ? place : -1;
+}
+
+void figure_axis_caption(figure *f, const figure_axis *axis)
+{
+    if (axis->total > axis->count)
+        lsn_text_add(&f->caption, " The first %d of %d layers are shown.", axis->count, axis->total);
+}
+
+void figure_names(figure *f, const char *what, const char *const *names, int count, int every, int most)
+{
+    figure_say(f, "set %s (", what);
+    for (int i = 0; i < count; i += every) {
+        figure_say(f, i == 0 ? "" : ", ");
+        figure_tic(f, names[i], most);
+        figure_say(f, " %d", i);
+    }
+    figure_say(f, ")\n");
+}
+
 /* ---- legends ------------------------------------------------------------------------------------------------- */
 
 enum { SAMPLE = 22, LETTER = 7, LINE = 19 };
 
-void figure_legend(figure *f, double *x, double *y, figure_mark mark, const char *colour, const char *text)
+void figure_legend(figure *f, figure_mark mark, const char *colour, const char *text)
 {
+    double *x = &f->legend_x, *y = &f->legend_y;
     int letters = 0;
     for (const char *c = text; *c != '\0'; c++)
         letters += (*c & 0xC0) != 0x80;
@@ -175,6 +231,50 @@ void figure_legend(figure *f, double *x, double *y, figure_mark mark, const char
     quote(&f->legend, text, 56, "%");
     lsn_text_add(&f->legend, " at screen %.4f,%.4f left font ',12'\n", right + 6.0 / f->width, place);
     *x += SAMPLE + 6 + shown * LETTER + 18;
+}
+
+/* ---- series ------------------------------------------------------------------------------------------------------ */
+
+void figure_curves(figure *f, int count, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    lsn_text_add(&f->curves, f->n_curves == 0 ? "" : ", ");
+    add_v(&f->curves, format, args);
+    va_end(args);
+    f->n_curves += count;
+}
+
+bool figure_series(figure *f, const figure_style *style, const char *label)
+{
+    const int which = f->n_series++;
+    char curve[16];
+    if (which >= style->most)
+        return false;
+    const char *colour = colour_series[which % N_SERIES_COLOURS];
+    figure_say(f, "%s$d%d << EOD\n", f->in_data ? "EOD\n" : "", which);
+    f->in_data = true;
+    f->series_shown++;
+    figure_legend(f, style->mark, colour, label);
+    if (style->bars != NULL)
+        figure_curves(f, 1, "$d%d using %s lc rgb '%s' notitle", which, style->bars,
+                      style->bars_colour != NULL ? style->bars_colour : colour);
+    figure_curves(f, 1, "$d%d using %s lc rgb '%s' notitle", which, style->points, colour);
+    snprintf(curve, sizeof curve, "%d", f->n_curves);
+    figure_hover_plot(f, curve);
+    return true;
+}
+
+void figure_end_series(figure *f)
+{
+    figure_say(f, "%sset tmargin at screen %.4f\n", f->in_data ? "EOD\n" : "", 1 - (f->legend_y + 14) / f->height);
+    f->in_data = false;
+}
+
+void figure_plot(figure *f)
+{
+    figure_say(f, "plot %s\n", f->curves.data == NULL ? "NaN" : f->curves.data);
+    f->script.failed = f->script.failed || f->curves.failed;
 }
 
 void figure_labels(figure *f)
@@ -274,6 +374,8 @@ bool figure_add(report *r, figure *f, lsn_error *err)
         page_markup(&r->body, "</h3>\n<div class=\"draw\" tabindex=\"0\" role=\"region\" aria-label=\"Figure\">\n");
         ok = draw_on_page(r, f, err) && (r->figures == NULL || draw_on_paper(r, f, err));
         page_markup(&r->body, "</div>\n<figcaption>");
+        if (f->n_series > f->series_shown)
+            lsn_text_add(&f->caption, " The first %d of %d series are shown.", f->series_shown, f->n_series);
         page_prose(&r->body, f->caption.data != NULL ? f->caption.data : "");
         page_markup(&r->body, "</figcaption></figure>\n");
     }

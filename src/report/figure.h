@@ -40,8 +40,13 @@ typedef struct figure {
     lsn_text legend;  /* commands before the script */
     lsn_text summary; /* what it shows in words, for those who cannot see it; empty: the title serves */
     lsn_text hover;   /* texts, each ended by a zero */
+    lsn_text curves;  /* what figure_plot plots */
+    int n_curves, n_series;
+    bool in_data;              /* a block of data is not ended yet */
+    int series_shown;          /* of n_series */
+    double legend_x, legend_y; /* px from the upper left corner: where its next entry goes */
     struct {
-        char plot[8];
+        char plot[16];
         size_t count;
     } hovers[FIGURE_HOVERS];
     int n_hovers;
@@ -50,9 +55,6 @@ typedef struct figure {
 figure figure_of(const char *id, const char *title, int width, int height);
 /* Adds to the script: numbers and texts of our own. */
 void figure_say(figure *f, const char *format, ...) LSN_PRINTF(2, 3);
-/* Adds the command that plots what `curves` lists, which is finished; where that could not be composed whole, the
- * figure is none. */
-void figure_say_plot(figure *f, lsn_text *curves);
 /* Adds a text from anywhere to the script as a quoted string, shortened to `most` characters (0: not). */
 void figure_quote(figure *f, const char *text, int most);
 /* The same for the label of a tic, where gnuplot takes percent signs for formats of numbers. */
@@ -68,11 +70,48 @@ double figure_signed_log(double value, double unit, double most);
 void figure_signed_log_tics(figure *f, const char *axis, double unit, double most, double factor, bool both_sides,
                             double length);
 
-/* An entry of a legend at the top: a short line (or dashed, or a point) of the colour and a text from anywhere. *x is
- * where it begins, px from the left, and moves on behind it; to the next line where there is no room. *y: px from the
- * top. Entries are labels and arrows, as `set label ... at screen` makes them. */
+/* Names from anywhere at 0, 1, ...: of every `every`-th, shortened to `most` characters. what: "ytics scale 0". */
+void figure_names(figure *f, const char *what, const char *const *names, int count, int every, int most);
+
+/* An entry of the legend at the top, behind the one before: a short line (or dashed, or a point) of the colour and a
+ * text from anywhere. Entries are labels and arrows, as `set label ... at screen` makes them. */
 typedef enum figure_mark { FIGURE_LINE, FIGURE_DASHED, FIGURE_POINT, FIGURE_AREA } figure_mark;
-void figure_legend(figure *f, double *x, double *y, figure_mark mark, const char *colour, const char *text);
+void figure_legend(figure *f, figure_mark mark, const char *colour, const char *text);
+
+/* How the series of a figure are drawn: what follows "using"; `bars`, if there are any, below the points. */
+typedef struct figure_style {
+    int most; /* series; further ones are left out, which figure_add says */
+    figure_mark mark;
+    const char *points, *bars, *bars_colour; /* bars_colour NULL: the series' */
+} figure_style;
+
+/* Begins a series in the next colour, with its entry in the legend: figure_say its data, figure_hover its marks. False
+ * where there are `most`: then its data are not wanted. */
+bool figure_series(figure *f, const figure_style *style, const char *label);
+/* Ends the data of the last series; the plot begins below the legend. */
+void figure_end_series(figure *f);
+/* Adds `count` curves that are no series. */
+void figure_curves(figure *f, int count, const char *format, ...) LSN_PRINTF(3, 4);
+/* Plots all curves of series and others, in the order in which they came. */
+void figure_plot(figure *f);
+
+/* Layers along an axis, in the network's order. A network may have more than a figure has room for. */
+enum { AXIS_LAYERS = 1024 };
+typedef struct figure_axis {
+    int most;         /* that are shown */
+    int count, total; /* shown, and all */
+    int64_t layers[AXIS_LAYERS];
+    const char *names[AXIS_LAYERS]; /* as they were given */
+} figure_axis;
+
+/* The layers of a column; their names are in the next one. */
+figure_axis figure_axis_of(const lsn_table *rows, int column, int most);
+void figure_axis_add(figure_axis *axis, int64_t layer, const char *name);
+/* -1: not shown. */
+int figure_axis_place(const figure_axis *axis, int64_t layer);
+/* Says so in the caption where layers are left out. */
+void figure_axis_caption(figure *f, const figure_axis *axis);
+
 /* In a multiplot: draws all labels and arrows so far once, over the whole figure, and forgets them. Counts as a plot
  * command (of one plot) where hover texts are told their plots. */
 void figure_labels(figure *f);

@@ -1,3 +1,4 @@
+/* Runs gnuplot as a child process: a script in, a picture out, with a time limit. */
 #include "report/gnuplot.h"
 
 #include <errno.h>

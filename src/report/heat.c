@@ -1,3 +1,4 @@
+/* Draws panels of coloured cells. */
 #include "report/heat.h"
 
 #include <math.h>
@@ -58,18 +59,6 @@ static int characters(double px, double font)
     return fit < 3 ? 3 : fit;
 }
 
-static void say_names(figure *f, const char *axis, const char *const *names, int count, int every, int most,
-                      const char *style)
-{
-    figure_say(f, "set %stics scale 0 textcolor rgb '" COLOUR_INK "' %s (", axis, style);
-    for (int i = 0; i < count; i += every) {
-        figure_say(f, i == 0 ? "" : ", ");
-        figure_tic(f, names[i], most);
-        figure_say(f, " %d", i);
-    }
-    figure_say(f, ")\n");
-}
-
 /* How high the colours' box is beside a panel of so much, px. */
 static double box_of(const heat *h, double height)
 {
@@ -102,20 +91,22 @@ static void say_title(const heat *h, int p, double left, double width, double to
     }
 }
 
+#define NAMES(axis) axis "tics scale 0 textcolor rgb '" COLOUR_INK "'"
+
 /* Names of rows beside the leftmost panels, of columns below the lowest ones; of each panel where it has its own. */
 static void say_panel_names(const heat *h, int p, double width)
 {
     const int own = h->own_names ? p : 0;
     const double column = width / h->columns, least = h->upright ? 30 : 12;
     if (p % h->wide == 0 || h->own_names)
-        say_names(h->f, "y", h->row_names + own * h->rows, h->rows, h->cell >= 11 ? 1 : 1 + 11 / h->cell, 14,
-                  h->cell >= 13 ? "font ',12'" : "font ',10'");
+        figure_names(h->f, h->cell >= 13 ? NAMES("y") " font ',12'" : NAMES("y") " font ',10'",
+                     h->row_names + own * h->rows, h->rows, h->cell >= 11 ? 1 : 1 + 11 / h->cell, 14);
     else
         figure_say(h->f, "unset ytics\n");
     if (p + h->wide >= h->panels || h->own_names)
-        say_names(h->f, "x", h->column_names + own * h->columns, h->columns,
-                  column >= least ? 1 : (int)ceil(least / column), 12,
-                  h->upright ? "font ',11.5'" : "rotate by 90 right font ',10.5'");
+        figure_names(h->f, h->upright ? NAMES("x") " font ',11.5'" : NAMES("x") " rotate by 90 right font ',10.5'",
+                     h->column_names + own * h->columns, h->columns, column >= least ? 1 : (int)ceil(least / column),
+                     12);
     else
         figure_say(h->f, "unset xtics\n");
 }

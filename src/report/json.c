@@ -1,3 +1,4 @@
+/* Texts, numbers and cells as JSON. */
 #include "report/json.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 
 #include "report/figure.h"
 
-enum { MOST_SERIES = 8, MOST_FRACTIONS = 10, MOST_LAYERS = 24, LABEL = 96 };
+enum { MOST_SERIES = 8, MOST_FRACTIONS = 10, MOST_LAYERS = 48, LABEL = 96 };
 
 /* Columns of the cells. */
 enum { C_POSITION, C_EXPERIMENT, C_WAY, C_MODE, C_LAYER, C_NAME, C_FRACTION, C_JOBS, C_MEAN, C_MIN, C_MAX, C_LOSS };
@@ -15,9 +15,8 @@ typedef struct layers {
     int64_t begins[MOST_SERIES + 1]; /* of each series in the cells; the last: the end */
     int series, more_series;
     double fractions[MOST_FRACTIONS];
-    int n_fractions;
-    int32_t rows[MOST_LAYERS]; /* layers, in the network's order */
-    int n_rows;
+    int n_fractions, more_fractions; /* at most MOST_FRACTIONS, in ascending order; left out */
+    figure_axis axis;
     double most; /* greatest mean change, either way */
     bool many_modes;
 } layers;
@@ -25,8 +24,7 @@ typedef struct layers {
 const lsn_cell *layers_cell(const layers *l, int64_t row, int column);
 /* "weakest: l1, mean" */
 void layers_series_label(const layers *l, int s, char label[LABEL]);
-const char *layers_name(const layers *l, int row);
-/* Where a cell's layer is in l->rows, and its fraction in l->fractions; -1: nowhere. */
+/* Where a cell's layer is on the axis, and its fraction in l->fractions; -1: nowhere. */
 int layers_row(const layers *l, int64_t cell);
 int layers_column(const layers *l, int64_t cell);
 

@@ -1,3 +1,4 @@
+/* HTML: escaped texts and tables. */
 #include "report/page.h"
 
 #include "lesion/report.h"

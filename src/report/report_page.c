@@ -1,3 +1,4 @@
+/* Writes the report: one HTML page of sections, figures and tables. */
 #include "report/report_page.h"
 
 #include "report/colours.h"

@@ -1,4 +1,14 @@
-/* The page as it grows, and the families of figures and tables it is made of. */
+/* The page as it grows, and the families of figures and tables it is made of.
+ *
+ *   report_page.c                       the page: sections in their order, and what families ask of it
+ *   page.c, page.css, page.js, embed.py escaped text and tables; style and script, part of the program
+ *   figure.c, heat.c, colours.c         figures: scripts for gnuplot, of series or of coloured cells
+ *   gnuplot.c, svg.c                    gnuplot as a process; its SVG as a part of the page
+ *   fig_*.c                             one family each; layers.h: what two of them share
+ *   section_study.c, section_findings.c, sentences.c, singles.c     words, and what they rest on
+ *   findings.c, status*.c, text.c       on a terminal: findings, how far a study is; numbers and tables
+ *   export.c, json.c, diff*.c           rows for programs; two databases compared
+ */
 #ifndef REPORT_REPORT_PAGE_H
 #define REPORT_REPORT_PAGE_H
 

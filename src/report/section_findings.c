@@ -1,3 +1,4 @@
+/* The report's section of findings in words. */
 #include "report/sentences.h"
 
 static void take(void *context, const char *text)

@@ -1,3 +1,4 @@
+/* The report's first section: what was studied. */
 #include "report/report_page.h"
 
 #include <math.h>

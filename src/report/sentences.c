@@ -1,3 +1,4 @@
+/* The findings as sentences. */
 #include "report/sentences.h"
 
 #include "lesion/stats.h"

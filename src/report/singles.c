@@ -1,3 +1,4 @@
+/* Reads the filters that were removed alone, and the pairs, for the figures. */
 #include "report/report_page.h"
 
 #include "lesion/stats.h"

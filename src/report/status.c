@@ -1,3 +1,4 @@
+/* Reads how far a study is: what is done, how fast, and whether its run is alive. */
 #include "report/status.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Prints a study's status as JSON. */
 #include "report/json.h"
 #include "report/status.h"
 

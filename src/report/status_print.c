@@ -1,3 +1,4 @@
+/* Prints a study's status for people. */
 #include "report/status.h"
 
 #include <stdio.h>

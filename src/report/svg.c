@@ -1,3 +1,4 @@
+/* Makes gnuplot's SVG a part of the page. */
 #include "report/svg.h"
 
 #include "report/colours.h"

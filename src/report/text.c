@@ -1,3 +1,4 @@
+/* Numbers, times and tables as people read them. */
 #include "lesion/report.h"
 
 #include <math.h>

@@ -107,14 +107,13 @@ static void names_cannot_command_gnuplot(void **state)
         figure f = figure_of("x", "x", 300, 200);
         lsn_text script = {0}, output = {0};
         lsn_error err = {0};
-        double x = 10, y = 10;
         figure_say(&f, "set label ");
         figure_quote(&f, hostile[i], 0);
         figure_say(&f, " at 0.5,0.5\nset xtics (");
         figure_tic(&f, hostile[i], 5);
         figure_say(&f, " 0.5)\nplot [0:1][0:1] x title ");
         figure_quote(&f, hostile[i], 0);
-        figure_legend(&f, &x, &y, FIGURE_LINE, COLOUR_LOSS, hostile[i]);
+        figure_legend(&f, FIGURE_LINE, COLOUR_LOSS, hostile[i]);
         lsn_text_add(&script, "set encoding utf8\nset terminal svg noenhanced size 300,200\n%s%s\n", f.legend.data,
                      f.script.data);
         if (!gnuplot_run(NULL, &script, &output, &err))
