@@ -1,9 +1,9 @@
 /* Lesion's side of the benchmark: bench/run asks, this program computes and times itself.
  *
- * usage: bench_lesion WEIGHTS IMAGES HxWxC JOBS METHOD MEMORY_BYTES
+ * usage: bench_lesion WEIGHTS IMAGES HxWxC JOBS MEMORY_BYTES
  *
- * IMAGES: float32 [N][C][H][W] without a header, preprocessed; JOBS: a line "LAYER FILTER" a job; METHOD: of the
- * engine, or "-" for the fastest there is. Commands come on stdin, a line each; each is answered by one line of JSON:
+ * IMAGES: float32 [N][C][H][W] without a header, preprocessed; JOBS: a line "LAYER FILTER" a job. Commands come on
+ * stdin, a line each; each is answered by one line of JSON:
  *
  *   forward IMAGES BATCH                   the intact network on the first IMAGES images, BATCH at a time
  *   sweep WAY IMAGES BATCH FIRST STEP      jobs FIRST, FIRST + STEP, ... of the file on the same; WAY is "engine"
@@ -33,7 +33,6 @@ typedef struct job {
 typedef struct bench {
     lsn_net *net;
     lsn_engine *engine;
-    lsn_method method;
     float *images; /* [n_images][H][W][C] */
     int n_images;
     job *jobs;
@@ -108,21 +107,6 @@ static bool read_jobs(bench *b, const char *path, lsn_error *err)
     return ok;
 }
 
-static bool find_method(const char *name, lsn_method *method, lsn_error *err)
-{
-    static const char *const fastest_first[] = {"winograd", "blas"};
-    if (strcmp(name, "-") != 0) {
-        *method = lsn_method_find(name);
-        return *method != LSN_N_METHODS || lsn_fail(err, LSN_USAGE, "the engine has no method %s", name);
-    }
-    for (size_t i = 0; i < sizeof fastest_first / sizeof *fastest_first; i++) {
-        *method = lsn_method_find(fastest_first[i]);
-        if (*method != LSN_N_METHODS)
-            return true;
-    }
-    return lsn_fail(err, LSN_USAGE, "the engine has neither method winograd nor blas");
-}
-
 static bool make_room(bench *b, lsn_error *err)
 {
     size_t one = (size_t)b->n_images * b->net->classes;
@@ -138,13 +122,13 @@ static bool bench_init(bench *b, char **words, lsn_error *err)
 {
     int h, w, c;
     unsigned long long memory_bytes;
-    if (sscanf(words[2], "%dx%dx%d", &h, &w, &c) != 3 || sscanf(words[5], "%llu", &memory_bytes) != 1)
+    if (sscanf(words[2], "%dx%dx%d", &h, &w, &c) != 3 || sscanf(words[4], "%llu", &memory_bytes) != 1)
         return lsn_fail(err, LSN_USAGE, "give the images' size as HxWxC, and the memory in bytes");
     b->net = lsn_net_load(words[0], err);
     if (b->net == NULL || !lsn_net_set_input(b->net, h, w, c, err) || !read_images(b, words[1], err) ||
-        !read_jobs(b, words[3], err) || !find_method(words[4], &b->method, err) || !make_room(b, err))
+        !read_jobs(b, words[3], err) || !make_room(b, err))
         return false;
-    lsn_engine_options options = {.method = b->method, .memory_bytes = memory_bytes};
+    lsn_engine_options options = {.memory_bytes = memory_bytes};
     b->engine = lsn_engine_create(b->net, &options, err);
     return b->engine != NULL;
 }
@@ -195,7 +179,7 @@ static bool run_batch(const bench *b, int begin, int n, int jobs, lsn_error *err
                           err);
 }
 
-/* What the engine itself knows of its work; null with methods that do not count it.
+/* What the engine itself knows of its work.
  *   executed_madds   multiply-adds really executed since the last call (in transformed space where it is Winograd's)
  *   phases           seconds by phase */
 static void print_work(bench *b)
@@ -204,10 +188,6 @@ static void print_work(bench *b)
     double madds = now.conv_madds - was->conv_madds + now.dense_madds - was->dense_madds;
     double named = now.input_s + now.product_s + now.output_s + now.dense_s + now.branch_s;
     double before = was->input_s + was->product_s + was->output_s + was->dense_s + was->branch_s;
-    if (!(madds > 0)) {
-        printf(", \"executed_madds\": null, \"phases\": null");
-        return;
-    }
     printf(", \"executed_madds\": %.0f, \"phases\": {\"input transform\": %.6f, \"product\": %.6f, "
            "\"output transform\": %.6f, \"fully connected\": %.6f, \"branch\": %.6f, \"other\": %.6f}",
            madds, now.input_s - was->input_s, now.product_s - was->product_s, now.output_s - was->output_s,
@@ -297,7 +277,7 @@ static bool obey(bench *b, const char *line, lsn_error *err)
 static bool serve(bench *b, lsn_error *err)
 {
     char line[LINE_BYTES];
-    printf("{\"what\": \"Lesion, method %s, %s\", ", lsn_method_name(b->method), lsn_engine_library());
+    printf("{\"what\": \"Lesion, %s\", ", lsn_engine_isa(b->engine));
     print_layers(b->net);
     printf("}\n");
     fflush(stdout);
@@ -313,9 +293,8 @@ int main(int argc, char **argv)
 {
     bench b = {0};
     lsn_error err = {0};
-    bool ok = argc == 7
-                  ? bench_init(&b, argv + 1, &err) && serve(&b, &err)
-                  : lsn_fail(&err, LSN_USAGE, "usage: bench_lesion WEIGHTS IMAGES HxWxC JOBS METHOD MEMORY_BYTES");
+    bool ok = argc == 6 ? bench_init(&b, argv + 1, &err) && serve(&b, &err)
+                        : lsn_fail(&err, LSN_USAGE, "usage: bench_lesion WEIGHTS IMAGES HxWxC JOBS MEMORY_BYTES");
     if (!ok)
         lsn_log("%s", err.text);
     bench_finish(&b);

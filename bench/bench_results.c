@@ -8,8 +8,8 @@
  * a weight of its own, drawn once; what a mask does grows with the sum of its filters' weights, and differs by class.
  * Studies with `metrics: [images]` are refused.
  */
-#include "lesion/store.h"
 #include "lesion/ranks.h"
+#include "lesion/store.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -155,7 +155,7 @@ static bool fill(inventor *v, lsn_store *store, double share, int32_t failed, ls
 {
     const int32_t count = v->plan->n_evaluations, end = (int32_t)ceil(share * count);
     const lsn_run_record record = {
-        .version = "invented", .command = "bench_results", .hosts = "n1*33,n2*32", .method = "winograd", .ranks = 65};
+        .version = "invented", .command = "bench_results", .hosts = "n1*33,n2*32", .kernels = "own", .ranks = 65};
     bool ok = lsn_store_run_begin(store, &record, err);
     for (int32_t e = 0; ok && e < end; e++) {
         lsn_tally tally;

@@ -188,7 +188,7 @@ static lsn_net *make_vgg19(lsn_error *err)
 static double *find_costs(int32_t *count, lsn_error *err)
 {
     lsn_net *net = make_vgg19(err);
-    const lsn_costs costs = lsn_costs_predict(net, LSN_METHOD_WINOGRAD);
+    const lsn_costs costs = lsn_costs_predict(net);
     const int32_t filter = 0;
     *count = 1;
     for (int l = 0; l < net->n_conv; l++)

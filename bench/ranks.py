@@ -50,14 +50,14 @@ def children_cpu_s():
     return used.ru_utime + used.ru_stime
 
 
-def run_study(program, study, workers, method):
+def run_study(program, study, workers):
     """(seconds, core share) of `lesion run` with one coordinating and `workers` working ranks: from start to end, and
     the processor time of all ranks by that of `workers` cores."""
     database = study + '.db'
     command = ['mpirun', '--oversubscribe', '--bind-to', 'none', '-n', str(workers + 1), program, 'run', study,
                '--db', database, '--fresh', '--quiet']
     began, cpu_began = time.perf_counter(), children_cpu_s()
-    done = subprocess.run(command + (['--method', method] if method else []), env=launch_environment(),
+    done = subprocess.run(command, env=launch_environment(),
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     seconds = time.perf_counter() - began
     for suffix in ('', '.old', '-wal', '-shm', '.lock'):
@@ -68,7 +68,7 @@ def run_study(program, study, workers, method):
     return seconds, (children_cpu_s() - cpu_began) / (seconds * workers)
 
 
-def measure(program, net, rate, seconds, rounds, method, folder, say):
+def measure(program, net, rate, seconds, rounds, folder, say):
     """`rate` is (job, image) pairs a second of one rank, from which the study's size follows. Returns a dict of the
     study and lists of (seconds, core share) over the rounds."""
     if shutil.which('mpirun') is None:
@@ -81,7 +81,7 @@ def measure(program, net, rate, seconds, rounds, method, folder, say):
     for number in range(rounds):
         for key, what, workers in (('start_one', start, 1), ('start_two', start, 2), ('one', study, 1),
                                    ('two', study, 2)):
-            result[key].append(run_study(program, what, workers, method))
+            result[key].append(run_study(program, what, workers))
         say(f'ranks, {net.name}, round {number + 1}: one worker {result["one"][-1][0]:.1f} s, two '
             f'{result["two"][-1][0]:.1f} s')
     return result

@@ -17,7 +17,7 @@ static bool compare(const lsn_net *net, const lsn_data *data, const lsn_sample *
     const lsn_ablation two = {.mask = {.count = 1, .parts = &filters}, .mode = LSN_ZERO}, *ablations[] = {&two};
     float *input = lsn_array(n * pixels, sizeof *input, err), *intact = lsn_array(n * classes, sizeof *intact, err),
           *ablated = lsn_array(n * classes, sizeof *ablated, err);
-    lsn_engine *engine = lsn_engine_create(net, &(lsn_engine_options){.method = LSN_METHOD_WINOGRAD}, err);
+    lsn_engine *engine = lsn_engine_create(net, &(lsn_engine_options){0}, err);
     lsn_engine_request request = {.images = input, .n = images->count, .ablations = ablations, .n_ablations = 1};
     request.baseline = intact, request.logits = ablated;
     lsn_tally tally = {0};

@@ -34,8 +34,7 @@ typedef struct lsn_activations {
     int64_t *class_count; /* [classes] images */
 } lsn_activations;
 
-LSN_API bool lsn_activations_init(lsn_activations *a, const lsn_net *net, lsn_activation_needs needs,
-                                  lsn_error *err);
+LSN_API bool lsn_activations_init(lsn_activations *a, const lsn_net *net, lsn_activation_needs needs, lsn_error *err);
 LSN_API void lsn_activations_finish(lsn_activations *a);
 
 /* Adds the mean square of one image's map, at least 0. It is rounded to 2^-50; more than LSN_FIXED_LIMIT squared (or

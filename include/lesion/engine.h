@@ -2,9 +2,9 @@
  *
  * An engine evaluates a set of ablations on a block of images. Activations are channels last: [N][H][W][C]. The logits
  * of an (ablation, image) pair do not depend, to the bit, on the other ablations or images of the block, nor on the
- * order they are given in, nor on the limit of memory or the threads; they do depend on the method, and with OpenBLAS
- * on the kind of processor (LSN_METHOD_WINOGRAD gives the same bits with each instruction set). To an image belong,
- * here, its number and its donor. An engine belongs to one thread at a time. Nothing here is collective over MPI.
+ * order they are given in, nor on the limit of memory or the threads, nor on the instruction set; they do depend on the
+ * kind of kernels, and with OpenBLAS on the kind of processor. To an image belong, here, its number and its donor. An
+ * engine belongs to one thread at a time. Nothing here is collective over MPI.
  */
 #ifndef LESION_ENGINE_H
 #define LESION_ENGINE_H
@@ -13,42 +13,35 @@
 #include "lesion/base.h"
 #include "lesion/net.h"
 
-typedef enum lsn_method {
-    LSN_METHOD_REFERENCE, /* plain loops: slow, easy to check */
-    LSN_METHOD_BLAS,      /* OpenBLAS */
-    LSN_METHOD_WINOGRAD,  /* Winograd convolutions, the linear step, stacked ablations: the fast one */
-    LSN_N_METHODS
-} lsn_method;
-
-LSN_API const char *lsn_method_name(lsn_method method); /* "reference", "blas", "winograd" */
-LSN_API lsn_method lsn_method_find(const char *name);   /* LSN_N_METHODS if there is none */
+/* What computes products: "own", kernels that give the same bits on every processor; or "openblas", whose bits depend
+ * on the processor. LESION_ISA in the environment may say which; otherwise they are OpenBLAS's only where none of the
+ * own kernels is fast. Results of two kinds are never mixed. */
+LSN_API const char *lsn_engine_kernels(void);
 
 typedef struct lsn_engine lsn_engine;
 
 typedef struct lsn_engine_options {
-    lsn_method method;
     size_t memory_bytes;  /* of all that the engine takes: packed weights, workspace, activations; 0: no limit */
     size_t besides_bytes; /* of these, what the caller takes itself */
-    const void *weights;  /* packed by lsn_engine_pack for this model and method, all parts of them; must outlive the
-                           * engine, and the limit does not count them. NULL: the engine packs its own */
-    int threads;          /* LSN_METHOD_WINOGRAD: OpenMP threads; 0: one */
+    const void *weights;  /* packed by lsn_engine_pack for this model, all parts of them; must outlive the engine
+                           , and the limit does not count them. NULL: the engine packs its own */
+    int threads;          /* OpenMP threads; 0: one */
     bool resample;        /* LSN_RESAMPLE may be asked for: there is room for the donors' activations then, which is
                            * not taken otherwise */
     bool drift;           /* drift may be asked for: there is room for all layers' intact outputs of some images then,
                            * which is not taken otherwise */
 } lsn_engine_options;
 
-/* Bytes of a model's weights as a method's kernels want them, its input being set; 0 where they are used as they are.
- * They depend on the model, its input's size and the method alone, not on the processor, and hold no pointers: they may
- * lie in memory that processes share. */
-LSN_API size_t lsn_engine_weights_bytes(const lsn_net *net, lsn_method method);
+/* Bytes of a model's weights as the kernels want them, its input being set. They depend on the model and its input's
+ * size alone, not on the processor, and hold no pointers: they may lie in memory that processes share. */
+LSN_API size_t lsn_engine_weights_bytes(const lsn_net *net);
 /* Writes part 0 .. parts-1 of them, parts of about equal size, to their place in `to`, aligned to 64 bytes. Threads and
  * processes may each write a part at the same time. */
-LSN_API void lsn_engine_pack(const lsn_net *net, lsn_method method, void *to, int part, int parts);
+LSN_API void lsn_engine_pack(const lsn_net *net, void *to, int part, int parts);
 
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
  * memory_bytes are too few for one image (the message has the minimum), LSN_INVALID where the input is not set,
- * LSN_FAILED where memory is short. LSN_METHOD_BLAS sets OpenBLAS to one thread, for the whole process. */
+ * LSN_FAILED where memory is short. */
 LSN_API lsn_engine *lsn_engine_create(const lsn_net *net, const lsn_engine_options *options, lsn_error *err);
 LSN_API void lsn_engine_destroy(lsn_engine *engine);
 /* Bytes that an engine of these options takes, its own weights and besides_bytes included. Nothing of it is taken.
@@ -79,7 +72,7 @@ typedef struct lsn_engine_request {
     float *baseline; /* [n][classes]: logits with nothing removed */
     float *logits;   /* [n_ablations][n][classes]: logits of each ablation, in the given order */
     double *seconds; /* [n_ablations]: time spent on each (NULL: not wanted); the shared baseline is not in it, nor is
-                      * what donors share. LSN_METHOD_WINOGRAD computes them together: shares by predicted work */
+                      * what donors share. They are computed together: shares by predicted work */
     double *drift;  /* [n_ablations][n_layers][n]: how far each ablation takes each layer's output, see below (NULL: not
                      * wanted, and nothing is spent on it) */
     lsn_stop *stop; /* NULL: never; asked before every layer of every ablation */
@@ -111,7 +104,7 @@ LSN_API bool lsn_engine_add_activations(lsn_engine *engine, const float *images,
 
 /* ---- where the time goes ------------------------------------------------------------------------------------- */
 
-/* Seconds that LSN_METHOD_WINOGRAD has spent since the engine was made, on one thread: in the phases of convolutions,
+/* Seconds that the engine has spent since the engine was made, on one thread: in the phases of convolutions,
  * in fully connected layers, and in gathering channels for linear steps; and the multiply-adds its products executed.
  */
 typedef struct lsn_engine_profile {
@@ -119,20 +112,19 @@ typedef struct lsn_engine_profile {
     double conv_madds, dense_madds;
 } lsn_engine_profile;
 
-/* All zero for the other methods. */
 LSN_API lsn_engine_profile lsn_engine_profile_of(const lsn_engine *engine);
 
-/* "avx512", "avx2", "portable": the instruction set that LSN_METHOD_WINOGRAD uses; "none" for the other methods. */
+/* "avx512", "avx2", "portable": the instruction set of its kernels. */
 LSN_API const char *lsn_engine_isa(const lsn_engine *engine);
 
 /* ---- predicted work ------------------------------------------------------------------------------------------ */
 
 /* Multiply-adds that an ablation costs for one image besides the shared baseline: the layers after its first ablated
- * one; with LSN_METHOD_WINOGRAD those its kernels execute, the linear step's in place of the layer behind the mask. An
+ * one, those that its kernels execute, the linear step's in place of the layer behind the mask. An
  * empty mask: the intact network, which is the baseline's own cost. Not counted, here and in lsn_costs_of, is what
  * LSN_RESAMPLE's donors take (once a request the layers up to the last of its ablations' first masks; for an ablation
  * of several layers also those between its masks), nor the drawing of LSN_NOISE. */
-LSN_API double lsn_engine_madds(const lsn_net *net, lsn_method method, const lsn_ablation *ablation);
+LSN_API double lsn_engine_madds(const lsn_net *net, const lsn_ablation *ablation);
 
 /* What work costs, by layer and image: predicted in multiply-adds (what transforms take counted as such), or measured
  * in seconds. Plain data, which can be sent to other processes. */
@@ -143,10 +135,10 @@ typedef struct lsn_costs {
     double step_channel[LSN_MAX_LAYERS]; /* for each channel that it computes */
 } lsn_costs;
 
-LSN_API lsn_costs lsn_costs_predict(const lsn_net *net, lsn_method method);
+LSN_API lsn_costs lsn_costs_predict(const lsn_net *net);
 /* Runs every layer, for about that many seconds together (more where one run of a layer takes longer). Must not be
- * called from a `stop`. LSN_FAILED where memory is short. */
-LSN_API bool lsn_engine_measure(lsn_engine *engine, double seconds, lsn_costs *costs, lsn_error *err);
+ * called from a `stop`. */
+LSN_API void lsn_engine_measure(lsn_engine *engine, double seconds, lsn_costs *costs);
 /* An ablation's cost for one image besides the shared baseline; an empty mask: the intact network. */
 LSN_API double lsn_costs_of(const lsn_costs *costs, const lsn_net *net, const lsn_ablation *ablation);
 

@@ -22,8 +22,8 @@ typedef struct lsn_ranks {
 /* Starts MPI where a launcher started this process. Collective over all ranks. LSN_FAILED where a launcher and this
  * MPI library do not know each other (many processes, each of which would believe that it is alone). */
 LSN_API bool lsn_ranks_begin(lsn_ranks *ranks, lsn_error *err);
-/* Collective; nothing where ranks->abandoned. Plans that lsn_ranks_read_plan made must be destroyed before. Where a rank
- * dies meanwhile, so that this would never return, the process exits with `code` after half a minute. */
+/* Collective; nothing where ranks->abandoned. Plans that lsn_ranks_read_plan made must be destroyed before. Where a
+ * rank dies meanwhile, so that this would never return, the process exits with `code` after half a minute. */
 LSN_API void lsn_ranks_end(lsn_ranks *ranks, int code);
 /* Whether `ok` holds on every rank. Collective. */
 LSN_API bool lsn_ranks_agree(const lsn_ranks *ranks, bool ok);
@@ -54,7 +54,7 @@ LSN_API bool lsn_images_settle(lsn_plan *plan, const lsn_ranks *ranks, int threa
 
 /* ---- sweeps -------------------------------------------------------------------------------------------------- */
 
-/* What filters do on the calibration images of a settled plan, the ranks sharing the work. Of the options the method,
+/* What filters do on the calibration images of a settled plan, the ranks sharing the work. Of the options
  * memory_bytes and threads count. LSN_STOPPED where a signal came in between. The caller finishes *found, also after a
  * failure. Collective; for one process alone `ranks` is {.size = 1}. */
 LSN_API bool lsn_activations_find(const lsn_plan *plan, lsn_activation_needs needs, const lsn_ranks *ranks,

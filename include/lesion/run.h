@@ -28,10 +28,9 @@ typedef struct lsn_sweep_options {
     const lsn_wanted *wanted;      /* what of the plan is computed; NULL: all */
     bool fresh, steal_lock, retry; /* lsn_store_options */
     int32_t block_images;          /* of a new database; 0: lsn_sweep_block_images */
-    size_t memory_bytes; /* for each rank, its equal part of what the node's ranks share included (one process alone:
-                          * the weights as read excepted); 0: an equal part of what the node has free */
-    double deadline_s;   /* by lsn_now_s: nothing is begun that is not expected to end by then; 0: none */
-    lsn_method method;
+    size_t memory_bytes;  /* for each rank, its equal part of what the node's ranks share included (one process alone:
+                           * the weights as read excepted); 0: an equal part of what the node has free */
+    double deadline_s;    /* by lsn_now_s: nothing is begun that is not expected to end by then; 0: none */
     int threads;          /* of each computing rank; 0: one */
     bool fail_fast;       /* the first ablation that cannot be computed ends the run ... */
     int32_t max_failures; /* ... or more than so many; 0: no number does */
@@ -55,10 +54,9 @@ LSN_API bool lsn_trial_run(const lsn_plan *plan, const lsn_ablation *ablation, c
 LSN_API void lsn_trial_finish(lsn_trial *trial);
 
 /* Deals the evaluations of an expanded plan to `shards` shares of about equal predicted cost; *wanted is the share
- * `shard`, 1 .. shards. Each evaluation falls to one share, the baseline to all of them. The same plan, method and
- * number give the same shares everywhere. The caller finishes *wanted, also after a failure. */
-LSN_API bool lsn_sweep_deal(const lsn_plan *plan, lsn_method method, int32_t shard, int32_t shards, lsn_wanted *wanted,
-                            lsn_error *err);
+ * `shard`, 1 .. shards. Each evaluation falls to one share, the baseline to all of them. The same plan and number
+ * give the same shares everywhere. The caller finishes *wanted, also after a failure. */
+LSN_API bool lsn_sweep_deal(const lsn_plan *plan, int32_t shard, int32_t shards, lsn_wanted *wanted, lsn_error *err);
 
 /* Images to a block for this plan's network: enough work to a block to be worth a message, few enough that a unit is
  * short. */
@@ -77,7 +75,7 @@ typedef struct lsn_sweep_needs {
                            * workspace, and images */
 } lsn_sweep_needs;
 
-/* Of an expanded plan, on a node where so many ranks share the weights. Of the options the method, memory_bytes and
+/* Of an expanded plan, on a node where so many ranks share the weights. Of the options memory_bytes and
  * threads count. LSN_FAILED where memory is short. */
 LSN_API bool lsn_sweep_memory(const lsn_plan *plan, int sharers, const lsn_sweep_options *options,
                               lsn_sweep_needs *needs, lsn_error *err);

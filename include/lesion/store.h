@@ -164,6 +164,10 @@ LSN_API bool lsn_store_judge(lsn_store *store, lsn_error *err);
 
 /* ---- runs ---------------------------------------------------------------------------------------------------- */
 
+/* The kind of kernels of a row of the table `run`: Lesion 0.1.0 wrote "winograd" for what is "own" since. Its "blas"
+ * and "reference" are gone. */
+#define LSN_RUN_KERNELS "iif(method = 'winograd', 'own', method)"
+
 /* One invocation of `lesion run`, as it is recorded. Strings may be NULL. */
 typedef struct lsn_run_record {
     const char *version;   /* of Lesion */
@@ -171,15 +175,15 @@ typedef struct lsn_run_record {
     const char *command;   /* the command line */
     const char *hosts;     /* "n1*4,n2*4" */
     const char *slurm_job; /* SLURM_JOB_ID */
-    const char *method;    /* of the engine */
+    const char *kernels;   /* lsn_engine_kernels() */
     int32_t ranks;
 } lsn_run_record;
 
 /* Records that a run began, or how it ended: `how` is "complete", "stopped", "failed", or "died" where a
  * worker did and the others were ended for that; NULL only tells that it is still
  * alive (status can then say when it died). At the end what is marked as running is pending again. Committed at once,
- * with all that was added before. A run may not begin with another `method` than that of the results there are
- * (LSN_INVALID): their last bits would differ. */
+ * with all that was added before. A run may not begin with another kind of `kernels` than that of the results there
+ * are (LSN_INVALID): their last bits would differ. */
 LSN_API bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err);
 LSN_API bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err);
 
@@ -212,10 +216,11 @@ typedef struct lsn_merged {
  * `output`, which then is what an undisturbed run of the whole study would have written, but for runs and seconds.
  *
  * The inputs must agree in study name, digests of weights, images and calibration images, block size, metrics, stopping
- * and method. The jobs are those of the input that has most of them (of equal ones the first); the others may hold
- * fewer, but none that it lacks. What is done in several inputs must have the same bits in every column of a result;
- * parts of an evaluation that none has done are united, and it is completed where they are enough; it is failed where
- * some input says so and none has done it. Runs of all inputs are listed, each once; one that was alive counts as died.
+ * and kind of kernels. The jobs are those of the input that has most of them (of equal ones the first); the others may
+ * hold fewer, but none that it lacks. What is done in several inputs must have the same bits in every column of a
+ * result; parts of an evaluation that none has done are united, and it is completed where they are enough; it is failed
+ * where some input says so and none has done it. Runs of all inputs are listed, each once; one that was alive counts as
+ * died.
  *
  * Inputs are only read, one at a time, and are locked against runs meanwhile (in a folder that cannot be written, a
  * heartbeat of the last minute counts as a lock). LSN_USAGE where two inputs are one file, or the output is an input;

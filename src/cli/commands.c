@@ -27,11 +27,9 @@
 #define HELP {"help", 'h', NULL, "print this", VALUE_NONE, 0, 0}, {0}
 #define SET {"set", 0, "KEY=VALUE", "replace a value of the study, as in --set data.take.count=100 (repeatable)", SETTING(set)}
 #define THREADS(help) {"threads", 0, "N", help "; default: 1", COUNT(sweep.threads, 1024)}
-#define METHOD {"method", 0, "reference|blas|winograd", "how the engine computes; default: winograd", CHOICE(method)}
 
 /* Faults: what goes on even where none is asked for. */
 const lsn_options lsn_default_options = {
-    .method = LSN_METHOD_WINOGRAD,
     .sample = 8,
     .seed = 1,
     .sheet_images = 48,
@@ -51,7 +49,6 @@ static const lsn_option run_options[] = {
     {"memory", 0, "SIZE", "most memory of each rank, its equal part of the node's weights included (500M, 2G); default: "
      "an equal part of what the node has free", SIZE(sweep.memory_bytes)},
     THREADS("threads of each computing rank"),
-    METHOD,
     {"fresh", 0, NULL, "begin anew; an existing database is kept as FILE.old", FLAG(sweep.fresh)},
     {"steal-lock", 0, NULL, "take the database over from a run on another host that seems dead: its heartbeat is watched "
      "for two minutes, and must stand still", FLAG(sweep.steal_lock)},
@@ -101,7 +98,6 @@ static const lsn_option eval_options[] = {
     {"logits", 0, "FILE.npy", "write the logits, [images][classes] float32, in the study's order", TEXT(logits)},
     {"memory", 0, "SIZE", "most memory, besides the weights as read (500M, 2G)", SIZE(sweep.memory_bytes)},
     THREADS("threads that compute"),
-    METHOD,
     SET,
     HELP,
 };

@@ -141,9 +141,7 @@ static bool print_metrics(const lsn_plan *plan, const lsn_trial *trial, const ls
 
 static int eval_plan(const lsn_plan *plan, lsn_ablation *ablation, const lsn_options *options)
 {
-    const lsn_engine_options engine = {.method = (lsn_method)options->method,
-                                       .memory_bytes = options->sweep.memory_bytes,
-                                       .threads = options->sweep.threads};
+    const lsn_engine_options engine = {.memory_bytes = options->sweep.memory_bytes, .threads = options->sweep.threads};
     lsn_trial trial = {0};
     lsn_error err = {0};
     lsn_mask_part *parts = lsn_array((size_t)options->ablate.count, sizeof *parts, &err);

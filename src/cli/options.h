@@ -36,7 +36,7 @@ typedef struct lsn_options {
         int32_t index, count; /* 1 <= index <= count; 0, 0: the whole study */
     } shard;
     int32_t shards, sheet_images;
-    int format, method; /* the index in the table's choice */
+    int format; /* the index in the table's choice */
     bool quiet, force, jobs, list, unmatched, findings, all;
 } lsn_options;
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 static const lsn_ranks alone = {.size = 1, .on_node = 1};
-static const lsn_sweep_options usual_options = {.method = LSN_METHOD_WINOGRAD};
+static const lsn_sweep_options usual_options;
 
 /* ---- scores of activations ----------------------------------------------------------------------------------- */
 
@@ -151,10 +151,9 @@ typedef struct work {
 static work count_work(const lsn_plan *plan)
 {
     lsn_ablation nothing = {.mask = {0}};
-    work w = {.whole = lsn_engine_madds(plan->net, LSN_METHOD_WINOGRAD, &nothing) * plan->n_jobs * plan->images.count};
+    work w = {.whole = lsn_engine_madds(plan->net, &nothing) * plan->n_jobs * plan->images.count};
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        w.needed +=
-            lsn_engine_madds(plan->net, LSN_METHOD_WINOGRAD, &plan->evaluations[e].ablation) * plan->images.count;
+        w.needed += lsn_engine_madds(plan->net, &plan->evaluations[e].ablation) * plan->images.count;
     return w;
 }
 
@@ -166,13 +165,13 @@ static const double TRIAL_S = 1;
 static bool measure_time(const lsn_plan *plan, double *seconds, lsn_error *err)
 {
     const lsn_ablation nothing = {.mask = {0}};
-    const lsn_engine_options options = {.method = LSN_METHOD_WINOGRAD, .memory_bytes = lsn_sweep_default_memory(1)};
+    const lsn_engine_options options = {.memory_bytes = lsn_sweep_default_memory(1)};
     lsn_costs costs;
     lsn_engine *engine = lsn_engine_create(plan->net, &options, err);
-    bool ok = engine != NULL && lsn_engine_measure(engine, TRIAL_S, &costs, err);
-    lsn_engine_destroy(engine);
-    if (!ok)
+    if (engine == NULL)
         return false;
+    lsn_engine_measure(engine, TRIAL_S, &costs);
+    lsn_engine_destroy(engine);
     double image = lsn_costs_of(&costs, plan->net, &nothing);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         image += lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);
@@ -221,11 +220,11 @@ static int print_plan(const lsn_plan *plan, const char *note, const lsn_options 
 static bool print_shards(const lsn_plan *plan, int32_t shards, lsn_error *err)
 {
     char least[LSN_NUMBER_BYTES], most[LSN_NUMBER_BYTES];
-    const lsn_costs costs = lsn_costs_predict(plan->net, LSN_METHOD_WINOGRAD);
+    const lsn_costs costs = lsn_costs_predict(plan->net);
     double *cost = lsn_array((size_t)shards + 1, sizeof *cost, err), sum = 0, dearest = 0;
     int32_t *count = cost == NULL ? NULL : lsn_array((size_t)shards + 1, sizeof *count, err);
     lsn_wanted dealt = {0};
-    bool ok = count != NULL && lsn_sweep_deal(plan, LSN_METHOD_WINOGRAD, 1, shards, &dealt, err);
+    bool ok = count != NULL && lsn_sweep_deal(plan, 1, shards, &dealt, err);
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++) {
         cost[dealt.shard_of[e]] += lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);
         count[dealt.shard_of[e]]++;

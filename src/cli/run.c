@@ -90,8 +90,7 @@ static bool take_share(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_o
 {
     if (options->shard.count == 0)
         return true;
-    const bool ok =
-        lsn_sweep_deal(plan, options->sweep.method, options->shard.index, options->shard.count, wanted, err);
+    const bool ok = lsn_sweep_deal(plan, options->shard.index, options->shard.count, wanted, err);
     return lsn_ranks_agree(ranks, ok) || (ok && lsn_fail(err, LSN_FAILED, "another rank could not deal the study"));
 }
 
@@ -153,7 +152,6 @@ int lsn_command_run(lsn_options *options)
     lsn_error err = {0};
     lsn_ranks ranks;
     int code = LSN_OK;
-    options->sweep.method = (lsn_method)options->method;
     options->sweep.command = options->command_line;
     lsn_sweep_catch_signals();
     if (!lsn_ranks_begin(&ranks, &err))

@@ -14,15 +14,15 @@
 /* What it was made of. Texts belong to the table. */
 typedef struct record {
     lsn_table table;
-    const char *study, *overrides, *weights, *images, *calibration, *method;
+    const char *study, *overrides, *weights, *images, *calibration, *kernels;
     int32_t block_images;
 } record;
 
 static bool read_record(lsn_reader *reader, record *found, lsn_error *err)
 {
     static const char sql[] =
-        "SELECT path, overrides, weights_sha256, images_sha256, calibration_sha256, block_images, (SELECT method FROM "
-        "run WHERE method IS NOT NULL ORDER BY run DESC LIMIT 1) FROM study";
+        "SELECT path, overrides, weights_sha256, images_sha256, calibration_sha256, block_images, "
+        "(SELECT " LSN_RUN_KERNELS " FROM run WHERE method IS NOT NULL ORDER BY run DESC LIMIT 1) FROM study";
     if (!lsn_reader_query(reader, &found->table, sql, NULL, 0, err))
         return false;
     if (found->table.rows != 1)
@@ -34,8 +34,22 @@ static bool read_record(lsn_reader *reader, record *found, lsn_error *err)
     found->images = row[3].text;
     found->calibration = row[4].text;
     found->block_images = row[5].integer > 0 && row[5].integer <= INT32_MAX ? (int32_t)row[5].integer : 0;
-    found->method = row[6].text;
+    found->kernels = row[6].text;
     return true;
+}
+
+/* Another kind of kernels computes other last bits. */
+static bool check_kernels(const lsn_options *options, const char *kernels, lsn_error *err)
+{
+    if (options->sample == 0 || *kernels == '\0' || strcmp(kernels, lsn_engine_kernels()) == 0)
+        return true;
+    const bool gone = strcmp(kernels, "blas") == 0 || strcmp(kernels, "reference") == 0;
+    return lsn_fail(
+        err, LSN_INVALID,
+        "%s: its results were computed by %s '%s', and cannot be computed again with the same bits by kernels "
+        "of the kind '%s': %s; --sample 0 checks the rest",
+        options->arguments[0], gone ? "the method" : "kernels of the kind", kernels, lsn_engine_kernels(),
+        gone ? "Lesion 0.1.0 has it" : "set LESION_ISA");
 }
 
 /* One override a line; *lines is to be freed. */
@@ -138,8 +152,7 @@ static int verify(lsn_ranks *ranks, lsn_options *options)
     if (ok) {
         ok = read_record(reader, &of, &err) && split_overrides(of.overrides, &lines, &overrides, &err);
         options->sweep.block_images = of.block_images;
-        if (ok && lsn_method_find(of.method) != LSN_N_METHODS)
-            options->sweep.method = lsn_method_find(of.method);
+        ok = ok && check_kernels(options, of.kernels, &err);
         code = ok ? LSN_OK : lsn_exit_with(&err);
         if (lsn_ranks_agree(ranks, ok))
             code = verify_study(ranks, reader, options, &of, &overrides);
@@ -157,7 +170,6 @@ int lsn_command_verify(lsn_options *options)
     lsn_ranks ranks;
     if (options->all)
         options->sample = -1;
-    options->sweep.method = LSN_METHOD_WINOGRAD;
     options->sweep.command = "lesion verify";
     lsn_sweep_catch_signals();
     const int code = lsn_ranks_begin(&ranks, &err) ? verify(&ranks, options) : lsn_exit_with(&err);

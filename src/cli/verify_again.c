@@ -104,8 +104,8 @@ static int compare_results(const lsn_options *options, const scratch *made, int3
     }
     const int64_t differences = verify_tell("differs", &found);
     char numbers[3][LSN_NUMBER_BYTES];
-    printf("computed    %s of %s ablations again, by the method %s: ", lsn_count_text(compared, numbers[0]),
-           lsn_count_text(done, numbers[1]), lsn_method_name(options->sweep.method));
+    printf("computed    %s of %s ablations again: ", lsn_count_text(compared, numbers[0]),
+           lsn_count_text(done, numbers[1]));
     if (differences > 0)
         printf("%s values differ\n", lsn_count_text(differences, numbers[2]));
     else

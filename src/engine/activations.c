@@ -1,9 +1,19 @@
 /* Activation sums: the intact network alone, with its maps before pooling. */
-#include "engine_internal.h"
 
-#include "engine/sweep/sweep.h"
+#include "engine/engine_internal.h"
 
 #include <math.h>
+#include <string.h>
+
+/* What lsn_engine_add_activations is asked for. */
+typedef struct gathering {
+    const float *images;   /* [n][H][W][C] */
+    const int32_t *labels; /* [n] */
+    int n;
+    lsn_activations *sums;
+    lsn_stop *stop;
+    void *context;
+} gathering;
 
 /* Sums over the positions of one image's map, by filter. */
 typedef struct engine_sums {
@@ -45,16 +55,15 @@ static void add_image(const engine_sums *of, size_t positions, int filters, int 
     }
 }
 
-bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int count, const engine_gathering *to,
+static bool add_layer(lsn_engine *engine, int l, const float *y, int begin, int count, const gathering *to,
                       lsn_error *err)
 {
     const int filters = engine->net->layers[l].filters;
-    const engine_layer *layer = &engine->layers[l];
-    const size_t positions = layer->map_floats / filters;
-    const lsn_isa *isa = engine->sweep != NULL ? engine->sweep->isa : lsn_isa_find("portable");
+    const sweep_layer *layer = &engine->layers[l];
+    const size_t positions = layer->z_floats / (size_t)filters;
     engine_sums *of = engine->sums;
-    for (int image = begin; image < begin + count; image++, y += layer->map_floats) {
-        lsn_channel_sums(isa, y, positions, filters, of->value, of->square, of->zeros);
+    for (int image = begin; image < begin + count; image++, y += layer->z_floats) {
+        lsn_channel_sums(engine->isa, y, positions, filters, of->value, of->square, of->zeros);
         for (int f = 0; f < filters; f++)
             if (!isfinite(of->value[f]))
                 return lsn_fail(err, LSN_INVALID,
@@ -67,49 +76,60 @@ bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int 
 
 /* ---- all layers ---------------------------------------------------------------------------------------------- */
 
-/* Images begin .. begin+n-1. Two buffers take turns: the activations' memory has room for twice the largest map. */
-static bool roll(lsn_engine *engine, int begin, int n, const engine_gathering *to, lsn_error *err)
+/* Layer l's map for images i < n, before pooling, to engine->z[i]. */
+static void run_unpooled(lsn_engine *engine, int l, const float *x, int n)
 {
-    const lsn_net *net = engine->net;
-    const float *x = to->images + (size_t)begin * net->input_h * net->input_w * net->input_channels;
-    size_t half = (engine->image_floats - engine->flat_floats) / 2 * engine->arena_images;
-    float *buffer[2] = {engine->arena, engine->arena + half};
-    int in = 1;
-    for (int l = 0; l < net->n_layers - 1; l++) {
-        engine_layer *layer = &engine->layers[l];
-        engine_conv_shape map = layer->conv;
-        float *y = buffer[1 - in];
-        if (!engine_go_on(to->stop, to->context, err))
-            return false;
-        map.pool = false;
-        if (layer->fc)
-            engine_compute(engine, l, x, n, y);
-        else
-            engine->kernels->conv(x, n, &map, layer->weights, layer->bias, y, engine->workspace);
-        if (!engine_add_layer(engine, l, y, begin, n, to, err))
-            return false;
-        if (!layer->fc && layer->conv.pool)
-            engine_max_pool(y, n, map.h, map.w, map.filters, buffer[in]);
-        else
-            in = 1 - in;
-        x = buffer[in];
+    const sweep_layer *layer = &engine->layers[l];
+    for (int i = 0; i < n; i++) {
+        const float *in = x + (size_t)i * layer->in_floats;
+        float *out = engine->z + (size_t)i * layer->z_floats;
+        engine->images[i] = (lsn_conv_image){.in = in, .out = out};
+        engine->rows[i] = (lsn_dense_row){.in = in, .out = out};
     }
-    return true;
+    lsn_conv conv = layer->conv;
+    conv.pool = false;
+    if (layer->fc)
+        sweep_run_dense(engine, &layer->dense, n);
+    else
+        sweep_run_conv(engine, &conv, n);
 }
 
-static bool roll_all(lsn_engine *engine, const engine_gathering *to, lsn_error *err)
+/* engine->z as the next layer sees it: y. */
+static void pool(lsn_engine *engine, int l, int n, float *y)
 {
-    if (!engine_reserve(engine, to->n, err))
-        return false;
+    const lsn_layer *layer = &engine->net->layers[l];
+    const sweep_layer *here = &engine->layers[l];
+    const size_t next = engine->layers[l + 1].in_floats;
+    for (int i = 0; i < n; i++) {
+        const float *z = engine->z + (size_t)i * here->z_floats;
+        float *to = sweep_output_place(engine, l, i, y + (size_t)i * next);
+        if (layer->pool)
+            engine_max_pool(z, 1, layer->h, layer->w, layer->filters, to);
+        else
+            memcpy(to, z, here->z_floats * sizeof *z);
+        sweep_finish_output(engine, l, i, y + (size_t)i * next);
+    }
+}
+
+static bool roll(lsn_engine *engine, const gathering *to, lsn_error *err)
+{
     for (int begin = 0; begin < to->n; begin += engine->sub_block) {
-        int here = engine->sub_block < to->n - begin ? engine->sub_block : to->n - begin;
-        if (!roll(engine, begin, here, to, err))
-            return false;
+        const int here = to->n - begin < engine->sub_block ? to->n - begin : engine->sub_block;
+        const float *x = to->images + (size_t)begin * engine->layers[0].in_floats;
+        for (int l = 0; l < engine->n_layers - 1; l++) {
+            if (!engine_go_on(to->stop, to->context, err))
+                return false;
+            run_unpooled(engine, l, x, here);
+            if (!add_layer(engine, l, engine->z, begin, here, to, err))
+                return false;
+            pool(engine, l, here, engine->intact[l % 2]);
+            x = engine->intact[l % 2];
+        }
     }
     return true;
 }
 
-static bool check(const lsn_engine *engine, const engine_gathering *to, lsn_error *err)
+static bool check(const lsn_engine *engine, const gathering *to, lsn_error *err)
 {
     const lsn_activations *sums = to->sums;
     if (to->n < 0)
@@ -132,10 +152,8 @@ static bool check(const lsn_engine *engine, const engine_gathering *to, lsn_erro
 bool lsn_engine_add_activations(lsn_engine *engine, const float *images, const int32_t *labels, int n,
                                 lsn_activations *sums, lsn_stop *stop, void *context, lsn_error *err)
 {
-    const engine_gathering to = {
-        .images = images, .labels = labels, .n = n, .sums = sums, .stop = stop, .context = context};
-    if (!check(engine, &to, err) ||
-        !(engine->sweep != NULL ? sweep_add_activations(engine->sweep, &to, err) : roll_all(engine, &to, err)))
+    const gathering to = {.images = images, .labels = labels, .n = n, .sums = sums, .stop = stop, .context = context};
+    if (!check(engine, &to, err) || !roll(engine, &to, err))
         return false;
     *sums->images += n;
     for (int i = 0; sums->class_mean != NULL && i < n; i++)

@@ -1,70 +1,212 @@
-/* What the files of the engine share. Letters as in lesion/net.h. */
+/* What the files of the engine share. Letters as in lesion/net.h.
+ *
+ *   engine.c        an engine's life, what it is told of means and deviations
+ *   memory.c        how the memory is shared out; weights.c: packed weights; choose.c: how each convolution is computed
+ *   layers.c        one layer on many images; mask.c, noise.c: what replaces removed filters; pool.c: pooling
+ *   sweep/          many ablations on a block of images: sweep.c rolls the intact network, step.c branches off by the
+ *                   linear step, queue.c stacks pairs, solo.c: ablations of several layers, drift.c
+ *   activations.c   sums over what filters do; cost.c, measure.c: what work costs
+ *   kernels/        convolutions and fully connected layers; its interface is kernels/kernels.h
+ *
+ * The sweep: many ablations on a block of images, sharing all that they can.
+ *
+ * The intact network is rolled forward over a sub-block of images, layer by layer. When layer n has been computed, each
+ * ablation whose first layer is n - 1 branches off by the linear step: the pre-activation of layer n is linear in the
+ * removed channels S, z' = z - W[:,S] * a[S], so that only they (or only the kept ones, whichever are fewer) are
+ * computed. What comes out are pairs (ablation, image), which from layer n + 1 on need every layer in full.
+ *
+ * Pairs of all ablations are stacked: each layer has a queue of inputs, and runs when its stack is full. So a kernel
+ * always has full blocks, and a fully connected layer reads its weights once for many pairs. Since an output of a
+ * kernel depends on its own image only, a pair's logits do not depend on what it was stacked with.
+ *
+ * An ablation of several layers goes its way alone (solo.c) up to its last mask, for its later masks change what is
+ * computed and read, and joins the queues behind it.
+ *
+ * What replaces a removed channel enters the linear step as the difference a[S] - a'[S]. Donors, whose maps are a' in
+ * LSN_RESAMPLE, are rolled along with the images, up to the last layer where an ablation begins that wants them.
+ *
+ * Where drift is wanted (drift.c), the intact network goes through all layers of a sub-block before anything branches
+ * off, and its outputs are kept until the sub-block's pairs are through: queues are flushed at its end. */
 #ifndef LESION_ENGINE_INTERNAL_H
 #define LESION_ENGINE_INTERNAL_H
 
+#include "engine/kernels/kernels.h"
 #include "lesion/engine.h"
 
-/* ---- kernels ------------------------------------------------------------------------------------------------- */
+enum { SWEEP_INTACT = -1 }; /* in an ablation's place */
 
-/* A 3x3 convolution's sizes: stride 1, padding 1, map of h x w before pooling. */
-typedef struct engine_conv_shape {
-    int h, w, channels, filters;
-    bool pool; /* 2x2 max pooling follows: the output is [h / 2][w / 2] */
-} engine_conv_shape;
+/* (ablation, image) */
+typedef struct sweep_pair {
+    int ablation, image;
+} sweep_pair;
 
-/* Floats of its output for one image. */
-static inline size_t engine_conv_outputs(const engine_conv_shape *s)
-{
-    return (s->pool ? (size_t)(s->h / 2) * (s->w / 2) : (size_t)s->h * s->w) * s->filters;
-}
+/* Inputs that wait for a layer. Full means `stack`; there is room for a push of the layer before besides. */
+typedef struct sweep_queue {
+    float *in;         /* [room][in_floats] */
+    sweep_pair *pairs; /* [room] */
+    int count, stack, room;
+} sweep_queue;
 
-/* A fully connected layer's sizes. */
-typedef struct engine_fc_shape {
-    int channels, filters;
-    bool relu;
-} engine_fc_shape;
+typedef struct sweep_layer {
+    bool fc;
+    lsn_conv conv;                /* the layer in full */
+    lsn_conv step;                /* the linear step over few channels; not for layer 0 */
+    lsn_dense dense;              /* where fc */
+    size_t in_floats, out_floats; /* of one image; the first fully connected layer's input is [grid][grid][C] */
+    size_t z_floats;              /* pre-activation */
+    int filter_offset;            /* where its filters begin in an array over all filters */
+    int in_pixels, channels;      /* in_floats = in_pixels * channels */
+    float *kept; /* where drift is wanted: [sub_block][what the next layer sees], the intact output; not the logits' */
+    double *norms; /* and the square of its norm, [sub_block] */
+    sweep_queue queue;
+} sweep_layer;
 
-/* The functions of one method. An image's output does not depend, to the bit, on n, on its place in x, or on the other
- * images. `workspace` has room for as many floats as the function above says; x, y and workspace do not overlap. */
-typedef struct engine_kernels {
-    void (*prepare)(void); /* before the first call of the others */
-    /* y[N][H][W][F] (pooled: [N][H/2][W/2][F]) = pool(relu(x[N][H][W][C] * weights[3][3][C][F] + bias[F])) */
-    size_t (*conv_floats)(const engine_conv_shape *shape);
-    void (*conv)(const float *x, int n, const engine_conv_shape *shape, const float *weights, const float *bias,
-                 float *y, float *workspace);
-    /* y[N][F] = x[N][C] * weights[F][C] + bias[F], then ReLU where asked for */
-    size_t (*fc_floats)(const engine_fc_shape *shape);
-    void (*fc)(const float *x, int n, const engine_fc_shape *shape, const float *weights, const float *bias, float *y,
-               float *workspace);
-} engine_kernels;
+/* Lists of channels and terms in use at a time: a step's channels and terms, what a solo's input and output keep, its
+ * terms. */
+enum { STEP_CHANNELS, STEP_TERMS, SOLO_IN, SOLO_OUT, SOLO_TERMS, SWEEP_LISTS };
 
-extern const engine_kernels engine_reference_kernels, engine_blas_kernels;
+struct lsn_engine {
+    const lsn_net *net;
+    const lsn_isa *isa;
+    int threads;
+    sweep_layer *layers;
+    int n_layers;
+    bool drift;               /* there is room for what drift needs */
+    size_t bytes;             /* of all that it takes, and its caller's; its sums' few are not counted */
+    float *means;             /* of all filters; NULL until set */
+    float *deviations;        /* the same */
+    struct engine_sums *sums; /* of one image, by filter of a layer; see activations.c */
+    void *weights;            /* packed here; NULL where the caller gave them */
+    bool average;             /* the last map must be average-pooled before the first fully connected layer */
+    int sub_block;            /* images rolled at a time */
+    size_t workspace_bytes;   /* of one thread */
+    char *workspace;          /* [threads][workspace_bytes] */
+    float *intact[2];         /* [sub_block][largest output]: a layer's input and output in turn */
+    float *z;                 /* [sub_block][largest pre-activation] */
+    float *gathered;          /* [sub_block][largest input]: the channels of a linear step */
+    float *map;               /* [map_images][last map]: before average pooling; NULL where there is none */
+    int map_images;
+    float *solo[3];         /* [sub_block][largest map]: for ablations of several layers */
+    bool resample;          /* there is room for donors: */
+    float *donor[3];        /* [sub_block][largest output]: a layer's input and output in turn, in [0] and [1]; where an
+                             * ablation of several layers branches off, the output's and [2] are free, for its donors */
+    lsn_conv_image *images; /* [stack or sub-block, whichever is the largest] */
+    lsn_dense_row *rows;    /* the same */
+    int *list[SWEEP_LISTS]; /* [most terms]: lists of channels or terms */
+    float *bias;            /* [most filters] */
+    lsn_conv_phases phases;
+    lsn_engine_profile profile;
 
-const engine_kernels *engine_kernels_of(lsn_method method);
+    /* What is asked for at present. */
+    const lsn_engine_request *request;
+    int first; /* of the images that are being rolled, in the block */
+};
 
-/* ---- parts of kernels, the same for every method ------------------------------------------------------------- */
+/* ---- choose.c ------------------------------------------------------------------------------------------------ */
 
-/* ReLU that lets NaN through, as PyTorch's does. */
-static inline float engine_relu(float z)
-{
-    return z < 0.0f ? 0.0f : z;
-}
+enum {
+    SWEEP_FULL_TILES = 112, /* Winograd tiles, or pixels of tiny maps, that fill a kernel's block */
+    SWEEP_MOST_STACK = 252  /* inputs stacked at most: rows for which a fully connected layer reads its weights once */
+};
 
-/* The end of a convolution for `rows` rows of one image, the first of them even: y = pool(relu(z[rows][W][F] + bias)).
- * Pooled, y is [rows / 2][W / 2][F]. */
-void engine_finish_rows(const float *z, int rows, int w, int filters, bool pool, const float *bias, float *y);
+/* Inputs after which a layer's kernel has full blocks. */
+int sweep_full_stack(const lsn_layer *layer);
+
+/* How a convolution is computed: by the size of its map and its channels. */
+lsn_conv_method sweep_conv_method(const lsn_layer *layer);
+/* And its linear step over `channels` channels. */
+lsn_conv_method sweep_step_method(const lsn_layer *layer, int channels);
+
+/* The kernel's view of a layer in full, or of its linear step over fewer channels. No weights. */
+lsn_conv sweep_describe_conv(const lsn_layer *layer, int channels);
+/* Predicted cost of a convolution in full, in multiply-adds, transforms included. */
+double sweep_conv_cost(const lsn_layer *layer);
+/* What is done to an output beside its products, in multiply-adds. */
+enum { SWEEP_STEP_COST = 30 };
+
+/* ---- weights.c ----------------------------------------------------------------------------------------------- */
+
+/* Fills in engine->layers but for the weights. */
+void sweep_describe_layers(lsn_engine *engine);
+void sweep_use_weights(lsn_engine *engine, const void *packed);
+
+/* ---- memory.c -------------------------------------------------------------------------------------------------- */
+
+/* *(any pointer) = memory of that size: in huge pages where it is large, not zeroed; released with free(). */
+bool sweep_allocate(void *pointer, size_t bytes, lsn_error *err);
+/* Shares the memory out, and sets engine->bytes; takes none of it. */
+bool engine_plan_memory(lsn_engine *engine, const lsn_engine_options *options, lsn_error *err);
+/* Takes it, and packs the weights where `weights` is NULL. */
+bool engine_take_memory(lsn_engine *engine, const void *weights, lsn_error *err);
+
+/* ---- layers.c: one layer on many images ---------------------------------------------------------------------- */
+
+/* Runs the convolution on engine->images[0 .. n-1], over the threads. */
+void sweep_run_conv(lsn_engine *engine, const lsn_conv *conv, int n);
+/* Runs the fully connected layer on engine->rows[0 .. n-1]. */
+void sweep_run_dense(lsn_engine *engine, const lsn_dense *dense, int n);
+/* y[grid][grid][C] from the last map's x[H][W][C], adaptive average pooling as PyTorch defines it. */
+void sweep_average_pool(const lsn_engine *engine, int channels, const float *x, float *y);
+/* Where layer l's output for image i of a run of n has to go so that `to` is layer l + 1's input: `to` itself, or
+ * before average pooling a place of its own; and what then makes it that input. */
+float *sweep_output_place(lsn_engine *engine, int l, int i, float *to);
+void sweep_finish_output(lsn_engine *engine, int l, int i, float *to);
+
+/* ---- queue.c ------------------------------------------------------------------------------------------------- */
+
+/* Room for `n` (at most its stack) more inputs of layer l; written by the caller, then counted by sweep_pushed. */
+float *sweep_push(lsn_engine *engine, int l, int n, sweep_pair **pairs);
+bool sweep_pushed(lsn_engine *engine, int l, int n, lsn_error *err);
+/* Runs all that waits, to the logits. */
+bool sweep_flush(lsn_engine *engine, lsn_error *err);
+
+float *sweep_logits(const lsn_engine *engine, sweep_pair pair);
+
+/* ---- step.c -------------------------------------------------------------------------------------------------- */
+
+/* What branches off: images begin .. begin+count-1 of the block under an ablation that begins at layer n - 1. Layer n's
+ * intact pre-activations are in engine->z. */
+typedef struct sweep_branch {
+    int ablation, n, begin, count;
+    const float *a;      /* [count][layer n's input], intact */
+    const float *donors; /* the same for the images' donors; only where they are wanted */
+} sweep_branch;
+
+/* The linear step of an ablation of one layer, into layer n + 1's queue or the logits. */
+bool sweep_step(lsn_engine *engine, const sweep_branch *branch, lsn_error *err);
+
+/* The same for one of several layers, its first mask only: y[count][layer n's output], before average pooling. */
+void sweep_step_raw(lsn_engine *engine, const sweep_branch *branch, float *y);
+
+/* ---- drift.c: nothing is done where it is not wanted, sweep_find_norms excepted ------------------------------ */
+
+/* The norms of layer l's intact outputs for the `count` rolled images. */
+void sweep_find_norms(lsn_engine *engine, int l, int count);
+/* What layer l gave for n pairs: y[n][what the next layer sees]; NULL: the logits, in their place. */
+void sweep_drift_pairs(lsn_engine *engine, int l, const sweep_pair *pairs, int n, const float *y);
+/* What a branch's first mask did to its layer's output, after the step: engine->gathered is what was removed less what
+ * replaced it. */
+void sweep_drift_masked(lsn_engine *engine, const sweep_branch *branch);
+/* What layer l gave for a branch: y[count][pixels][n_kept], all channels or those listed; the others are 0. Overwrites
+ * engine->gathered. */
+void sweep_drift_alone(lsn_engine *engine, const sweep_branch *branch, int l, const int *kept, int n_kept,
+                       const float *y);
+
+/* ---- solo.c -------------------------------------------------------------------------------------------------- */
+
+/* The same for an ablation of several layers, into the queue behind its last mask or to its logits. */
+bool sweep_solo(lsn_engine *engine, const sweep_branch *branch, lsn_error *err);
+
+/* ---- activations.c ----------------------------------------------------------------------------------------------- */
+
+struct engine_sums *engine_sums_create(const lsn_net *net, lsn_error *err);
+
+/* ---- pool.c -------------------------------------------------------------------------------------------------- */
+
 /* y[N][H/2][W/2][F] = 2x2 max pooling of x[N][H][W][F]. */
 void engine_max_pool(const float *x, int n, int h, int w, int filters, float *y);
-/* Adaptive average pooling as PyTorch defines it, then flattening: y[N][C][grid][grid] from x[N][H][W][C]. */
-void engine_average_pool(const float *x, int n, int h, int w, int channels, int grid, float *y);
-/* packed[3][3][C][F] from weights[F][C][3][3]. */
-void engine_pack_conv(const float *weights, int filters, int channels, float *packed);
-
-/* ---- weights ------------------------------------------------------------------------------------------------- */
-
-/* Sets the layers' weights: those of convolutions lie in `packed` as lsn_engine_pack made them, those of fully
- * connected layers in the model. For `kernels`. */
-void engine_use_weights(lsn_engine *engine, const void *packed);
+/* y[grid][grid][C] from x[H][W][C]: adaptive average pooling as PyTorch defines it. */
+void engine_average_pool(const float *x, int h, int w, int channels, int grid, float *y);
 
 /* ---- noise --------------------------------------------------------------------------------------------------- */
 
@@ -87,92 +229,6 @@ typedef struct engine_noise {
 int engine_noise_rows(int h, bool pool);
 /* One row of windows of the map of h x w positions, or of its maxima: to[stride p] at position p of the map. */
 void engine_draw_noise(const engine_noise *noise, int h, int w, bool pool, int row, float *to, size_t stride);
-
-/* ---- the engine ---------------------------------------------------------------------------------------------- */
-
-/* A layer, ready to be computed. */
-typedef struct engine_layer {
-    bool fc, flatten; /* flatten: average pooling comes first */
-    engine_conv_shape conv;
-    engine_fc_shape dense;
-    const float *weights, *bias;
-    size_t map_floats; /* its output for one image, before pooling */
-    size_t out_floats; /* and after it */
-    int filter_offset; /* where its filters begin in an array over all filters */
-    float *kept;   /* where drift is wanted, its intact output, pooled, [arena_images][out_floats]; not the logits' */
-    double *norms; /* and the square of its norm, [arena_images]; see drift.c */
-} engine_layer;
-
-struct engine_sweep;
-
-struct lsn_engine {
-    const lsn_net *net;
-    lsn_method method;
-    const engine_kernels *kernels; /* NULL where `sweep` computes */
-    struct engine_sweep *sweep;
-    engine_layer *layers; /* [n_layers] */
-    bool drift;           /* there is room for what it needs */
-    size_t bytes;         /* of all that it takes, and its caller's; its sums' few are not counted */
-    void *packed;         /* the weights as `kernels` want them, made here; NULL where the caller gave them */
-    float *means;         /* NULL until set */
-    float *deviations;    /* the same */
-    bool resample;        /* there is room for donors */
-    float *workspace;
-    struct engine_sums *sums; /* of one image, by filter of a layer; see activations.c */
-
-    /* Activations. A layer's output lives in the buffer of its parity: [parity] has room for sub-block x floats[parity]
-     * floats. The intact network and the suffix of an ablation have a pair each, and with `resample` so have the
-     * donors. All of it is one allocation. */
-    size_t floats[2];
-    size_t flat_floats;  /* what the first fully connected layer sees of one image */
-    size_t kept_floats;  /* intact outputs of all layers, and the last map once more as it is flattened; 0: not kept */
-    size_t image_floats; /* all buffers together, for one image */
-    int sub_block;       /* images evaluated at a time, at most */
-    int arena_images;    /* images that the allocation has room for */
-    float *arena;
-    float *intact[2], *suffix[2], *donor[2], *donor_suffix[2], *flat;
-    float *kept_flat; /* the last map as it is flattened */
-    double *norms;    /* [n_layers][arena_images] */
-
-    int *order; /* [order_room] ablations by their first layer */
-    size_t order_room;
-};
-
-/* Makes room for `images` images, at most a sub-block. */
-bool engine_reserve(lsn_engine *engine, int images, lsn_error *err);
-
-/* y = layer l of x, pooled; x holds n images. */
-void engine_compute(lsn_engine *engine, int l, const float *x, int n, float *y);
-
-/* ---- activations --------------------------------------------------------------------------------------------- */
-
-/* What lsn_engine_add_activations is asked for. */
-typedef struct engine_gathering {
-    const float *images;   /* [n][H][W][C] */
-    const int32_t *labels; /* [n] */
-    int n;
-    lsn_activations *sums;
-    lsn_stop *stop;
-    void *context;
-} engine_gathering;
-
-struct engine_sums *engine_sums_create(const lsn_net *net, lsn_error *err);
-/* Adds layer l's map y[count][positions][F] of images begin .. begin+count-1, after ReLU, before pooling. */
-bool engine_add_layer(lsn_engine *engine, int l, const float *y, int begin, int count, const engine_gathering *to,
-                      lsn_error *err);
-
-/* ---- drift --------------------------------------------------------------------------------------------------- */
-
-/* What drift is, of the squares of ||a' - a|| and ||a||. */
-double engine_drift(double distance, double norm);
-/* Room for all layers' intact outputs of `images` images, norms apart: floats from `at` on. */
-size_t engine_kept_floats(const lsn_engine *engine);
-void engine_place_kept(lsn_engine *engine, int images, float *at);
-/* Rolls the intact network over the images begin .. begin+n-1, at x, and keeps every layer's output. */
-bool engine_keep(lsn_engine *engine, const lsn_engine_request *r, const float *x, int begin, int n, lsn_error *err);
-/* Notes how far ablation a took layer l's output, y[n][out_floats], of those images. Nothing where drift is not wanted.
- */
-void engine_note_drift(lsn_engine *engine, const lsn_engine_request *r, int a, int l, const float *y, int begin, int n);
 
 /* ---- masks --------------------------------------------------------------------------------------------------- */
 

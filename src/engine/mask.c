@@ -1,5 +1,5 @@
 /* Masks: whether what a request asks for can be done, and how filters are removed. */
-#include "engine_internal.h"
+#include "engine/engine_internal.h"
 
 /* Is the part's layer after `above` and one that can be ablated, and are its filters ascending and within it? */
 static bool check_part(const lsn_net *net, const lsn_mask_part *part, int above, int index, lsn_error *err)
@@ -144,7 +144,7 @@ static void transplant(float *y, size_t positions, int filters, const lsn_mask_p
 void engine_mask(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation,
                  const lsn_mask_part *part, int begin, int n, const float *donors, float *y)
 {
-    const engine_layer *layer = &engine->layers[part->layer];
+    const sweep_layer *layer = &engine->layers[part->layer];
     const int filters = engine->net->layers[part->layer].filters;
     const size_t positions = n * (layer->out_floats / filters);
     switch (ablation->mode) {

@@ -8,7 +8,7 @@
  * branch is never reached from 32 bits.
  *
  * Only integers, + - * / and the square root, which IEEE 754 rounds correctly: bits are the same on every machine. */
-#include "engine_internal.h"
+#include "engine/engine_internal.h"
 
 #include <math.h>
 #include <string.h>

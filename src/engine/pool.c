@@ -1,4 +1,5 @@
-#include "engine_internal.h"
+/* Pooling. */
+#include "engine/engine_internal.h"
 
 /* The greater of two; NaN where one of them is, as PyTorch's max pooling has it. */
 static inline float greater(float a, float b)
@@ -24,25 +25,6 @@ static void max_pool_rows(const float *x, int rows, int w, int filters, float *y
             max_of_four(x + 2 * i * row + 2 * (size_t)j * filters, row, filters, y);
 }
 
-static void bias_relu(const float *z, size_t positions, int filters, const float *bias, float *y)
-{
-    for (size_t p = 0; p < positions; p++, z += filters, y += filters)
-        for (int f = 0; f < filters; f++)
-            y[f] = engine_relu(z[f] + bias[f]);
-}
-
-/* Pooling comes before bias and ReLU here, on a quarter of the positions: both are monotone, rounding included, so that
- * the result is the same to the bit. */
-void engine_finish_rows(const float *z, int rows, int w, int filters, bool pool, const float *bias, float *y)
-{
-    if (!pool) {
-        bias_relu(z, (size_t)rows * w, filters, bias, y);
-        return;
-    }
-    max_pool_rows(z, rows, w, filters, y);
-    bias_relu(y, (size_t)(rows / 2) * (w / 2), filters, bias, y);
-}
-
 void engine_max_pool(const float *x, int n, int h, int w, int filters, float *y)
 {
     size_t in = (size_t)h * w * filters, out = (size_t)(h / 2) * (w / 2) * filters;
@@ -62,15 +44,13 @@ static void average_cell(const float *x, int h, int w, int channels, int grid, i
         for (int i = top; i < bottom; i++)
             for (int j = left; j < right; j++)
                 sum += x[((size_t)i * w + j) * channels + c];
-        y[(size_t)c * grid * grid + gy * grid + gx] = sum / area;
+        y[c] = sum / area;
     }
 }
 
-void engine_average_pool(const float *x, int n, int h, int w, int channels, int grid, float *y)
+void engine_average_pool(const float *x, int h, int w, int channels, int grid, float *y)
 {
-    size_t in = (size_t)h * w * channels, out = (size_t)grid * grid * channels;
-    for (int image = 0; image < n; image++)
-        for (int gy = 0; gy < grid; gy++)
-            for (int gx = 0; gx < grid; gx++)
-                average_cell(x + image * in, h, w, channels, grid, gy, gx, y + image * out);
+    for (int gy = 0; gy < grid; gy++)
+        for (int gx = 0; gx < grid; gx++, y += channels)
+            average_cell(x, h, w, channels, grid, gy, gx, y);
 }

@@ -20,9 +20,9 @@ bool lsn_sweep_engine(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sw
 bool lsn_node_begin(lsn_ranks *ranks, lsn_error *err);
 void lsn_node_end(lsn_ranks *ranks);
 
-/* The model's weights as the method's kernels want them, packed by the ranks of each node together, once; they live as
+/* The model's weights as the kernels want them, packed by the ranks of each node together, once; they live as
  * long as the ranks. NULL where each engine packs its own: there is one rank alone. Collective. */
-bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, lsn_method method, const void **packed, lsn_error *err);
+bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, const void **packed, lsn_error *err);
 /* Bytes of what is shared so far, divided by the ranks that share it. */
 size_t lsn_ranks_share(const lsn_ranks *ranks);
 

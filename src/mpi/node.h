@@ -19,9 +19,8 @@ struct lsn_node_ranks {
     MPI_Comm leaders;   /* the first ranks of all groups; MPI_COMM_NULL on the others */
     int part, parts;    /* this rank's place in its group, and the group's size */
     lsn_shared weights; /* of the model */
-    lsn_shared packed;  /* the same for the engine: of this model and method */
+    lsn_shared packed;  /* the same for the engine: of this model */
     const lsn_net *packed_model;
-    lsn_method packed_method;
 };
 
 /* Takes memory for each group, all pages of it where the system can. Where the ranks of a node cannot share, for want

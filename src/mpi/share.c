@@ -89,22 +89,21 @@ lsn_plan *lsn_ranks_read_plan(const lsn_ranks *ranks, const char *path, const ch
 
 /* ---- packed weights ------------------------------------------------------------------------------------------ */
 
-bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, lsn_method method, const void **packed, lsn_error *err)
+bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, const void **packed, lsn_error *err)
 {
     lsn_node_ranks *node = ranks->node;
-    const size_t bytes = node == NULL ? 0 : lsn_engine_weights_bytes(net, method);
+    const size_t bytes = node == NULL ? 0 : lsn_engine_weights_bytes(net);
     *packed = NULL;
     if (bytes == 0)
         return true;
-    if (node->packed.bytes == NULL || node->packed_model != net || node->packed_method != method) {
+    if (node->packed.bytes == NULL || node->packed_model != net) {
         lsn_shared_release(&node->packed);
         if (!lsn_shared_take(ranks, bytes, true, &node->packed, err))
             return false;
-        lsn_engine_pack(net, method, node->packed.bytes, node->part, node->parts);
+        lsn_engine_pack(net, node->packed.bytes, node->part, node->parts);
         if (!lsn_shared_sync(ranks, &node->packed, true))
             return lsn_fail(err, LSN_FAILED, "another rank could not share the packed weights");
         node->packed_model = net;
-        node->packed_method = method;
     }
     *packed = node->packed.bytes;
     return true;

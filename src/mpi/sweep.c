@@ -75,7 +75,7 @@ static bool record_begin(lsn_store *store, const lsn_ranks *ranks, const lsn_swe
         .command = options->command,
         .hosts = hosts,
         .slurm_job = getenv("SLURM_JOB_ID"),
-        .method = lsn_method_name(options->method),
+        .kernels = lsn_engine_kernels(),
         .ranks = ranks->size,
     };
     bool ok = lsn_store_run_begin(store, &record, err);
@@ -83,13 +83,34 @@ static bool record_begin(lsn_store *store, const lsn_ranks *ranks, const lsn_swe
     return ok;
 }
 
+/* Results of two kinds of kernels differ in the last bits: all ranks have one. Collective. */
+static bool agree_on_kernels(const lsn_ranks *ranks, lsn_error *err)
+{
+    char first[16] = "", host[256] = "";
+    const char *mine = lsn_engine_kernels();
+    snprintf(first, sizeof first, "%s", mine);
+    if (ranks->launched && !lsn_broadcast(first, sizeof first, 0, MPI_COMM_WORLD, err))
+        return false;
+    const bool same = strcmp(first, mine) == 0;
+    if (!same) {
+        gethostname(host, sizeof host - 1);
+        lsn_fail(
+            err, LSN_USAGE,
+            "the kernels of rank %d on %s are of the kind '%s', those of rank 0 of the kind '%s', and their results "
+            "differ in the last bits: set LESION_ISA alike on all hosts",
+            ranks->rank, host, mine, first);
+    }
+    return lsn_ranks_agree(ranks, same) ||
+           (same && lsn_fail(err, LSN_USAGE, "the ranks' kernels are of two kinds; a rank says which above"));
+}
+
 /* ---- the engine ---------------------------------------------------------------------------------------------- */
 
 bool lsn_sweep_engine(const lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,
                       lsn_engine_options *engine, lsn_error *err)
 {
-    *engine = (lsn_engine_options){.method = options->method, .threads = options->threads};
-    if (!lsn_ranks_pack(ranks, plan->net, options->method, &engine->weights, err))
+    *engine = (lsn_engine_options){.threads = options->threads};
+    if (!agree_on_kernels(ranks, err) || !lsn_ranks_pack(ranks, plan->net, &engine->weights, err))
         return false;
     engine->besides_bytes = lsn_ranks_share(ranks);
     engine->memory_bytes = options->memory_bytes > 0
@@ -165,17 +186,15 @@ static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_comput
     const int measures = ranks->size == 1 ? 0 : 1, workers = ranks->size == 1 ? 1 : ranks->size - 1;
     double work = 0;
     prices->measured = false;
-    *costs = lsn_costs_predict(plan->net, options->method);
+    *costs = lsn_costs_predict(plan->net);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         if (lsn_wants(options->wanted, e))
             work += plan->images.count * lsn_costs_of(costs, plan->net, &plan->evaluations[e].ablation);
     if (work / workers < LEAST_MEASURED)
         return true;
-    lsn_error unmeasured; /* the prediction will do */
+    prices->measured = true;
     if (ranks->rank == measures)
-        prices->measured = lsn_compute_measure(compute, MEASURE_S, costs, &unmeasured);
-    if (ranks->rank == measures && !prices->measured)
-        *costs = lsn_costs_predict(plan->net, options->method);
+        lsn_compute_measure(compute, MEASURE_S, costs);
     return !ranks->launched || lsn_broadcast(prices, sizeof *prices, measures, MPI_COMM_WORLD, err);
 }
 

@@ -33,10 +33,12 @@ static const char counts_sql[] =
     " WHERE a.status <> 'done' OR b.status <> 'done')";
 
 static const char studies_sql[] =
-    "SELECT name, weights_path, weights_sha256, images, images_sha256, (SELECT method FROM main.run WHERE method IS "
+    "SELECT name, weights_path, weights_sha256, images, images_sha256, (SELECT " LSN_RUN_KERNELS
+    " FROM main.run WHERE method IS "
     "NOT "
     "NULL ORDER BY run DESC LIMIT 1), per_image FROM main.study UNION ALL SELECT name, weights_path, weights_sha256, "
-    "images, images_sha256, (SELECT method FROM other.run WHERE method IS NOT NULL ORDER BY run DESC LIMIT 1), "
+    "images, images_sha256, (SELECT " LSN_RUN_KERNELS
+    " FROM other.run WHERE method IS NOT NULL ORDER BY run DESC LIMIT 1), "
     "per_image "
     "FROM other.study";
 

@@ -52,7 +52,7 @@ typedef struct diff_experiment {
 typedef struct diff {
     lsn_reader *reader;
     const char *paths[2];
-    lsn_table studies; /* a row each: name, weights, sha256, images, images' sha256, method */
+    lsn_table studies; /* a row each: name, weights, sha256, images, images' sha256, kernels */
     lsn_table rows;    /* the jobs of both, by experiment */
     diff_job *jobs;    /* [rows.rows] */
     diff_experiment *experiments;

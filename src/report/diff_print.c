@@ -123,7 +123,7 @@ static void print_studies(const diff *d, FILE *out)
 {
     for (int i = 0; i < 2; i++) {
         const lsn_cell *row = lsn_table_cell(&d->studies, i, 0);
-        fprintf(out, "%c  %s: study %s, weights %s (sha256 %.12s...), %s images (sha256 %.12s...), method %s\n",
+        fprintf(out, "%c  %s: study %s, weights %s (sha256 %.12s...), %s images (sha256 %.12s...), kernels %s\n",
                 "AB"[i], d -> paths[i], row[0].text, row[1].text, row[2].text, row[3].text, row[4].text, row[5].text);
     }
     if (d->identical)

@@ -6,8 +6,10 @@ enum { LEAST_BLOCK = 8, GREATEST_BLOCK = 256 };
 
 int32_t lsn_sweep_block_images(const lsn_plan *plan)
 {
-    lsn_ablation nothing = {.mask = {0}};
-    double images = BLOCK_MADDS / lsn_engine_madds(plan->net, LSN_METHOD_BLAS, &nothing);
+    double madds = 0;
+    for (int l = 0; l < plan->net->n_layers; l++)
+        madds += lsn_layer_madds(&plan->net->layers[l]);
+    const double images = BLOCK_MADDS / madds;
     int32_t block = images > GREATEST_BLOCK ? GREATEST_BLOCK : images < LEAST_BLOCK ? LEAST_BLOCK : (int32_t)images;
     return block < plan->images.count ? block : plan->images.count;
 }

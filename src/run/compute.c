@@ -105,9 +105,9 @@ lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, cons
     return c;
 }
 
-bool lsn_compute_measure(lsn_compute *c, double seconds, lsn_costs *costs, lsn_error *err)
+void lsn_compute_measure(lsn_compute *c, double seconds, lsn_costs *costs)
 {
-    return lsn_engine_measure(c->engine, seconds, costs, err);
+    lsn_engine_measure(c->engine, seconds, costs);
 }
 
 void lsn_compute_destroy(lsn_compute *c)

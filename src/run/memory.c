@@ -41,9 +41,9 @@ static size_t private_bytes(void)
 bool lsn_sweep_memory(const lsn_plan *plan, int sharers, const lsn_sweep_options *options, lsn_sweep_needs *needs,
                       lsn_error *err)
 {
-    const size_t packed = lsn_engine_weights_bytes(plan->net, options->method);
+    const size_t packed = lsn_engine_weights_bytes(plan->net);
     const size_t so_far = private_bytes(), converted = lsn_net_private_bytes(plan->net);
-    lsn_engine_options engine = {.method = options->method, .threads = options->threads};
+    lsn_engine_options engine = {.threads = options->threads};
     lsn_sweep_equip(plan, &engine);
     size_t bytes = 0;
     if (!lsn_compute_count(plan, lsn_sweep_block_images(plan), &engine, &bytes, err))

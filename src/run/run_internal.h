@@ -94,7 +94,7 @@ lsn_compute *lsn_compute_create(const lsn_plan *plan, int32_t block_images, cons
 /* Bytes that it takes, packed weights included. */
 bool lsn_compute_count(const lsn_plan *plan, int32_t block_images, const lsn_engine_options *options, size_t *bytes,
                        lsn_error *err);
-bool lsn_compute_measure(lsn_compute *compute, double seconds, lsn_costs *costs, lsn_error *err);
+void lsn_compute_measure(lsn_compute *compute, double seconds, lsn_costs *costs);
 void lsn_compute_destroy(lsn_compute *compute);
 
 /* Evaluates ablations on a block; *outcome is overwritten. logits[count][images of the block][classes], or NULL. */

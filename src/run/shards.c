@@ -25,11 +25,10 @@ static int32_t share_of(int64_t place, int32_t shards)
     return 1 + (place / shards % 2 == 0 ? along : shards - 1 - along);
 }
 
-bool lsn_sweep_deal(const lsn_plan *plan, lsn_method method, int32_t shard, int32_t shards, lsn_wanted *wanted,
-                    lsn_error *err)
+bool lsn_sweep_deal(const lsn_plan *plan, int32_t shard, int32_t shards, lsn_wanted *wanted, lsn_error *err)
 {
     const int32_t count = plan->n_evaluations - 1;
-    const lsn_costs costs = lsn_costs_predict(plan->net, method);
+    const lsn_costs costs = lsn_costs_predict(plan->net);
     *wanted = (lsn_wanted){.shard = shard, .shards = shards};
     wanted->shard_of = lsn_array((size_t)plan->n_evaluations, sizeof *wanted->shard_of, err);
     wanted->evaluations = lsn_array((size_t)plan->n_evaluations, sizeof *wanted->evaluations, err);

@@ -52,11 +52,14 @@ static bool compare_rows(const merging *m, lsn_text *found, lsn_error *err)
                          compared[i].column, compared[i].column, compared[i].column, compared[i].column);
         ok = compare(m, sql, compared[i].words, found, err);
     }
-    return ok && compare(m,
-                         "SELECT o IS NOT t AND o IS NOT NULL AND t IS NOT NULL, o, t FROM (SELECT (SELECT max(method) "
-                         "FROM main.run) AS o, (SELECT max(method) FROM input.run WHERE EXISTS (SELECT 1 FROM "
-                         "input.part) OR EXISTS (SELECT 1 FROM input.evaluation WHERE status = 'done')) AS t)",
-                         "method of computing", found, err);
+    return ok &&
+           compare(
+               m,
+               "SELECT o IS NOT t AND o IS NOT NULL AND t IS NOT NULL, o, t FROM (SELECT (SELECT max(" LSN_RUN_KERNELS
+               ") "
+               "FROM main.run) AS o, (SELECT max(" LSN_RUN_KERNELS ") FROM input.run WHERE EXISTS (SELECT 1 FROM "
+               "input.part) OR EXISTS (SELECT 1 FROM input.evaluation WHERE status = 'done')) AS t)",
+               "kind of kernels", found, err);
 }
 
 /* Tables that follow from weights and images: where they differ although those agree, one is damaged. */

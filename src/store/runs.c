@@ -37,7 +37,7 @@ static bool insert_run(lsn_store *store, const lsn_run_record *record, lsn_error
     bool ok =
         insert != NULL &&
         DATABASE_STEP(&store->db, insert, err, text(record->version), text(record->libraries), text(record->command),
-                      text(record->method), text(record->hosts), integer(record->ranks), text(record->slurm_job),
+                      text(record->kernels), text(record->hosts), integer(record->ranks), text(record->slurm_job),
                       text(host), integer(getpid()), text(study), text(weights), text(images),
                       text(plan->calibration.count == 0 ? NULL : calibration), text(time_text(now)), text(now));
     sqlite3_finalize(insert);
@@ -46,22 +46,29 @@ static bool insert_run(lsn_store *store, const lsn_run_record *record, lsn_error
     return ok;
 }
 
-/* What different methods compute differs in the last bits: a database holds results of one method only. */
-static bool check_method(const lsn_store *store, const lsn_run_record *record, lsn_error *err)
+/* Kinds of kernels differ in the last bits of what they compute: a database holds results of one kind only. */
+static bool check_kernels(const lsn_store *store, const lsn_run_record *record, lsn_error *err)
 {
     static const char sql[] =
-        "SELECT method FROM run WHERE method IS NOT NULL AND (EXISTS (SELECT 1 FROM part) OR EXISTS (SELECT 1 FROM "
-        "evaluation WHERE status = 'done')) ORDER BY run DESC LIMIT 1";
+        "SELECT " LSN_RUN_KERNELS " FROM run WHERE method IS NOT NULL AND (EXISTS (SELECT 1 FROM part) OR EXISTS "
+        "(SELECT 1 FROM evaluation WHERE status = 'done')) ORDER BY run DESC LIMIT 1";
     bool row = false;
-    if (record->method == NULL)
+    if (record->kernels == NULL)
         return true;
     sqlite3_stmt *query = database_prepare(&store->db, sql, err);
     bool ok = query != NULL && database_row(&store->db, query, &row, err);
-    if (ok && row && strcmp(database_words(query, 0), record->method) != 0)
+    const char *theirs = ok && row ? database_words(query, 0) : record->kernels;
+    if (ok && (strcmp(theirs, "blas") == 0 || strcmp(theirs, "reference") == 0))
+        ok = lsn_fail(
+            err, LSN_INVALID,
+            "%s: its results were computed by Lesion 0.1.0 with --method %s, which this version does not have: "
+            "use another database (--db) or begin anew (--fresh)",
+            store->db.path, theirs);
+    else if (ok && strcmp(theirs, record->kernels) != 0)
         ok = lsn_fail(err, LSN_INVALID,
-                      "%s: its results were computed by the method %s, not %s, which differs in the last bits; use "
-                      "--method %s, another database (--db), or begin anew (--fresh)",
-                      store->db.path, database_words(query, 0), record->method, database_words(query, 0));
+                      "%s: its results were computed by kernels of the kind '%s', not '%s', which differ in the last "
+                      "bits: set LESION_ISA, use another database (--db) or begin anew (--fresh)",
+                      store->db.path, theirs, record->kernels);
     sqlite3_finalize(query);
     return ok;
 }
@@ -69,7 +76,7 @@ static bool check_method(const lsn_store *store, const lsn_run_record *record, l
 bool lsn_store_run_begin(lsn_store *store, const lsn_run_record *record, lsn_error *err)
 {
     lsn_error why;
-    if (!check_method(store, record, err))
+    if (!check_kernels(store, record, err))
         return false;
     if (!store_begin(store, err))
         return false;

@@ -85,7 +85,7 @@ static const char run_table[] =
     "    version TEXT,                     -- of Lesion\n"
     "    libraries TEXT,                   -- versions of MPI, BLAS, SQLite\n"
     "    command TEXT,\n"
-    "    method TEXT,                      -- of computing\n"
+    "    method TEXT,                      -- kind of kernels: own, openblas; 0.1.0 wrote winograd for own\n"
     "    hosts TEXT,                       -- n1*4,n2*4\n"
     "    ranks INTEGER NOT NULL,\n"
     "    slurm_job TEXT,\n"

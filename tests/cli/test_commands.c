@@ -35,7 +35,7 @@ static void usage_mistakes_end_with_2(void **state)
         {"$LESION run study.yaml --deadline", "--deadline needs a value"},
         {"$LESION run study.yaml --deadline soon", "--deadline soon: should be a length of time"},
         {"$LESION run study.yaml --memory much", "--memory much: should be an amount of memory"},
-        {"$LESION run study.yaml --method fast", "reference|blas|winograd"},
+        {"$LESION run study.yaml --method winograd", "--method"},
         {"$LESION run study.yaml --threads none", "whole number"},
         {"$LESION run study.yaml --set data", "KEY=VALUE"},
         {"$LESION run study.yaml other.yaml", "one study file"},
@@ -237,11 +237,10 @@ static void eval_agrees_with_run(void **state)
         assert_string_equal(shell_output, mine);
     }
     assert_int_equal(shell("grep -q 'guessing would be right on 25 %%' said"), 0); /* its weights are random */
-    assert_int_equal(
-        shell("$LESION eval study.yaml --ablate conv2_1:3 --method reference --memory 1GiB 2>&1 | grep loss; "
-              "$LESION eval study.yaml --method guess 2>&1 | grep guess; $LESION eval study.yaml --memory "
-              "much 2>&1 | grep 'much.*should be an amount'"),
-        0);
+    assert_int_equal(shell("$LESION eval study.yaml --ablate conv2_1:3 --memory 1GiB 2>&1 | grep loss; "
+                           "$LESION eval study.yaml --memory "
+                           "much 2>&1 | grep 'much.*should be an amount'"),
+                     0);
     assert_said("d_loss");
     /* 40 images of 4 logits behind a header of 128 bytes */
     assert_int_equal(shell("wc -c < logits.npy"), 0);

@@ -172,7 +172,6 @@ static void other_studies_are_refused(void **state)
         {"--set data.take.count=30", "sha256 of the images: "},
         {"--set data.calibration.count=8", "sha256 of the calibration images: "},
         {"--set metrics=[top1]", "metric per_class: 0, not 1"},
-        {"--method reference", "method of computing: reference, not winograd"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         must(0, shell("rm -f b.db*; $LESION run study.yaml --quiet --db b.db %s", cases[i].options));
@@ -180,6 +179,10 @@ static void other_studies_are_refused(void **state)
         assert_said("b.db: does not belong to the study of a.db");
         assert_said(cases[i].said);
     }
+    must(3, shell("cp a.db b.db; sqlite3 b.db \"UPDATE run SET method = 'openblas'\"; $LESION merge a.db b.db -o "
+                  "merged.db"));
+    assert_said("kind of kernels: openblas, not own");
+    must(0, shell("sqlite3 b.db \"UPDATE run SET method = 'winograd'\"; $LESION merge a.db b.db -o merged.db --quiet"));
 }
 
 static void bad_inputs_are_named(void **state)

@@ -36,11 +36,13 @@ static void what_is_whole_passes(void **state)
     assert_said("every bit is the same");
     assert_int_equal(shell("$LESION verify a.db --sample 0"), 0);
     assert_not_said("computed");
-    assert_int_equal(shell("$LESION run study.yaml --quiet --method reference --shard 1/3 --db shard.db --set "
+    assert_int_equal(shell("$LESION run study.yaml --quiet --shard 1/3 --db shard.db --set "
                            "data.take.count=20 && $LESION verify shard.db --sample 3 --seed 5"),
                      0);
     assert_said("computed    4 of ");
-    assert_said("method reference");
+    assert_int_equal(shell("sqlite3 shard.db \"UPDATE run SET method = 'blas'\"; $LESION verify shard.db"), 3);
+    assert_said("the method 'blas', and cannot be computed again");
+    assert_int_equal(shell("$LESION verify shard.db --sample 0"), 0);
     assert_string_equal(ask("a.db", "SELECT count(*) FROM run"), "1");
     assert_int_equal(shell("mkdir temporary && TMPDIR=$PWD/temporary $LESION verify a.db && rmdir temporary"), 0);
 }

@@ -55,7 +55,6 @@ static const char *const lines[MASKS] = {
 
 /* A network, its images, their donors and ablations, and the logits of every pair evaluated on its own. */
 typedef struct bench {
-    lsn_method method;
     lsn_net *net;
     float *images, *donors, *means, *deviations;
     int32_t ids[IMAGES];
@@ -64,20 +63,20 @@ typedef struct bench {
     float *logits;   /* [MASKS][IMAGES][classes] */
 } bench;
 
-/* Where everything takes ten times as long, some sizes do, and fewer by plain loops. The portable kernels' fused
+/* Where everything takes ten times as long, some sizes do. The portable kernels' fused
  * multiply-adds are calls. */
-static int sizes_step(const bench *b)
+static int sizes_step(void)
 {
     const char *isa = getenv("LESION_ISA");
-    const bool portable = isa != NULL && strcmp(isa, "portable") == 0 && b->method == LSN_METHOD_WINOGRAD;
-    return SANITIZED && b->method == LSN_METHOD_REFERENCE ? 6 : SANITIZED || portable ? 3 : 1;
+    const bool portable = isa != NULL && strcmp(isa, "portable") == 0;
+    return SANITIZED || portable ? 3 : 1;
 }
 
 static lsn_engine *make_engine(const bench *b, size_t memory_bytes)
 {
     lsn_error err = {0};
-    lsn_engine *engine = lsn_engine_create(
-        b->net, &(lsn_engine_options){.method = b->method, .memory_bytes = memory_bytes, .resample = true}, &err);
+    lsn_engine *engine =
+        lsn_engine_create(b->net, &(lsn_engine_options){.memory_bytes = memory_bytes, .resample = true}, &err);
     if (engine == NULL)
         fail_msg("%s", err.text);
     assert_true(lsn_engine_set_means(engine, b->means, &err));
@@ -170,7 +169,7 @@ static void images_at_once_or_alone(void **state)
     lsn_engine *engine = make_engine(b, 0);
     compare(b, engine, 0, IMAGES, in_order, MASKS);
     static const int sizes[] = {2, 3, 7, 15, 16, 17, 33};
-    for (int i = 0; i < 7; i += sizes_step(b))
+    for (int i = 0; i < 7; i += sizes_step())
         for (int begin = 0; begin < IMAGES; begin += sizes[i])
             compare(b, engine, begin, sizes[i] < IMAGES - begin ? sizes[i] : IMAGES - begin, in_order, MASKS);
     lsn_engine_destroy(engine);
@@ -221,12 +220,11 @@ static void any_limit_of_memory(void **state)
 {
     bench *b = *state;
     lsn_error err = {0};
-    assert_null(lsn_engine_create(
-        b->net, &(lsn_engine_options){.method = b->method, .memory_bytes = 1, .resample = true}, &err));
+    assert_null(lsn_engine_create(b->net, &(lsn_engine_options){.memory_bytes = 1, .resample = true}, &err));
     const char *give = strstr(err.text, "give ");
     assert_non_null(give);
     size_t least = strtoul(give + 5, NULL, 10);
-    for (int i = 0; i < 5; i += sizes_step(b)) {
+    for (int i = 0; i < 5; i += sizes_step()) {
         lsn_engine *engine = make_engine(b, least + least * i * i);
         compare(b, engine, 0, IMAGES, in_order, MASKS);
         lsn_engine_destroy(engine);
@@ -247,30 +245,25 @@ static void activations_of_any_batch(void **state)
     lsn_engine *engine = make_engine(b, 0);
     assert_true(lsn_engine_add_activations(engine, b->images, labels, IMAGES, &at_once, NULL, NULL, &err));
     for (int i = IMAGES - 1; i >= 0; i--)
-        assert_true(lsn_engine_add_activations(engine, b->images + i * image_floats(b->net), labels + i, 1,
-                                               &one_by_one, NULL, NULL, &err));
+        assert_true(lsn_engine_add_activations(engine, b->images + i * image_floats(b->net), labels + i, 1, &one_by_one,
+                                               NULL, NULL, &err));
     assert_memory_equal(at_once.sums, one_by_one.sums, at_once.count * sizeof *at_once.sums);
     lsn_engine_destroy(engine);
     lsn_activations_finish(&at_once), lsn_activations_finish(&one_by_one);
-}
-
-static int check_method(lsn_method method)
-{
-    bench b = {.method = method};
-#define WITH_BENCH(test) cmocka_unit_test_prestate(test, &b)
-    const struct CMUnitTest tests[] = {
-        WITH_BENCH(images_at_once_or_alone), WITH_BENCH(ablations_in_any_order),   WITH_BENCH(an_image_at_any_place),
-        WITH_BENCH(any_limit_of_memory),     WITH_BENCH(activations_of_any_batch),
-    };
-    set_up(&b);
-    int failed = cmocka_run_group_tests_name(lsn_method_name(method), tests, NULL, NULL);
-    tear_down(&b);
-    return failed;
 }
 
 int main(void)
 {
     if (isa_is_lacking())
         return ISA_SKIPPED;
-    return check_method(LSN_METHOD_REFERENCE) + check_method(LSN_METHOD_BLAS) + check_method(LSN_METHOD_WINOGRAD);
+    bench b = {0};
+#define WITH_BENCH(test) cmocka_unit_test_prestate(test, &b)
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(images_at_once_or_alone), WITH_BENCH(ablations_in_any_order),   WITH_BENCH(an_image_at_any_place),
+        WITH_BENCH(any_limit_of_memory),     WITH_BENCH(activations_of_any_batch),
+    };
+    set_up(&b);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tear_down(&b);
+    return failed;
 }

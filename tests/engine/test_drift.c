@@ -27,7 +27,7 @@ static const network_plan average_plan = {.h = 11,
                                           .pool = {false, true, false, false},
                                           .fc = {13, 11, 6}};
 
-/* Maps so large that LSN_METHOD_WINOGRAD does not roll all images together. */
+/* Maps so large that the engine does not roll all images together. */
 static const network_plan large_plan = {
     .h = 64, .w = 64, .channels = 1, .grid = 1, .conv = {10, 4}, .pool = {false, true}, .fc = {9, 6}};
 
@@ -71,15 +71,6 @@ static const trial trials[] = {
      {"zero fca:0", "mean fca:1..16", "zero fcb:2..12", "zero fca:0,3 fcc:1", "mean fcb:0 fcc:0..10", "noise fca:3",
       "resample fcb:1..7 fcc:2"}},
 };
-
-/* The trial for this method after t (NULL: the first), the large one only for the fast method; NULL after the last. */
-static const trial *next_trial(lsn_method method, const trial *t)
-{
-    t = t == NULL ? trials : t + 1;
-    while (t < trials + sizeof trials / sizeof *trials && t->plan == &large_plan && method != LSN_METHOD_WINOGRAD)
-        t++;
-    return t < trials + sizeof trials / sizeof *trials ? t : NULL;
-}
 
 /* ---- the definition ------------------------------------------------------------------------------------------ */
 
@@ -154,7 +145,6 @@ static double drift_of(const outputs *intact, const outputs *ablated, int l)
 /* ---- what the engine finds ----------------------------------------------------------------------------------- */
 
 typedef struct bench {
-    lsn_method method;
     lsn_net *net;
     float *images, *donors, *means, *deviations;
     int32_t ids[IMAGES];
@@ -162,9 +152,9 @@ typedef struct bench {
     int n_ablations;
 } bench;
 
-static bench make_bench(lsn_method method, const trial *t)
+static bench make_bench(const trial *t)
 {
-    bench b = {.method = method, .net = network_build(t->plan, 5)};
+    bench b = {.net = network_build(t->plan, 5)};
     b.images = random_images(b.net, IMAGES, 6);
     b.donors = random_images(b.net, IMAGES, 8);
     b.means = random_floats(7, lsn_net_filters(b.net) + 1, 1.0f);
@@ -192,7 +182,7 @@ static lsn_engine *make_engine(const bench *b, size_t memory_bytes, int threads,
 {
     lsn_error err = {0};
     const lsn_engine_options options = {
-        .method = b->method, .memory_bytes = memory_bytes, .threads = threads, .resample = true, .drift = drift};
+        .memory_bytes = memory_bytes, .threads = threads, .resample = true, .drift = drift};
     lsn_engine *engine = lsn_engine_create(b->net, &options, &err);
     if (engine == NULL)
         fail_msg("%s", err.text);
@@ -230,7 +220,7 @@ static void run(const bench *b, lsn_engine *engine, int first, int count, int be
 
 static void compare(const bench *b, const trial *t, int image, const double *drift)
 {
-    const double tolerance = b->method == LSN_METHOD_WINOGRAD ? 1e-4 : 2e-5;
+    const double tolerance = 1e-4;
     const float *x = b->images + image * image_floats(b->net);
     const int layers = b->net->n_layers;
     const naive_substitutes substitutes = {.means = b->means,
@@ -246,8 +236,7 @@ static void compare(const bench *b, const trial *t, int image, const double *dri
             const double found = drift[((size_t)a * layers + l) * IMAGES + image];
             const double right = drift_of(&intact, &ablated, l);
             if (l < first ? found != 0 : !(fabs(found - right) <= tolerance * (1 + right)))
-                fail_msg("%s: %s: layer %d, image %d: %.9g instead of %.9g", lsn_method_name(b->method), t->masks[a], l,
-                         image, found, right);
+                fail_msg("%s: layer %d, image %d: %.9g instead of %.9g", t->masks[a], l, image, found, right);
         }
         forget(&ablated);
     }
@@ -257,9 +246,10 @@ static void compare(const bench *b, const trial *t, int image, const double *dri
 static void drift_is_its_definition(void **state)
 {
     results *r = lsn_array(1, sizeof *r, NULL);
-    const lsn_method method = *(const lsn_method *)*state;
-    for (const trial *t = next_trial(method, NULL); t != NULL; t = next_trial(method, t)) {
-        bench b = make_bench(method, t);
+    (void)state;
+    for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
+        const trial *t = &trials[i];
+        bench b = make_bench(t);
         lsn_engine *engine = make_engine(&b, 0, 0, true);
         run(&b, engine, 0, b.n_ablations, 0, IMAGES, true, r);
         for (int image = 0; image < SEEN_IMAGES; image++)
@@ -273,9 +263,10 @@ static void drift_is_its_definition(void **state)
 static void logits_are_the_same_with_it(void **state)
 {
     results *with = lsn_array(1, sizeof *with, NULL), *without = lsn_array(1, sizeof *without, NULL);
-    const lsn_method method = *(const lsn_method *)*state;
-    for (const trial *t = next_trial(method, NULL); t != NULL; t = next_trial(method, t)) {
-        bench b = make_bench(method, t);
+    (void)state;
+    for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
+        const trial *t = &trials[i];
+        bench b = make_bench(t);
         lsn_engine *engine = make_engine(&b, 0, 0, true), *plain = make_engine(&b, 0, 0, false);
         run(&b, plain, 0, b.n_ablations, 0, IMAGES, false, without);
         for (int drift = 0; drift < 2; drift++) {
@@ -302,7 +293,7 @@ static void expect_same(const bench *b, const results *whole, const results *par
 static size_t least_memory(const bench *b, bool drift)
 {
     lsn_error err = {0};
-    const lsn_engine_options options = {.method = b->method, .memory_bytes = 1, .resample = true, .drift = drift};
+    const lsn_engine_options options = {.memory_bytes = 1, .resample = true, .drift = drift};
     assert_null(lsn_engine_create(b->net, &options, &err));
     assert_non_null(strstr(err.text, "give "));
     return strtoul(strstr(err.text, "give ") + 5, NULL, 10);
@@ -333,9 +324,10 @@ static void check_bits(bench *b, results *whole, results *part)
 static void any_block_gives_the_same_bits(void **state)
 {
     results *whole = lsn_array(1, sizeof *whole, NULL), *part = lsn_array(1, sizeof *part, NULL);
-    const lsn_method method = *(const lsn_method *)*state;
-    for (const trial *t = next_trial(method, NULL); t != NULL; t = next_trial(method, t)) {
-        bench b = make_bench(method, t);
+    (void)state;
+    for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
+        const trial *t = &trials[i];
+        bench b = make_bench(t);
         check_bits(&b, whole, part);
         free_bench(&b);
     }
@@ -345,8 +337,9 @@ static void any_block_gives_the_same_bits(void **state)
 /* Filter 2 of the second layer never fires, the third layer is silent. */
 static void what_changes_nothing_is_zero(void **state)
 {
+    (void)state;
     static const trial silent = {&small_plan, {"zero convb:2", "mean convb:2", "zero convc:1,3", "mean convc:0..8"}};
-    bench b = make_bench(*(const lsn_method *)*state, &silent);
+    bench b = make_bench(&silent);
     const int layers = b.net->n_layers;
     memset(network_weights(b.net, 1) + 2 * 5 * 9, 0, 5 * 9 * sizeof(float));
     network_bias(b.net, 1)[2] = -1;
@@ -375,8 +368,9 @@ static void what_changes_nothing_is_zero(void **state)
 
 static void a_layer_that_is_gone_is_one(void **state)
 {
+    (void)state;
     static const trial gone = {&average_plan, {"zero conva:0..4", "zero convd:0..7", "zero fcb:0..10"}};
-    bench b = make_bench(*(const lsn_method *)*state, &gone);
+    bench b = make_bench(&gone);
     static const int layers[] = {0, 3, 5};
     results *r = lsn_array(1, sizeof *r, NULL);
     lsn_engine *engine = make_engine(&b, 0, 0, true);
@@ -419,7 +413,8 @@ static bool run_patiently(const bench *b, lsn_engine *engine, patience *p, resul
 
 static void it_can_be_stopped(void **state)
 {
-    bench b = make_bench(*(const lsn_method *)*state, &trials[0]);
+    (void)state;
+    bench b = make_bench(&trials[0]);
     results *right = lsn_array(1, sizeof *right, NULL), *r = lsn_array(1, sizeof *r, NULL);
     lsn_engine *engine = make_engine(&b, 0, 0, true);
     lsn_error err = {0};
@@ -440,7 +435,8 @@ static void it_can_be_stopped(void **state)
 
 static void an_engine_made_without_it_refuses(void **state)
 {
-    bench b = make_bench(*(const lsn_method *)*state, &trials[0]);
+    (void)state;
+    bench b = make_bench(&trials[0]);
     lsn_error err = {0};
     results *r = lsn_array(1, sizeof *r, NULL);
     lsn_engine *engine = make_engine(&b, 0, 0, false);
@@ -457,15 +453,11 @@ int main(void)
 {
     if (isa_is_lacking())
         return ISA_SKIPPED;
-    static lsn_method reference = LSN_METHOD_REFERENCE, blas = LSN_METHOD_BLAS, winograd = LSN_METHOD_WINOGRAD;
-#define FOR_ALL(test)                                                                    \
-    cmocka_unit_test_prestate(test, &reference), cmocka_unit_test_prestate(test, &blas), \
-        cmocka_unit_test_prestate(test, &winograd)
     const struct CMUnitTest tests[] = {
-        FOR_ALL(drift_is_its_definition),           FOR_ALL(logits_are_the_same_with_it),
-        FOR_ALL(any_block_gives_the_same_bits),     FOR_ALL(what_changes_nothing_is_zero),
-        FOR_ALL(a_layer_that_is_gone_is_one),       FOR_ALL(it_can_be_stopped),
-        FOR_ALL(an_engine_made_without_it_refuses),
+        cmocka_unit_test(drift_is_its_definition),           cmocka_unit_test(logits_are_the_same_with_it),
+        cmocka_unit_test(any_block_gives_the_same_bits),     cmocka_unit_test(what_changes_nothing_is_zero),
+        cmocka_unit_test(a_layer_that_is_gone_is_one),       cmocka_unit_test(it_can_be_stopped),
+        cmocka_unit_test(an_engine_made_without_it_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

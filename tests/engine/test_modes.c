@@ -1,4 +1,4 @@
-/* Every mode, on every kind of layer, by every method, against a from-scratch forward pass in double precision. */
+/* Every mode, on every kind of layer, against a from-scratch forward pass in double precision. */
 #include <stdbool.h>
 
 #include <setjmp.h>
@@ -18,11 +18,8 @@
 
 enum { IMAGES = 2, MOST_ABLATIONS = 160, MOST_CLASSES = 8, SEED = 3 };
 
-/* Of the greatest logit. Measured over 150 random networks and those below: 2.6e-6, with Winograd 1.5e-5. */
-static double tolerance(lsn_method method)
-{
-    return method == LSN_METHOD_WINOGRAD ? 5e-5 : 1e-5;
-}
+/* Of the greatest logit. Measured over 150 random networks and those below: 1.5e-5, of which Winograd makes most. */
+static const double TOLERANCE = 5e-5;
 
 /* ---- networks ------------------------------------------------------------------------------------------------ */
 
@@ -161,10 +158,10 @@ static void tear_down(bench *b)
 
 typedef float logits[MOST_ABLATIONS * IMAGES * MOST_CLASSES];
 
-static lsn_engine *make_engine(const bench *b, lsn_method method)
+static lsn_engine *make_engine(const bench *b)
 {
     lsn_error err = {0};
-    lsn_engine *engine = lsn_engine_create(b->net, &(lsn_engine_options){.method = method, .resample = true}, &err);
+    lsn_engine *engine = lsn_engine_create(b->net, &(lsn_engine_options){.resample = true}, &err);
     if (engine == NULL || !lsn_engine_set_means(engine, b->means, &err) ||
         !lsn_engine_set_deviations(engine, b->deviations, &err))
         fail_msg("%s", err.text);
@@ -192,10 +189,9 @@ static void evaluate(const bench *b, lsn_engine *engine, const float *donors, co
 }
 
 /* The same, on an engine of its own. */
-static void evaluate_by(const bench *b, lsn_method method, const float *donors, const int32_t *ids, float *baseline,
-                        float *out)
+static void evaluate_by(const bench *b, const float *donors, const int32_t *ids, float *baseline, float *out)
 {
-    lsn_engine *engine = make_engine(b, method);
+    lsn_engine *engine = make_engine(b);
     evaluate(b, engine, donors, ids, baseline, out);
     lsn_engine_destroy(engine);
 }
@@ -208,25 +204,24 @@ static void naive_of(const bench *b, int image, const lsn_ablation *ablation, do
 }
 
 /* Fails, saying which ablation, unless got[classes] is within the tolerance. */
-static void compare(const bench *b, int a, lsn_method method, const double *right, const float *got, double scale)
+static void compare(const bench *b, int a, const double *right, const float *got, double scale)
 {
     const lsn_ablation *ablation = &b->ablations[a];
     for (int c = 0; c < b->net->classes; c++)
-        if (!(fabs(got[c] - right[c]) <= tolerance(method) * scale))
-            fail_msg("%s: %s, ablation %d, %d layers from %s on: logit %d is %.9g instead of %.9g",
-                     lsn_method_name(method), lsn_mode_name(ablation->mode), a, ablation->mask.count,
+        if (!(fabs(got[c] - right[c]) <= TOLERANCE * scale))
+            fail_msg("%s, ablation %d, %d layers from %s on: logit %d is %.9g instead of %.9g",
+                     lsn_mode_name(ablation->mode), a, ablation->mask.count,
                      b->net->layers[ablation->mask.parts[0].layer].name, c, got[c], right[c]);
 }
 
-/* All ablations by all methods; returns how many had an effect worth a test. */
+/* All ablations; returns how many had an effect worth a test. */
 static int check_all(const bench *b)
 {
     const int classes = b->net->classes;
-    static logits got[LSN_N_METHODS];
+    static logits got;
     float baseline[IMAGES * MOST_CLASSES];
     int effective = 0;
-    for (int method = 0; method < LSN_N_METHODS; method++)
-        evaluate_by(b, (lsn_method)method, b->donors, b->ids, baseline, got[method]);
+    evaluate_by(b, b->donors, b->ids, baseline, got);
     for (int image = 0; image < IMAGES; image++) {
         double intact[MOST_CLASSES], right[MOST_CLASSES];
         naive_of(b, image, NULL, intact);
@@ -238,8 +233,7 @@ static int check_all(const bench *b)
                 effect = fmax(effect, fabs(right[c] - intact[c]));
             }
             effective += effect > 1e-3 * scale;
-            for (int method = 0; method < LSN_N_METHODS; method++)
-                compare(b, a, (lsn_method)method, right, got[method] + (a * IMAGES + image) * classes, scale);
+            compare(b, a, right, got + (a * IMAGES + image) * classes, scale);
         }
     }
     return effective;
@@ -275,8 +269,6 @@ static void every_mode_on_networks_of_any_shape(void **state)
 
 /* ---- what follows from the definitions ----------------------------------------------------------------------- */
 
-static const lsn_method methods[] = {LSN_METHOD_REFERENCE, LSN_METHOD_BLAS, LSN_METHOD_WINOGRAD};
-
 /* To the bit: what is subtracted in a linear step is 0. */
 static void its_own_donor_is_the_baseline(void **state)
 {
@@ -287,17 +279,15 @@ static void its_own_donor_is_the_baseline(void **state)
         static logits got;
         float baseline[IMAGES * MOST_CLASSES];
         const size_t block = IMAGES * b.net->classes;
-        for (int m = 0; m < LSN_N_METHODS; m++) {
-            evaluate_by(&b, methods[m], b.images, NULL, baseline, got);
-            for (int a = 0; a < b.count; a++)
-                if (b.ablations[a].mode == LSN_RESAMPLE)
-                    assert_memory_equal(got + a * block, baseline, sizeof(float) * block);
-        }
+        evaluate_by(&b, b.images, NULL, baseline, got);
+        for (int a = 0; a < b.count; a++)
+            if (b.ablations[a].mode == LSN_RESAMPLE)
+                assert_memory_equal(got + a * block, baseline, sizeof(float) * block);
         tear_down(&b);
     }
 }
 
-/* To the bit, but where LSN_METHOD_WINOGRAD averages the noise and not the mean. */
+/* To the bit, but where the engine averages the noise and not the mean. */
 static void noise_without_deviation_is_the_mean(void **state)
 {
     (void)state;
@@ -308,18 +298,16 @@ static void noise_without_deviation_is_the_mean(void **state)
         float baseline[IMAGES * MOST_CLASSES];
         const int block = IMAGES * b.net->classes;
         memset(b.deviations, 0, sizeof(float) * lsn_net_filters(b.net));
-        for (int m = 0; m < LSN_N_METHODS; m++) {
-            evaluate_by(&b, methods[m], b.donors, b.ids, baseline, got);
-            for (int a = 0; a < b.count; a += LSN_N_MODES) {
-                const float *mean = got + (a + LSN_MEAN) * block, *noise = got + (a + LSN_NOISE) * block;
-                float scale = 1;
-                for (int k = 0; k < block; k++)
-                    scale = fmaxf(scale, fabsf(mean[k]));
-                if (i >= 3)
-                    assert_memory_equal(mean, noise, sizeof(float) * block);
-                for (int k = 0; k < block; k++)
-                    assert_true(fabsf(mean[k] - noise[k]) <= 1e-5f * scale);
-            }
+        evaluate_by(&b, b.donors, b.ids, baseline, got);
+        for (int a = 0; a < b.count; a += LSN_N_MODES) {
+            const float *mean = got + (a + LSN_MEAN) * block, *noise = got + (a + LSN_NOISE) * block;
+            float scale = 1;
+            for (int k = 0; k < block; k++)
+                scale = fmaxf(scale, fabsf(mean[k]));
+            if (i >= 3)
+                assert_memory_equal(mean, noise, sizeof(float) * block);
+            for (int k = 0; k < block; k++)
+                assert_true(fabsf(mean[k] - noise[k]) <= 1e-5f * scale);
         }
         tear_down(&b);
     }
@@ -335,20 +323,18 @@ static void ids_and_donors_matter_to_their_modes(void **state)
     set_up(&b, &plans[0], 700);
     const int32_t in_order[IMAGES] = {0, 1};
     const size_t block = IMAGES * b.net->classes;
-    for (int m = 0; m < LSN_N_METHODS; m++) {
-        lsn_engine *engine = make_engine(&b, methods[m]);
-        evaluate(&b, engine, b.donors, in_order, baseline, first);
-        evaluate(&b, engine, b.donors, NULL, baseline, second); /* NULL: in order */
-        assert_memory_equal(first, second, sizeof(float) * b.count * block);
-        int changed[LSN_N_MODES] = {0};
-        evaluate(&b, engine, b.images, b.ids, baseline, second);
-        for (int a = 0; a < b.count; a++)
-            changed[b.ablations[a].mode] += memcmp(first + a * block, second + a * block, sizeof(float) * block) != 0;
-        assert_int_equal(changed[LSN_ZERO] + changed[LSN_MEAN], 0);
-        assert_in_range(changed[LSN_RESAMPLE], b.count / LSN_N_MODES * 3 / 4, b.count);
-        assert_in_range(changed[LSN_NOISE], b.count / LSN_N_MODES * 3 / 4, b.count);
-        lsn_engine_destroy(engine);
-    }
+    lsn_engine *engine = make_engine(&b);
+    evaluate(&b, engine, b.donors, in_order, baseline, first);
+    evaluate(&b, engine, b.donors, NULL, baseline, second); /* NULL: in order */
+    assert_memory_equal(first, second, sizeof(float) * b.count * block);
+    int changed[LSN_N_MODES] = {0};
+    evaluate(&b, engine, b.images, b.ids, baseline, second);
+    for (int a = 0; a < b.count; a++)
+        changed[b.ablations[a].mode] += memcmp(first + a * block, second + a * block, sizeof(float) * block) != 0;
+    assert_int_equal(changed[LSN_ZERO] + changed[LSN_MEAN], 0);
+    assert_in_range(changed[LSN_RESAMPLE], b.count / LSN_N_MODES * 3 / 4, b.count);
+    assert_in_range(changed[LSN_NOISE], b.count / LSN_N_MODES * 3 / 4, b.count);
+    lsn_engine_destroy(engine);
     tear_down(&b);
 }
 

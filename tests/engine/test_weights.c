@@ -30,14 +30,14 @@ static const char *const lines[][JOBS] = {{"zero convb:1,5", "zero convc:3 fca:2
                                           {"zero fca:1", "zero fca:0..39", "zero fca:2 fcb:1"}};
 
 /* In memory of exactly that size, so that a sanitizer sees what is written beside it. */
-static void *packed_by(const lsn_net *net, lsn_method method, int parts)
+static void *packed_by(const lsn_net *net, int parts)
 {
-    const size_t bytes = lsn_engine_weights_bytes(net, method);
+    const size_t bytes = lsn_engine_weights_bytes(net);
     char *to = aligned_alloc(64, bytes == 0 ? 64 : (bytes + 63) / 64 * 64);
     assert_non_null(to);
     memset(to, 0x55, bytes);
     for (int part = parts - 1; part >= 0; part--)
-        lsn_engine_pack(net, method, to, part, parts);
+        lsn_engine_pack(net, to, part, parts);
     return to;
 }
 
@@ -47,16 +47,14 @@ static void any_number_of_parts_packs_the_same(void **state)
     static const int parts[] = {2, 3, 7, 64, 1000};
     for (int n = 0; n < 2; n++) {
         lsn_net *net = network_build(&plans[n], 1);
-        for (int method = 0; method < LSN_N_METHODS; method++) {
-            const size_t bytes = lsn_engine_weights_bytes(net, (lsn_method)method);
-            void *one = packed_by(net, (lsn_method)method, 1);
-            for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-                void *many = packed_by(net, (lsn_method)method, parts[i]);
-                assert_memory_equal(one, many, bytes);
-                free(many);
-            }
-            free(one);
+        const size_t bytes = lsn_engine_weights_bytes(net);
+        void *one = packed_by(net, 1);
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+            void *many = packed_by(net, parts[i]);
+            assert_memory_equal(one, many, bytes);
+            free(many);
         }
+        free(one);
         network_free(net);
     }
 }
@@ -69,13 +67,13 @@ static void parts_are_alike(void **state)
     static const network_plan wide = {
         .h = 8, .w = 8, .channels = 1, .grid = 2, .conv = {4, 64}, .pool = {true, true}, .fc = {320, 320, CLASSES}};
     lsn_net *net = network_build(&wide, 1);
-    const size_t bytes = lsn_engine_weights_bytes(net, LSN_METHOD_WINOGRAD), count = bytes / sizeof(uint32_t);
+    const size_t bytes = lsn_engine_weights_bytes(net), count = bytes / sizeof(uint32_t);
     size_t all = 0;
     for (int part = 0; part < PARTS; part++) {
         uint32_t *to = lsn_array(count, sizeof *to, NULL);
         size_t written = 0;
         memset(to, 0xff, bytes); /* no float that is packed */
-        lsn_engine_pack(net, LSN_METHOD_WINOGRAD, to, part, PARTS);
+        lsn_engine_pack(net, to, part, PARTS);
         for (size_t i = 0; i < count; i++)
             written += to[i] != UINT32_MAX;
         assert_in_range(written, count / PARTS / 2, count / PARTS * 3 / 2);
@@ -118,16 +116,14 @@ static void given_weights_give_the_same_logits(void **state)
     static float own[JOBS * IMAGES * CLASSES], given[JOBS * IMAGES * CLASSES];
     for (int n = 0; n < 2; n++) {
         lsn_net *net = network_build(&plans[n], 2);
-        for (int method = 0; method < LSN_N_METHODS; method++) {
-            void *packed = packed_by(net, (lsn_method)method, 3);
-            evaluate(net, n, &(lsn_engine_options){.method = (lsn_method)method}, own);
-            for (int i = 0; i < 2; i++) {
-                memset(given, 0, sizeof given);
-                evaluate(net, n, &(lsn_engine_options){.method = (lsn_method)method, .weights = packed}, given);
-                assert_memory_equal(own, given, sizeof own);
-            }
-            free(packed);
+        void *packed = packed_by(net, 3);
+        evaluate(net, n, &(lsn_engine_options){0}, own);
+        for (int i = 0; i < 2; i++) {
+            memset(given, 0, sizeof given);
+            evaluate(net, n, &(lsn_engine_options){.weights = packed}, given);
+            assert_memory_equal(own, given, sizeof own);
         }
+        free(packed);
         network_free(net);
     }
 }
@@ -138,27 +134,25 @@ static void memory_is_counted_as_it_is_taken(void **state)
     (void)state;
     for (int n = 0; n < 2; n++) {
         lsn_net *net = network_build(&plans[n], 2);
-        for (int method = 0; method < LSN_N_METHODS; method++) {
-            lsn_error err = {0};
-            lsn_engine_options options = {.method = (lsn_method)method, .besides_bytes = 1000};
-            size_t own, given, besides;
-            assert_true(lsn_engine_count(net, &options, &own, &err));
-            void *packed = packed_by(net, (lsn_method)method, 1);
-            options.weights = packed;
-            assert_true(lsn_engine_count(net, &options, &given, &err));
-            assert_int_equal(own - given, lsn_engine_weights_bytes(net, (lsn_method)method));
-            options.besides_bytes += 64000;
-            assert_true(lsn_engine_count(net, &options, &besides, &err));
-            assert_int_equal(besides - given, 64000);
-            options.memory_bytes = besides;
-            lsn_engine *engine = lsn_engine_create(net, &options, &err);
-            assert_non_null(engine);
-            lsn_engine_destroy(engine);
-            options.memory_bytes = 100;
-            assert_false(lsn_engine_count(net, &options, &besides, &err));
-            assert_int_equal(err.code, LSN_USAGE);
-            free(packed);
-        }
+        lsn_error err = {0};
+        lsn_engine_options options = {.besides_bytes = 1000};
+        size_t own, given, besides;
+        assert_true(lsn_engine_count(net, &options, &own, &err));
+        void *packed = packed_by(net, 1);
+        options.weights = packed;
+        assert_true(lsn_engine_count(net, &options, &given, &err));
+        assert_int_equal(own - given, lsn_engine_weights_bytes(net));
+        options.besides_bytes += 64000;
+        assert_true(lsn_engine_count(net, &options, &besides, &err));
+        assert_int_equal(besides - given, 64000);
+        options.memory_bytes = besides;
+        lsn_engine *engine = lsn_engine_create(net, &options, &err);
+        assert_non_null(engine);
+        lsn_engine_destroy(engine);
+        options.memory_bytes = 100;
+        assert_false(lsn_engine_count(net, &options, &besides, &err));
+        assert_int_equal(err.code, LSN_USAGE);
+        free(packed);
         network_free(net);
     }
 }

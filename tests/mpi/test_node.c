@@ -93,18 +93,16 @@ static void packed_weights_are_those_of_one_alone(void **state)
     lsn_error err = {0};
     lsn_plan *plan = shared_plan();
     lsn_net *net = written_model();
-    for (int method = 0; method < LSN_N_METHODS; method++) {
-        const size_t bytes = lsn_engine_weights_bytes(net, (lsn_method)method);
-        const void *packed, *again;
-        void *right = lsn_array(bytes, 1, &err);
-        assert_non_null(right);
-        lsn_engine_pack(net, (lsn_method)method, right, 0, 1);
-        assert_true(lsn_ranks_pack(&ranks, plan->net, (lsn_method)method, &packed, &err));
-        assert_memory_equal(packed, right, bytes);
-        assert_true(lsn_ranks_pack(&ranks, plan->net, (lsn_method)method, &again, &err));
-        assert_ptr_equal(packed, again); /* they are packed once */
-        free(right);
-    }
+    const size_t bytes = lsn_engine_weights_bytes(net);
+    const void *packed, *again;
+    void *right = lsn_array(bytes, 1, &err);
+    assert_non_null(right);
+    lsn_engine_pack(net, right, 0, 1);
+    assert_true(lsn_ranks_pack(&ranks, plan->net, &packed, &err));
+    assert_memory_equal(packed, right, bytes);
+    assert_true(lsn_ranks_pack(&ranks, plan->net, &again, &err));
+    assert_ptr_equal(packed, again); /* they are packed once */
+    free(right);
     lsn_net_destroy(net);
     lsn_plan_destroy(plan);
 }
@@ -133,15 +131,14 @@ static void a_rank_has_no_weights_of_its_own(void **state)
     const void *packed;
     const size_t before = anonymous_bytes(), few = 3 << 20;
     lsn_plan *plan = shared_plan();
-    assert_true(lsn_ranks_pack(&ranks, plan->net, LSN_METHOD_WINOGRAD, &packed, &err));
+    assert_true(lsn_ranks_pack(&ranks, plan->net, &packed, &err));
     const size_t weights = lsn_net_floats(plan->net) * sizeof(float);
-    assert_true(weights > 16 << 20 && lsn_engine_weights_bytes(plan->net, LSN_METHOD_WINOGRAD) > 16 << 20);
+    assert_true(weights > 16 << 20 && lsn_engine_weights_bytes(plan->net) > 16 << 20);
     const size_t taken = anonymous_bytes() - before;
     if (!(taken < few))
         fail_msg("rank %d: %zu bytes taken", ranks.rank, taken);
     assert_int_equal(lsn_ranks_sharers(&ranks), RANKS);
-    assert_int_equal(lsn_ranks_share(&ranks),
-                     (weights + lsn_engine_weights_bytes(plan->net, LSN_METHOD_WINOGRAD)) / RANKS);
+    assert_int_equal(lsn_ranks_share(&ranks), (weights + lsn_engine_weights_bytes(plan->net)) / RANKS);
     lsn_plan_destroy(plan);
 }
 

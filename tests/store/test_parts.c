@@ -230,7 +230,7 @@ static void runs_are_recorded(void **state)
                                    .command = "lesion run small.yaml",
                                    .hosts = "n1*4,n2*4",
                                    .slurm_job = NULL,
-                                   .method = "blas",
+                                   .kernels = "openblas",
                                    .ranks = 8};
     lsn_store *store = fixture_store(f, 4);
     assert_true(lsn_store_run_begin(store, &record, &err));
@@ -238,7 +238,7 @@ static void runs_are_recorded(void **state)
                    "SELECT run, version, libraries, command, hosts, slurm_job, method, ranks, length(study_sha256), "
                    "substr(weights_sha256, 1, 6), substr(images_sha256, 1, 6), calibration_sha256, pid > 0, "
                    "length(started), started = heartbeat, ended, how FROM run",
-                   "1|1.2.3|SQLite 3|lesion run small.yaml|n1*4,n2*4||blas|8|64|010203|040506||1|20|1||\n");
+                   "1|1.2.3|SQLite 3|lesion run small.yaml|n1*4,n2*4||openblas|8|64|010203|040506||1|20|1||\n");
     fixture_add(f, store, 1, 0);
     assert_true(lsn_store_run_note(store, NULL, &err)); /* alive; makes what was added durable */
     fixture_expect(f, "SELECT (SELECT count(*) FROM part), ended, how FROM run", "1||\n");

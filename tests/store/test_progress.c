@@ -27,7 +27,7 @@ static void expect_counts(const fixture *f)
 
 static void begin_run(lsn_store *store)
 {
-    const lsn_run_record record = {.method = "winograd", .hosts = "n1*3", .ranks = 3};
+    const lsn_run_record record = {.kernels = "own", .hosts = "n1*3", .ranks = 3};
     CHECK(lsn_store_run_begin(store, &record, &err));
 }
 

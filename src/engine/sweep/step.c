@@ -1,5 +1,5 @@
 /* The linear step. */
-#include "engine/sweep/sweep.h"
+#include "engine/engine_internal.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ typedef struct chosen {
     bool nothing; /* every channel is removed: one of them is computed, as zeros */
 } chosen;
 
-static chosen choose(engine_sweep *sweep, const lsn_ablation *ablation, const sweep_layer *layer)
+static chosen choose(lsn_engine *engine, const lsn_ablation *ablation, const sweep_layer *layer)
 {
     const lsn_mask_part *part = &ablation->mask.parts[0];
     const int all = layer->channels, kept = all - part->count;
@@ -20,7 +20,7 @@ static chosen choose(engine_sweep *sweep, const lsn_ablation *ablation, const sw
     /* What replaces a removed filter enters as a difference, so that only removed channels will do. */
     if (ablation->mode != LSN_ZERO || part->count <= kept)
         return c;
-    int *list = sweep->list[STEP_CHANNELS], n = 0;
+    int *list = engine->list[STEP_CHANNELS], n = 0;
     for (int i = 0, r = 0; i < all; i++) {
         if (r < part->count && part->filters[r] == i)
             r++;
@@ -37,14 +37,14 @@ static chosen choose(engine_sweep *sweep, const lsn_ablation *ablation, const sw
 }
 
 /* What LSN_NOISE puts in place of the chosen channels for an image, as layer n sees it: to[pixels][count]. */
-static void draw_noise(engine_sweep *sweep, const sweep_branch *b, const chosen *c, int image, float *to)
+static void draw_noise(lsn_engine *engine, const sweep_branch *b, const chosen *c, int image, float *to)
 {
-    const lsn_engine_request *r = sweep->request;
-    float *map = sweep_output_place(sweep, b->n - 1, 0, to);
-    engine_noise_maps(sweep->engine, r, r->ablations[b->ablation], image, b->n - 1, c->channels, c->count, true, map,
+    const lsn_engine_request *r = engine->request;
+    float *map = sweep_output_place(engine, b->n - 1, 0, to);
+    engine_noise_maps(engine, r, r->ablations[b->ablation], image, b->n - 1, c->channels, c->count, true, map,
                       (size_t)c->count);
     if (map != to)
-        sweep_average_pool(sweep, c->count, map, to);
+        sweep_average_pool(engine, c->count, map, to);
 }
 
 static void subtract_means(const chosen *c, const float *means, int pixels, float *to)
@@ -64,16 +64,16 @@ static void subtract_from(const chosen *c, const float *a, int pixels, int chann
 
 /* to[pixels][count]: the chosen channels of the branch's image i, as the step reads them: what is removed less what
  * replaces it. */
-static void gather(engine_sweep *sweep, const sweep_branch *b, const chosen *c, int i, float *to)
+static void gather(lsn_engine *engine, const sweep_branch *b, const chosen *c, int i, float *to)
 {
-    const lsn_mode mode = sweep->request->ablations[b->ablation]->mode;
-    const sweep_layer *layer = &sweep->layers[b->n];
+    const lsn_mode mode = engine->request->ablations[b->ablation]->mode;
+    const sweep_layer *layer = &engine->layers[b->n];
     const float *a = b->a + (size_t)i * layer->in_floats;
     const int pixels = layer->in_pixels, channels = layer->channels;
     if (c->nothing) {
         memset(to, 0, sizeof *to * (size_t)pixels * (size_t)c->count);
     } else if (mode == LSN_NOISE) {
-        draw_noise(sweep, b, c, b->begin + i, to);
+        draw_noise(engine, b, c, b->begin + i, to);
         subtract_from(c, a, pixels, channels, to);
     } else if (mode == LSN_RESAMPLE) {
         lsn_gather_channels(to, b->donors + (size_t)i * layer->in_floats, (size_t)pixels, channels, c->channels,
@@ -82,40 +82,40 @@ static void gather(engine_sweep *sweep, const sweep_branch *b, const chosen *c, 
     } else {
         lsn_gather_channels(to, a, (size_t)pixels, channels, c->channels, c->count);
         if (mode == LSN_MEAN)
-            subtract_means(c, sweep->engine->means + sweep->engine->layers[b->n - 1].filter_offset, pixels, to);
+            subtract_means(c, engine->means + engine->layers[b->n - 1].filter_offset, pixels, to);
     }
 }
 
-/* Into layer n, a convolution. sweep->images[i].out says where to. */
-static void step_conv(engine_sweep *sweep, const sweep_branch *b)
+/* Into layer n, a convolution. engine->images[i].out says where to. */
+static void step_conv(lsn_engine *engine, const sweep_branch *b)
 {
-    sweep_layer *layer = &sweep->layers[b->n];
-    const chosen c = choose(sweep, sweep->request->ablations[b->ablation], layer);
-    const bool few = sweep_step_method(&sweep->engine->net->layers[b->n], c.count) == LSN_CONV_DIRECT;
+    sweep_layer *layer = &engine->layers[b->n];
+    const chosen c = choose(engine, engine->request->ablations[b->ablation], layer);
+    const bool few = sweep_step_method(&engine->net->layers[b->n], c.count) == LSN_CONV_DIRECT;
     lsn_conv conv = few ? layer->step : layer->conv;
     conv.channels = c.count;
     conv.rows = c.channels;
     conv.subtract = c.removed;
     const size_t gathered = (size_t)layer->in_pixels * (size_t)c.count;
-    const float *z = sweep->z + (size_t)(b->begin - sweep->first) * layer->z_floats;
+    const float *z = engine->z + (size_t)(b->begin - engine->first) * layer->z_floats;
     double began = lsn_now_s();
     for (int i = 0; i < b->count; i++) {
-        float *in = sweep->gathered + (size_t)i * gathered;
-        gather(sweep, b, &c, i, in);
-        sweep->images[i].in = in;
-        sweep->images[i].base = c.removed ? z + (size_t)i * layer->z_floats : NULL;
-        sweep->images[i].pre = NULL;
+        float *in = engine->gathered + (size_t)i * gathered;
+        gather(engine, b, &c, i, in);
+        engine->images[i].in = in;
+        engine->images[i].base = c.removed ? z + (size_t)i * layer->z_floats : NULL;
+        engine->images[i].pre = NULL;
     }
-    sweep->profile.branch_s += lsn_now_s() - began;
-    sweep_run_conv(sweep, &conv, b->count);
+    engine->profile.branch_s += lsn_now_s() - began;
+    sweep_run_conv(engine, &conv, b->count);
 }
 
 /* Into layer n, fully connected; its input is [pixels][channels]. */
-static void step_dense(engine_sweep *sweep, const sweep_branch *b, float *to, size_t to_stride)
+static void step_dense(lsn_engine *engine, const sweep_branch *b, float *to, size_t to_stride)
 {
-    sweep_layer *layer = &sweep->layers[b->n];
-    const chosen c = choose(sweep, sweep->request->ablations[b->ablation], layer);
-    int *terms = sweep->list[STEP_TERMS], n_terms = 0;
+    sweep_layer *layer = &engine->layers[b->n];
+    const chosen c = choose(engine, engine->request->ablations[b->ablation], layer);
+    int *terms = engine->list[STEP_TERMS], n_terms = 0;
     for (int p = 0; p < layer->in_pixels; p++)
         for (int i = 0; i < c.count; i++)
             terms[n_terms++] = p * layer->channels + c.channels[i];
@@ -124,64 +124,64 @@ static void step_dense(engine_sweep *sweep, const sweep_branch *b, float *to, si
     dense.rows = terms;
     dense.gather = NULL;
     dense.subtract = c.removed;
-    const float *z = sweep->z + (size_t)(b->begin - sweep->first) * layer->z_floats;
+    const float *z = engine->z + (size_t)(b->begin - engine->first) * layer->z_floats;
     double began = lsn_now_s();
     for (int i = 0; i < b->count; i++) {
-        float *in = sweep->gathered + (size_t)i * (size_t)n_terms;
-        gather(sweep, b, &c, i, in);
-        sweep->rows[i] = (lsn_dense_row){
+        float *in = engine->gathered + (size_t)i * (size_t)n_terms;
+        gather(engine, b, &c, i, in);
+        engine->rows[i] = (lsn_dense_row){
             .in = in,
             .out = to + (size_t)i * to_stride,
             .base = c.removed ? z + (size_t)i * layer->z_floats : NULL,
         };
     }
-    sweep->profile.branch_s += lsn_now_s() - began;
-    sweep_run_dense(sweep, &dense, b->count);
+    engine->profile.branch_s += lsn_now_s() - began;
+    sweep_run_dense(engine, &dense, b->count);
 }
 
-void sweep_step_raw(engine_sweep *sweep, const sweep_branch *b, float *y)
+void sweep_step_raw(lsn_engine *engine, const sweep_branch *b, float *y)
 {
-    const size_t out = sweep->layers[b->n].out_floats;
-    if (sweep->layers[b->n].fc) {
-        step_dense(sweep, b, y, out);
+    const size_t out = engine->layers[b->n].out_floats;
+    if (engine->layers[b->n].fc) {
+        step_dense(engine, b, y, out);
         return;
     }
     for (int i = 0; i < b->count; i++)
-        sweep->images[i].out = y + (size_t)i * out;
-    step_conv(sweep, b);
+        engine->images[i].out = y + (size_t)i * out;
+    step_conv(engine, b);
 }
 
 /* Into layer n, a convolution, and on into layer n + 1's queue. */
-static void step_into_queue(engine_sweep *sweep, const sweep_branch *b, float *to)
+static void step_into_queue(lsn_engine *engine, const sweep_branch *b, float *to)
 {
-    const size_t floats = sweep->layers[b->n + 1].in_floats;
+    const size_t floats = engine->layers[b->n + 1].in_floats;
     for (int i = 0; i < b->count; i++)
-        sweep->images[i].out = sweep_output_place(sweep, b->n, i, to + (size_t)i * floats);
-    step_conv(sweep, b);
+        engine->images[i].out = sweep_output_place(engine, b->n, i, to + (size_t)i * floats);
+    step_conv(engine, b);
     for (int i = 0; i < b->count; i++)
-        sweep_finish_output(sweep, b->n, i, to + (size_t)i * floats);
+        sweep_finish_output(engine, b->n, i, to + (size_t)i * floats);
 }
 
-bool sweep_step(engine_sweep *sweep, const sweep_branch *b, lsn_error *err)
+bool sweep_step(lsn_engine *engine, const sweep_branch *b, lsn_error *err)
 {
-    const lsn_engine_request *r = sweep->request;
-    const size_t classes = (size_t)sweep->engine->net->classes;
-    if (b->n == sweep->n_layers - 1) {
+    const lsn_engine_request *r = engine->request;
+    const size_t classes = (size_t)engine->net->classes;
+    if (b->n == engine->n_layers - 1) {
         float *logits = r->logits + ((size_t)b->ablation * (size_t)r->n + (size_t)b->begin) * classes;
-        step_dense(sweep, b, logits, classes);
-        sweep_drift_masked(sweep, b);
-        sweep_drift_alone(sweep, b, b->n, NULL, (int)classes, logits);
+        step_dense(engine, b, logits, classes);
+        sweep_drift_masked(engine, b);
+        sweep_drift_alone(engine, b, b->n, NULL, (int)classes, logits);
         return true;
     }
     sweep_pair *pairs;
-    float *to = sweep_push(sweep, b->n + 1, b->count, &pairs);
-    if (sweep->layers[b->n].fc)
-        step_dense(sweep, b, to, sweep->layers[b->n + 1].in_floats);
+    float *to = sweep_push(engine, b->n + 1, b->count, &pairs);
+    if (engine->layers[b->n].fc)
+        step_dense(engine, b, to, engine->layers[b->n + 1].in_floats);
     else
-        step_into_queue(sweep, b, to);
+        step_into_queue(engine, b, to);
     for (int i = 0; i < b->count; i++)
         pairs[i] = (sweep_pair){b->ablation, b->begin + i};
-    sweep_drift_masked(sweep, b);
-    sweep_drift_pairs(sweep, b->n, pairs, b->count, to);
-    return sweep_pushed(sweep, b->n + 1, b->count, err);
+    sweep_drift_masked(engine, b);
+    sweep_drift_pairs(engine, b->n, pairs, b->count, to);
+    return sweep_pushed(engine, b->n + 1, b->count, err);
 }

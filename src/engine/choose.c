@@ -1,5 +1,5 @@
 /* How each convolution is computed, and what that costs. */
-#include "engine/sweep/sweep.h"
+#include "engine/engine_internal.h"
 
 static int ceil_div(int a, int b)
 {
