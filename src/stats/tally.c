@@ -1,6 +1,9 @@
+/* What is counted and summed over images: one image, and the sum of two tallies. */
 #include "lesion/stats.h"
 
 #include <math.h>
+#include <stddef.h>
+#include <string.h>
 
 /* A sum that would overflow stays at the greatest value: 2^17 images at lsn_fixed's limit are then still "infinite". */
 static int64_t add_saturated(int64_t a, int64_t b)
@@ -56,19 +59,18 @@ void lsn_tally_image(lsn_tally *tally, const float *baseline, const float *ablat
         *verdict = after;
 }
 
+_Static_assert(offsetof(lsn_tally, images) == 0 && offsetof(lsn_tally, seconds) % sizeof(int64_t) == 0 &&
+                   sizeof(lsn_tally) == offsetof(lsn_tally, seconds) + sizeof(double),
+               "all of a tally but its seconds are whole numbers that are added up");
+
 void lsn_tally_add(lsn_tally *sum, const lsn_tally *part)
 {
-    sum->images += part->images;
-    sum->top1 += part->top1;
-    sum->top5 += part->top5;
-    sum->lost += part->lost;
-    sum->gained += part->gained;
-    sum->agree += part->agree;
-    sum->loss = add_saturated(sum->loss, part->loss);
-    sum->kl = add_saturated(sum->kl, part->kl);
-    sum->margin = add_saturated(sum->margin, part->margin);
-    sum->base_top5 += part->base_top5;
-    sum->base_loss = add_saturated(sum->base_loss, part->base_loss);
-    sum->d_loss_squared = add_saturated(sum->d_loss_squared, part->d_loss_squared);
+    enum { SUMS = offsetof(lsn_tally, seconds) / sizeof(int64_t) };
+    int64_t to[SUMS], from[SUMS];
+    memcpy(to, sum, sizeof to);
+    memcpy(from, part, sizeof from);
+    for (int i = 0; i < SUMS; i++)
+        to[i] = add_saturated(to[i], from[i]);
+    memcpy(sum, to, sizeof to);
     sum->seconds += part->seconds;
 }

@@ -4,37 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Which sums there are besides the tally's; they are in the store's scratch arrays. */
-typedef struct whole {
-    lsn_tally tally;
-    bool right, predicted, drift;
-} whole;
-
 static bool damaged(const lsn_store *store, const char *what, lsn_error *err)
 {
     return lsn_fail(err, LSN_FAILED,
                     "%s: is damaged: %s of a part cannot be; go back to a copy, or start over with "
                     "--fresh",
                     store->db.path, what);
-}
-
-static lsn_tally tally_of(sqlite3_stmt *row)
-{
-    return (lsn_tally){
-        .images = sqlite3_column_int64(row, 1),
-        .top1 = sqlite3_column_int64(row, 2),
-        .top5 = sqlite3_column_int64(row, 3),
-        .lost = sqlite3_column_int64(row, 4),
-        .gained = sqlite3_column_int64(row, 5),
-        .agree = sqlite3_column_int64(row, 6),
-        .loss = sqlite3_column_int64(row, 7),
-        .kl = sqlite3_column_int64(row, 8),
-        .margin = sqlite3_column_int64(row, 9),
-        .base_top5 = sqlite3_column_int64(row, 10),
-        .base_loss = sqlite3_column_int64(row, 11),
-        .d_loss_squared = sqlite3_column_int64(row, 12),
-        .seconds = sqlite3_column_double(row, 13),
-    };
 }
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */
@@ -63,7 +38,7 @@ static bool add_stored_drift(const lsn_store *store, sqlite3_stmt *row, int colu
 }
 
 /* Adds the stored parts of blocks below `end` to *sum. */
-static bool add_stored(const lsn_store *store, int64_t id, int32_t end, whole *sum, lsn_error *err)
+static bool add_stored(const lsn_store *store, int64_t id, int32_t end, whole_result *sum, lsn_error *err)
 {
     const database *db = &store->db;
     sqlite3_stmt *query = store->statements[STORE_PARTS];
@@ -71,20 +46,21 @@ static bool add_stored(const lsn_store *store, int64_t id, int32_t end, whole *s
          ok = (sqlite3_bind_int64(query, 1, id) == SQLITE_OK && sqlite3_bind_int64(query, 2, end) == SQLITE_OK) ||
               database_fail(db, err);
     while (ok && (ok = database_row(db, query, &row, err)) && row) {
-        const lsn_tally part = tally_of(query);
+        int column = 1;
+        const lsn_tally part = metrics_read_part(query, &column);
         if (!store_possible(store, sqlite3_column_int(query, 0), &part))
             ok = damaged(store, "the counts", err);
         else
             lsn_tally_add(&sum->tally, &part);
-        ok = ok && add_stored_classes(store, query, 14, store->class_right, &sum->right, err) &&
-             add_stored_classes(store, query, 15, store->class_predicted, &sum->predicted, err) &&
-             add_stored_drift(store, query, 16, &sum->drift, err);
+        ok = ok && add_stored_classes(store, query, column, store->class_right, &sum->right, err) &&
+             add_stored_classes(store, query, column + 1, store->class_predicted, &sum->predicted, err) &&
+             add_stored_drift(store, query, column + 2, &sum->drift, err);
     }
     sqlite3_reset(query);
     return ok;
 }
 
-static void add_last(lsn_store *store, const lsn_part *part, whole *sum)
+static void add_last(lsn_store *store, const lsn_part *part, whole_result *sum)
 {
     lsn_tally_add(&sum->tally, part->tally);
     sum->right = sum->right && part->class_right != NULL;
@@ -99,7 +75,7 @@ static void add_last(lsn_store *store, const lsn_part *part, whole *sum)
 }
 
 /* No class may have more right images than images. */
-static bool check_classes(const lsn_store *store, const whole *sum, lsn_error *err)
+static bool check_classes(const lsn_store *store, const whole_result *sum, lsn_error *err)
 {
     for (int32_t c = 0; sum->right && c < store->facts.classes; c++)
         if (store->class_right[c] > store->class_images[c] ||
@@ -111,7 +87,7 @@ static bool check_classes(const lsn_store *store, const whole *sum, lsn_error *e
 /* ---- writing ------------------------------------------------------------------------------------------------- */
 
 /* The mean share of right images over the classes that have any. */
-static double balanced_accuracy(const lsn_store *store, const whole *sum)
+static double balanced_accuracy(const lsn_store *store, const whole_result *sum)
 {
     if (!sum->right)
         return NAN;
@@ -120,20 +96,19 @@ static double balanced_accuracy(const lsn_store *store, const whole *sum)
     return lsn_macro_accuracy(store->counts, store->class_images, (size_t)store->facts.classes);
 }
 
-static bool write_result(lsn_store *store, int64_t id, const whole *sum, lsn_error *err)
+static bool write_result(lsn_store *store, int64_t id, const whole_result *sum, lsn_error *err)
 {
-    const lsn_tally *t = &sum->tally;
-    const lsn_interval top1 = lsn_wilson(t->top1, t->images);
-    return DATABASE_STEP(&store->db, store->statements[STORE_COMPLETE], err, integer(id), integer(t->images),
-                         integer(t->top1), integer(t->top5), integer(t->lost), integer(t->gained), integer(t->agree),
-                         integer(t->loss), integer(t->kl), integer(t->margin), integer(t->base_top5),
-                         integer(t->base_loss), integer(t->d_loss_squared), real(lsn_loss_effect(t).error),
-                         real(lsn_mcnemar_mid(t->lost, t->gained)), real(lsn_mcnemar_exact(t->lost, t->gained)),
-                         real(balanced_accuracy(store, sum)), real(top1.low), real(top1.high), real(t->seconds),
-                         store->run == 0 ? text(NULL) : integer(store->run));
+    row_field fields[METRICS_ROOM + 4] = {
+        {"evaluation", integer(id)},
+        {"status", text("done")},
+        {"reason", text(NULL)},
+        {"run", store->run == 0 ? text(NULL) : integer(store->run)},
+    };
+    const int count = 4 + metrics_of_result(sum, fields + 4);
+    return row_write(&store->db, &store->statements[STORE_COMPLETE], "UPDATE evaluation", fields, count, err);
 }
 
-static bool write_classes(lsn_store *store, int64_t id, const whole *sum, lsn_error *err)
+static bool write_classes(lsn_store *store, int64_t id, const whole_result *sum, lsn_error *err)
 {
     bool ok = true;
     for (int32_t c = 0; ok && c < store->facts.classes; c++)
@@ -144,7 +119,7 @@ static bool write_classes(lsn_store *store, int64_t id, const whole *sum, lsn_er
     return ok;
 }
 
-static bool write_drift(lsn_store *store, int64_t id, const whole *sum, lsn_error *err)
+static bool write_drift(lsn_store *store, int64_t id, const whole_result *sum, lsn_error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < store->facts.layers; i++)
@@ -163,7 +138,7 @@ static bool drop_beyond(lsn_store *store, int64_t id, int32_t end, lsn_error *er
 bool store_complete_with(lsn_store *store, int32_t evaluation, int32_t end, const lsn_part *last, lsn_error *err)
 {
     const int64_t id = store->ids[evaluation];
-    whole sum = {.right = true, .predicted = true, .drift = true};
+    whole_result sum = {.right = true, .predicted = true, .drift = true};
     memset(store->class_right, 0, (size_t)store->facts.classes * sizeof *store->class_right);
     memset(store->class_predicted, 0, (size_t)store->facts.classes * sizeof *store->class_predicted);
     memset(store->drift, 0, (size_t)store->facts.layers * sizeof *store->drift);
@@ -173,6 +148,7 @@ bool store_complete_with(lsn_store *store, int32_t evaluation, int32_t end, cons
             return false;
     if (last != NULL)
         add_last(store, last, &sum);
+    sum.balanced_accuracy = balanced_accuracy(store, &sum);
     if (!check_classes(store, &sum, err) || !write_result(store, id, &sum, err) ||
         (sum.right && !write_classes(store, id, &sum, err)) || (sum.drift && !write_drift(store, id, &sum, err)) ||
         !drop_beyond(store, id, end, err))

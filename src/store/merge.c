@@ -96,7 +96,7 @@ static bool build(merging *m, const char *const *inputs, int n, const char *path
                       "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA "
                       "cache_size = -131072",
                       err) &&
-         store_create_schema(&m->db, err) && add_input(m, inputs[base], true, err);
+         schema_create(&m->db, err) && add_input(m, inputs[base], true, err);
     for (int i = 0; ok && i < n; i++)
         ok = i == base || add_input(m, inputs[i], false, err);
     database_close(&m->db);

@@ -7,6 +7,7 @@
 #ifndef LESION_STORE_MERGE_H
 #define LESION_STORE_MERGE_H
 
+#include "store/metrics.h"
 #include "store/store_internal.h"
 
 typedef struct merging {
@@ -38,10 +39,6 @@ bool merge_list_conflicts(const merging *m, lsn_problems *found, lsn_error *err)
 /* Brings over what the output lacks. */
 bool merge_take_results(const merging *m, lsn_error *err);
 
-/* The columns of a result, separated by commas. */
-#define RESULT_COLUMNS                                                                                  \
-    "images, top1, top5, lost, gained, agree, loss_sum, kl_sum, margin_sum, base_top5, base_loss_sum, " \
-    "d_loss_squared, d_loss_error, p, p_exact, balanced_accuracy, top1_low, top1_high"
 /* What an evaluation of temp.evaluations is. */
 #define MERGE_BOTH "1"  /* done in both */
 #define MERGE_TAKE "2"  /* done in the input only */

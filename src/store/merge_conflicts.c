@@ -21,15 +21,11 @@ typedef struct comparison {
     ") e LEFT JOIN main." table " o ON o.evaluation = e.ours AND o." second " = e.second LEFT JOIN input." table \
     " t ON t.evaluation = "                                                                                      \
     "e.theirs AND t." second " = e.second"
-#define PART_COLUMNS                                                                                    \
-    "images, top1, top5, lost, gained, agree, loss_sum, kl_sum, margin_sum, base_top5, base_loss_sum, " \
-    "d_loss_squared, class_right, class_predicted, drift"
-
 static const comparison comparisons[] = {
-    {"evaluation", RESULT_COLUMNS, KEY,
+    {"evaluation", RESULT_COLUMNS + 2, KEY,
      "temp.evaluations e JOIN main.evaluation o ON o.evaluation = e.ours JOIN input.evaluation t ON t.evaluation = "
      "e.theirs WHERE e.what = " MERGE_BOTH},
-    {"evaluation", "d_loss_low, d_loss_high", KEY,
+    {"evaluation", LATE_COLUMNS + 2, KEY,
      "temp.evaluations e JOIN main.evaluation o ON o.evaluation = e.ours JOIN input.evaluation t ON t.evaluation = "
      "e.theirs WHERE e.what = " MERGE_BOTH " AND o.d_loss_low IS NOT NULL AND t.d_loss_low IS NOT NULL"},
     {"pair_interval", "images, top1_low, top1_high, loss_low, loss_high", "'job ' || t.job",
@@ -40,7 +36,7 @@ static const comparison comparisons[] = {
     {"drift", "drift", KEY " || ', layer ' || e.second", EITHER("drift", "layer", MERGE_BOTH) " WHERE true"},
     {"image_result", "prediction, rank, loss", KEY " || ', image ' || e.second",
      EITHER("image_result", "image", MERGE_BOTH) " WHERE true"},
-    {"part", PART_COLUMNS, KEY " || ', block ' || t.block",
+    {"part", SUM_COLUMNS PART_BLOBS + 2, KEY " || ', block ' || t.block",
      "temp.evaluations e JOIN input.part t ON t.evaluation = e.theirs JOIN main.part o ON o.evaluation = e.ours AND "
      "o.block = t.block WHERE e.what = " MERGE_UNITE},
     {"image_result", "prediction, rank, loss", KEY " || ', image ' || t.image",

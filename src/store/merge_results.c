@@ -6,9 +6,9 @@ static const char done_sql[] =
     "DELETE FROM main.image_result WHERE evaluation IN (SELECT p.evaluation FROM main.part p JOIN temp.evaluations e "
     "ON e.ours = p.evaluation WHERE e.what = " MERGE_TAKE ");"
     "DELETE FROM main.part WHERE evaluation IN (SELECT ours FROM temp.evaluations WHERE what = " MERGE_TAKE ");"
-    "UPDATE main.evaluation AS o SET (status, reason, run, seconds, d_loss_low, d_loss_high, " RESULT_COLUMNS
-    ") = (SELECT 'done', NULL, (SELECT r.ours FROM temp.runs r WHERE r.theirs = t.run), seconds, d_loss_low, "
-    "d_loss_high, " RESULT_COLUMNS " FROM temp.evaluations e JOIN input.evaluation t ON t.evaluation = e.theirs WHERE "
+    "UPDATE main.evaluation AS o SET (status, reason, run" SPENT_COLUMNS LATE_COLUMNS RESULT_COLUMNS
+    ") = (SELECT 'done', NULL, (SELECT r.ours FROM temp.runs r WHERE r.theirs = t.run)" SPENT_COLUMNS LATE_COLUMNS
+        RESULT_COLUMNS " FROM temp.evaluations e JOIN input.evaluation t ON t.evaluation = e.theirs WHERE "
     "e.ours = o.evaluation) WHERE evaluation IN (SELECT ours FROM temp.evaluations WHERE what = " MERGE_TAKE ");"
     "INSERT INTO main.evaluation_class SELECT e.ours, class, top1, predicted FROM temp.evaluations e CROSS JOIN "
     "input.evaluation_class t ON t.evaluation = e.theirs WHERE e.what = " MERGE_TAKE ";"
@@ -24,9 +24,9 @@ static const char parts_sql[] =
     "AND r.image BETWEEN p.block * (SELECT block_images FROM main.study) AND p.block * (SELECT block_images FROM "
     "main.study) + p.images - 1 WHERE e.what = " MERGE_UNITE " AND NOT EXISTS (SELECT 1 FROM main.part o WHERE "
     "o.evaluation = e.ours AND o.block = p.block);"
-    "INSERT INTO main.part SELECT e.ours, block, images, top1, top5, lost, gained, agree, loss_sum, kl_sum, "
-    "margin_sum, base_top5, base_loss_sum, d_loss_squared, seconds, class_right, class_predicted, drift FROM "
-    "temp.evaluations e CROSS JOIN input.part p ON p.evaluation = e.theirs WHERE e.what = " MERGE_UNITE
+    "INSERT INTO main.part (evaluation, block" SUM_COLUMNS SPENT_COLUMNS PART_BLOBS
+    ") SELECT e.ours, block" SUM_COLUMNS SPENT_COLUMNS PART_BLOBS
+    " FROM temp.evaluations e CROSS JOIN input.part p ON p.evaluation = e.theirs WHERE e.what = " MERGE_UNITE
     " AND NOT EXISTS (SELECT 1 FROM main.part o WHERE o.evaluation = e.ours AND o.block = p.block);"
     "UPDATE main.evaluation AS o SET (status, reason) = (SELECT 'failed', t.reason FROM temp.evaluations e JOIN "
     "input.evaluation t ON t.evaluation = e.theirs WHERE e.ours = o.evaluation) WHERE status = 'pending' AND "

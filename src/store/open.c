@@ -1,3 +1,4 @@
+#include "store/metrics.h"
 #include "store/store_internal.h"
 
 #include <assert.h>
@@ -5,22 +6,12 @@
 #include <string.h>
 
 static const char *const statement_sql[STORE_N_STATEMENTS] = {
-    [STORE_ADD_PART] =
-        "INSERT INTO part (evaluation, block, images, top1, top5, lost, gained, agree, loss_sum, kl_sum, "
-        "margin_sum, base_top5, base_loss_sum, d_loss_squared, seconds, class_right, class_predicted, "
-        "drift) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [STORE_ADD_IMAGE] = "INSERT INTO image_result (evaluation, image, prediction, rank, loss) VALUES (?, ?, ?, ?, ?)",
     [STORE_PART] = "SELECT images, lost, gained FROM part WHERE evaluation = ?1 AND block = ?2",
-    [STORE_PARTS] = "SELECT block, images, top1, top5, lost, gained, agree, loss_sum, kl_sum, margin_sum, base_top5, "
-                    "base_loss_sum, d_loss_squared, seconds, class_right, class_predicted, drift FROM part "
-                    "WHERE evaluation = ?1 AND block < ?2 ORDER BY block",
+    [STORE_PARTS] = "SELECT block" SUM_COLUMNS SPENT_COLUMNS PART_BLOBS " FROM part WHERE evaluation = ?1 AND block < "
+                    "?2 ORDER BY block",
     [STORE_DROP_PARTS] = "DELETE FROM part WHERE evaluation = ?1",
     [STORE_DROP_IMAGES] = "DELETE FROM image_result WHERE evaluation = ?1 AND image >= ?2",
-    [STORE_COMPLETE] = "UPDATE evaluation SET status = 'done', images = ?2, top1 = ?3, top5 = ?4, lost = ?5, "
-                       "gained = ?6, agree = ?7, loss_sum = ?8, kl_sum = ?9, margin_sum = ?10, base_top5 = ?11, "
-                       "base_loss_sum = ?12, d_loss_squared = ?13, d_loss_error = ?14, p = ?15, p_exact = ?16, "
-                       "balanced_accuracy = ?17, top1_low = ?18, top1_high = ?19, seconds = ?20, reason = NULL, "
-                       "run = ?21 WHERE evaluation = ?1",
     [STORE_ADD_CLASS] = "INSERT INTO evaluation_class (evaluation, class, top1, predicted) VALUES (?, ?, ?, ?)",
     [STORE_ADD_DRIFT] = "INSERT INTO drift (evaluation, layer, drift) VALUES (?, ?, ?)",
     [STORE_FAIL] = "UPDATE evaluation SET status = 'failed', reason = ?2 WHERE evaluation = ?1",
@@ -32,21 +23,6 @@ static const char *const statement_sql[STORE_N_STATEMENTS] = {
     [STORE_WRITER] = "SELECT token, host, pid FROM writer",
     [STORE_COUNT] = "UPDATE run SET evaluated = ?2 WHERE run = ?1",
 };
-
-/* ---- a new file ---------------------------------------------------------------------------------------------- */
-
-bool store_create_schema(const database *db, lsn_error *err)
-{
-    bool ok = true;
-    for (int i = 0; ok && store_tables[i] != NULL; i++)
-        ok = database_run(db, store_tables[i], err);
-    for (int i = 0; ok && store_views[i] != NULL; i++)
-        ok = database_run(db, store_views[i], err);
-    char pragmas[96];
-    sqlite3_snprintf(sizeof pragmas, pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
-                     LSN_SCHEMA_VERSION);
-    return ok && database_run(db, pragmas, err);
-}
 
 /* ---- in memory ----------------------------------------------------------------------------------------------- */
 
@@ -144,8 +120,8 @@ static bool load_parts(lsn_store *store, lsn_error *err)
 bool store_prepare(lsn_store *store, lsn_error *err)
 {
     for (int i = 0; i < STORE_N_STATEMENTS; i++) {
-        store->statements[i] = database_prepare(&store->db, statement_sql[i], err);
-        if (store->statements[i] == NULL)
+        if (statement_sql[i] != NULL &&
+            (store->statements[i] = database_prepare(&store->db, statement_sql[i], err)) == NULL)
             return false;
     }
     return true;
@@ -174,7 +150,7 @@ static bool bring_up_to_date(lsn_store *store, int32_t block_images, bool retry,
         return false;
     store->block_images = block_images;
     bool ok = kind == DATABASE_EMPTY
-                  ? store_create_schema(&store->db, err) && identity_write(store, err)
+                  ? schema_create(&store->db, err) && identity_write(store, err)
                   : identity_check(store, err) && identity_update(store, err) && flight_bury(store, retry, err);
     return ok && sign(store, err) && jobs_reconcile(store, err) && lsn_store_commit(store, err);
 }

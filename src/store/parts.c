@@ -70,13 +70,9 @@ int32_t store_block_size(const lsn_store *store, int32_t block)
 
 /* ---- what can be --------------------------------------------------------------------------------------------- */
 
-bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *t)
+bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *tally)
 {
-    const int64_t n = t->images;
-    return n == store_block_size(store, block) && t->top1 >= 0 && t->top1 <= t->top5 && t->top5 <= n && t->lost >= 0 &&
-           t->lost <= n - t->top1 && t->gained >= 0 && t->gained <= t->top1 && t->agree >= t->top1 - t->gained &&
-           t->agree <= n - t->lost - t->gained && t->base_top5 >= t->top1 - t->gained + t->lost && t->base_top5 <= n &&
-           t->loss >= 0 && t->base_loss >= 0 && t->kl >= 0 && t->d_loss_squared >= 0 && t->seconds >= 0;
+    return tally->images == store_block_size(store, block) && metrics_possible(tally);
 }
 
 static bool possible_classes(const lsn_store *store, const lsn_part *part)
@@ -162,18 +158,19 @@ static value packed_counts(const lsn_store *store, const int32_t *counts, unsign
 
 static bool write_part(lsn_store *store, int64_t id, int32_t block, const lsn_part *part, lsn_error *err)
 {
-    const lsn_tally *t = part->tally;
     const size_t room = class_counts_room(store->facts.classes);
     unsigned char *drift = store->packed + 2 * room;
     if (part->drift != NULL)
         drift_pack(part->drift, store->facts.layers, drift);
-    return DATABASE_STEP(&store->db, store->statements[STORE_ADD_PART], err, integer(id), integer(block),
-                         integer(t->images), integer(t->top1), integer(t->top5), integer(t->lost), integer(t->gained),
-                         integer(t->agree), integer(t->loss), integer(t->kl), integer(t->margin), integer(t->base_top5),
-                         integer(t->base_loss), integer(t->d_loss_squared), real(t->seconds),
-                         packed_counts(store, part->class_right, store->packed),
-                         packed_counts(store, part->class_predicted, store->packed + room),
-                         blob(part->drift == NULL ? NULL : drift, DRIFT_BYTES * store->facts.layers));
+    row_field fields[METRICS_ROOM + 5] = {
+        {"evaluation", integer(id)},
+        {"block", integer(block)},
+        {"class_right", packed_counts(store, part->class_right, store->packed)},
+        {"class_predicted", packed_counts(store, part->class_predicted, store->packed + room)},
+        {"drift", blob(part->drift == NULL ? NULL : drift, DRIFT_BYTES * store->facts.layers)},
+    };
+    const int count = 5 + metrics_of_part(part->tally, fields + 5);
+    return row_write(&store->db, &store->statements[STORE_ADD_PART], "INSERT INTO part", fields, count, err);
 }
 
 static bool write_images(lsn_store *store, int64_t id, int32_t block, const lsn_part *part, lsn_error *err)

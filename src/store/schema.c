@@ -157,7 +157,7 @@ static const char experiment_table[] = "CREATE TABLE experiment (\n"
                                        "                                      -- is done\n"
                                        ") STRICT";
 
-static const char evaluation_table[] =
+static const char before_result[] =
     "CREATE TABLE evaluation (\n"
     "    -- What is computed: one ablation over all images. Jobs that ask for the same ablation share one.\n"
     "    evaluation INTEGER PRIMARY KEY,   -- 0 is the baseline, of which nothing is removed\n"
@@ -172,39 +172,14 @@ static const char evaluation_table[] =
     "    shard INTEGER,                    -- where this is a share of a study: the one that computes it; 0: all do;\n"
     "                                      -- NULL where it is no share\n"
     "    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'done', 'failed')),\n"
-    "    -- From here on NULL until it is done.\n"
-    "    images INTEGER,                   -- that it has seen\n"
-    "    top1 INTEGER,                     -- images whose class ranks first\n"
-    "    top5 INTEGER,                     -- images whose class is among the first five\n"
-    "    lost INTEGER,                     -- images right in the baseline and wrong here\n"
-    "    gained INTEGER,                   -- images wrong in the baseline and right here\n"
-    "    agree INTEGER,                    -- images with the baseline's prediction, right or wrong\n"
-    "    loss_sum INTEGER,                 -- cross entropy, in units of 2^-30 nats: an exact sum\n"
-    "    kl_sum INTEGER,                   -- KL(baseline || ablated), likewise\n"
-    "    margin_sum INTEGER,               -- logit of the true class less the greatest other one, likewise\n"
-    "    base_top5 INTEGER,                -- the baseline's top5 on the same images\n"
-    "    base_loss_sum INTEGER,            -- the baseline's loss_sum on the same images\n"
-    "    d_loss_squared INTEGER,           -- sum of squared differences of loss, in units of 2^-36 nats^2\n"
-    "    d_loss_error REAL,                -- standard error of the mean difference of loss; NULL: unknown\n"
-    "    d_loss_low REAL,                  -- BCa bootstrap's 95 % interval for it, where results are kept for every\n"
-    "    d_loss_high REAL,                 -- image; from the end of the run on\n"
-    "    p REAL,                           -- McNemar's mid-p of lost and gained\n"
-    "    p_exact REAL,                     -- and the exact test's\n"
-    "    balanced_accuracy REAL,           -- mean share of top1 over the classes; NULL where these are not counted\n"
-    "    top1_low REAL,                    -- Wilson's 95 % interval for the share of top1\n"
-    "    top1_high REAL,\n"
-    "    seconds REAL,                     -- spent computing\n"
+    "    -- From here on NULL until it is done.\n";
+
+static const char after_result[] =
     "    reason TEXT,                      -- why it failed\n"
     "    deaths INTEGER NOT NULL DEFAULT 0, -- runs that died while it was computed, since it last came back on ...\n"
     "    deaths_alone INTEGER NOT NULL DEFAULT 0, -- (of these, while nothing else was computed)\n"
     "    death_block INTEGER,              -- ... this block, which was computed at the last of these deaths\n"
-    "    run INTEGER REFERENCES run,       -- the run that completed it\n"
-    "    CHECK (status <> 'done' OR (images > 0 AND top1 BETWEEN 0 AND images AND top5 BETWEEN 0 AND images\n"
-    "        AND lost >= 0 AND gained >= 0 AND agree >= 0 AND loss_sum IS NOT NULL AND kl_sum IS NOT NULL\n"
-    "        AND margin_sum IS NOT NULL AND base_top5 >= 0 AND base_loss_sum IS NOT NULL\n"
-    "        AND d_loss_squared IS NOT NULL AND p IS NOT NULL AND p_exact IS NOT NULL\n"
-    "        AND top1_low IS NOT NULL AND top1_high IS NOT NULL AND seconds IS NOT NULL))\n"
-    ") STRICT";
+    "    run INTEGER REFERENCES run,       -- the run that completed it\n";
 
 /* Few rows, so that what failed is found without reading all evaluations. */
 static const char failed_index[] = "CREATE INDEX evaluation_failed ON evaluation (evaluation) WHERE status = 'failed'";
@@ -229,24 +204,13 @@ static const char job_table[] =
 
 static const char job_index[] = "CREATE INDEX job_evaluation ON job (evaluation)";
 
-static const char part_table[] =
+static const char before_part_sums[] =
     "CREATE TABLE part (\n"
     "    -- The result of one evaluation on one block of images; dropped when the evaluation is complete.\n"
     "    evaluation INTEGER NOT NULL REFERENCES evaluation,\n"
-    "    block INTEGER NOT NULL,\n"
-    "    images INTEGER NOT NULL,\n"
-    "    top1 INTEGER NOT NULL,\n"
-    "    top5 INTEGER NOT NULL,\n"
-    "    lost INTEGER NOT NULL,\n"
-    "    gained INTEGER NOT NULL,\n"
-    "    agree INTEGER NOT NULL,\n"
-    "    loss_sum INTEGER NOT NULL,\n"
-    "    kl_sum INTEGER NOT NULL,\n"
-    "    margin_sum INTEGER NOT NULL,\n"
-    "    base_top5 INTEGER NOT NULL,\n"
-    "    base_loss_sum INTEGER NOT NULL,\n"
-    "    d_loss_squared INTEGER NOT NULL,\n"
-    "    seconds REAL NOT NULL,\n"
+    "    block INTEGER NOT NULL,\n";
+
+static const char after_part_sums[] =
     "    class_right BLOB,                 -- images right by class, compressed; NULL: not counted\n"
     "    class_predicted BLOB,             -- images taken for the class, likewise\n"
     "    drift BLOB,                       -- sum over the images by layer, 8 bytes each, the lowest first; NULL:\n"
@@ -388,31 +352,60 @@ static const char score_damage_table[] =
     "    top1_high REAL\n"
     ") STRICT";
 
-const char *const store_tables[] = {
-    study_table,
-    layer_table,
-    class_table,
-    image_table,
-    skipped_image_table,
-    run_table,
-    progress_table,
-    writer_table,
-    experiment_table,
-    evaluation_table,
-    failed_index,
-    unit_table,
-    filter_score_table,
-    grouping_table,
-    filter_group_table,
-    job_table,
-    job_index,
-    part_table,
-    evaluation_class_table,
-    image_result_table,
-    drift_table,
-    filter_activation_table,
-    curve_table,
-    pair_interval_table,
-    score_damage_table,
-    NULL,
-};
+static const char *const before_evaluation[] = {study_table,         layer_table, class_table,    image_table,
+                                                skipped_image_table, run_table,   progress_table, writer_table,
+                                                experiment_table,    NULL};
+static const char *const before_part[] = {failed_index,       unit_table, filter_score_table, grouping_table,
+                                          filter_group_table, job_table,  job_index,          NULL};
+static const char *const after_part[] = {
+    evaluation_class_table, image_result_table, drift_table, filter_activation_table, curve_table,
+    pair_interval_table,    score_damage_table, NULL};
+
+/* ---- all of them --------------------------------------------------------------------------------------------- */
+
+static bool run_each(const database *db, const char *const *statements, lsn_error *err)
+{
+    bool ok = true;
+    for (; ok && *statements != NULL; statements++)
+        ok = database_run(db, *statements, err);
+    return ok;
+}
+
+static bool run_composed(const database *db, lsn_text *sql, lsn_error *err)
+{
+    const bool ok = sql->failed ? lsn_fail(err, LSN_FAILED, "out of memory: a table could not be described")
+                                : database_run(db, sql->data, err);
+    lsn_text_finish(sql);
+    return ok;
+}
+
+/* Those that have the metrics: metrics.h. */
+static bool create_evaluation(const database *db, lsn_error *err)
+{
+    lsn_text sql = {0};
+    lsn_text_add(&sql, "%s", before_result);
+    metrics_declare_result(&sql);
+    lsn_text_add(&sql, "%s", after_result);
+    metrics_declare_check(&sql);
+    lsn_text_add(&sql, ") STRICT");
+    return run_composed(db, &sql, err);
+}
+
+static bool create_part(const database *db, lsn_error *err)
+{
+    lsn_text sql = {0};
+    lsn_text_add(&sql, "%s", before_part_sums);
+    metrics_declare_part(&sql);
+    lsn_text_add(&sql, "%s", after_part_sums);
+    return run_composed(db, &sql, err);
+}
+
+bool schema_create(const database *db, lsn_error *err)
+{
+    char pragmas[96];
+    sqlite3_snprintf(sizeof pragmas, pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
+                     LSN_SCHEMA_VERSION);
+    return run_each(db, before_evaluation, err) && create_evaluation(db, err) && run_each(db, before_part, err) &&
+           create_part(db, err) && run_each(db, after_part, err) && run_each(db, store_views, err) &&
+           database_run(db, pragmas, err);
+}

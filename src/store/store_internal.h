@@ -3,6 +3,8 @@
  *   database   a connection: statements, transactions, what went wrong
  *   lock       who may write
  *   place      the file: its folder, putting an old one aside, what its file system bears: locks, journal
+ *   rows       rows written and read by the names of their columns
+ *   metrics    the list of metrics, from which columns, values, merging and checks are made
  *   schema, views   tables and views
  *   identity   the study's row: written once, compared ever after
  *   selection  scores and groups by which filters were chosen
@@ -91,6 +93,76 @@ bool database_row(const database *db, sqlite3_stmt *statement, bool *row, lsn_er
 /* A column of the row as text; "" for NULL. Valid until the next step. */
 const char *database_words(sqlite3_stmt *query, int column);
 
+/* ---- rows ---------------------------------------------------------------------------------------------------- */
+
+enum { ROW_COLUMNS = 32 };
+
+/* A column by its name, and the value that it gets. */
+typedef struct row_field {
+    const char *name;
+    value value;
+} row_field;
+
+/* Writes a row: "INSERT INTO part", "INSERT OR REPLACE INTO image"; or "UPDATE evaluation", where the first field says
+ * of which row. *statement (NULL at first, to be finalized) is composed of the names once, and serves for further rows
+ * of the same columns; `statement` NULL: there is but one row. */
+bool row_write(const database *db, sqlite3_stmt **statement, const char *how, const row_field *fields, int count,
+               lsn_error *err);
+#define ROW_WRITE(db, statement, how, err, ...)                     \
+    row_write(db, statement, how, (const row_field[]){__VA_ARGS__}, \
+              (int)(sizeof((const row_field[]){__VA_ARGS__}) / sizeof(row_field)), err)
+
+/* A column of a query, or an expression, and where its value goes, to one of three: NULL as 0, NaN, NULL. A text is
+ * valid until the next row. */
+typedef struct row_column {
+    const char *sql;
+    int64_t *integer;
+    double *real;
+    const char **text;
+} row_column;
+
+typedef struct row_query {
+    const database *db;
+    sqlite3_stmt *statement;
+    row_column columns[ROW_COLUMNS];
+    int count;
+} row_query;
+
+/* "SELECT <columns> FROM <from>". The caller ends it, also after a failure. */
+bool rows_begin(row_query *q, const database *db, const row_column *columns, int count, const char *from,
+                lsn_error *err);
+#define ROWS_BEGIN(q, db, from, err, ...)                \
+    rows_begin(q, db, (const row_column[]){__VA_ARGS__}, \
+               (int)(sizeof((const row_column[]){__VA_ARGS__}) / sizeof(row_column)), from, err)
+/* Sets what the columns point to; *row: there was one more. */
+bool rows_next(row_query *q, bool *row, lsn_error *err);
+void rows_end(row_query *q);
+
+/* ---- metrics (metrics.h lists them) -------------------------------------------------------------------------- */
+
+enum { METRICS_ROOM = 24 };
+
+/* What all parts of an evaluation come to. */
+typedef struct whole_result {
+    lsn_tally tally;
+    bool right, predicted, drift; /* all parts had them; the sums are in the store's scratch arrays */
+    double balanced_accuracy;     /* NaN: not known */
+} whole_result;
+
+/* Their columns in CREATE TABLE: of a result, of a part; and what is asked of a result that is done. */
+void metrics_declare_result(lsn_text *sql);
+void metrics_declare_part(lsn_text *sql);
+void metrics_declare_check(lsn_text *sql);
+/* Their values, by name: how many. fields[METRICS_ROOM]. */
+int metrics_of_part(const lsn_tally *tally, row_field *fields);
+int metrics_of_result(const whole_result *result, row_field *fields);
+/* From SUM_COLUMNS SPENT_COLUMNS of a row that begin at *column, which is moved behind them. */
+lsn_tally metrics_read_part(sqlite3_stmt *row, int *column);
+/* Whether the sums do not contradict each other. */
+bool metrics_possible(const lsn_tally *tally);
+
+/* ---- kinds of files ------------------------------------------------------------------------------------------ */
+
 /* What kind of file this is. */
 typedef enum database_kind { DATABASE_EMPTY, DATABASE_LESION } database_kind;
 /* LSN_INVALID where it is neither, or of another schema version. */
@@ -116,19 +188,20 @@ bool place_set_journal(const database *db, lsn_error *err);
 
 /* ---- schema -------------------------------------------------------------------------------------------------- */
 
-/* Statements, ended by NULL; the tables come first. */
-extern const char *const store_tables[], *const store_views[];
+/* Creates all tables, indices and views in an empty file. */
+bool schema_create(const database *db, lsn_error *err);
+extern const char *const store_views[]; /* statements, ended by NULL */
 
 /* ---- store --------------------------------------------------------------------------------------------------- */
 
 typedef enum store_statement {
-    STORE_ADD_PART,
+    STORE_ADD_PART, /* composed when it is first used, as is the next */
+    STORE_COMPLETE,
     STORE_ADD_IMAGE,
     STORE_PART,
     STORE_PARTS,
     STORE_DROP_PARTS,
     STORE_DROP_IMAGES,
-    STORE_COMPLETE,
     STORE_ADD_CLASS,
     STORE_ADD_DRIFT,
     STORE_FAIL,
@@ -212,8 +285,6 @@ struct lsn_store {
     unsigned char *packed;                  /* a part's right images by class, predicted ones by class, drift */
 };
 
-/* Tables, views and what tells a Lesion database, in an empty file. */
-bool store_create_schema(const database *db, lsn_error *err);
 /* Arrays in memory, by store->facts; statements. lsn_store_close releases them. */
 bool store_allocate(lsn_store *store, lsn_error *err);
 bool store_prepare(lsn_store *store, lsn_error *err);
