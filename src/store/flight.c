@@ -151,22 +151,20 @@ bool flight_bury(lsn_store *store, bool retry, lsn_error *err)
 
 /* ---- suspicion ----------------------------------------------------------------------------------------------- */
 
-static int32_t small(sqlite3_stmt *row, int column)
+static int32_t clamped(int64_t number)
 {
-    const int64_t number = sqlite3_column_int64(row, column);
     return number < 0 ? 0 : number > INT32_MAX ? INT32_MAX : (int32_t)number;
 }
 
-bool flight_load(lsn_store *store, int32_t evaluation, sqlite3_stmt *row, int column, lsn_error *err)
+bool flight_load(lsn_store *store, int32_t evaluation, int64_t deaths, int64_t alone, int64_t block, lsn_error *err)
 {
-    if (sqlite3_column_int64(row, column) <= 0)
+    if (deaths <= 0)
         return true;
     if (store->suspects == NULL)
         store->suspects = lsn_array((size_t)store->plan->n_evaluations, sizeof *store->suspects, err);
     if (store->suspects == NULL)
         return false;
-    store->suspects[evaluation] =
-        (suspect){.deaths = small(row, column), .alone = small(row, column + 1), .block = small(row, column + 2)};
+    store->suspects[evaluation] = (suspect){clamped(deaths), clamped(alone), clamped(block)};
     store->wary = true;
     return true;
 }

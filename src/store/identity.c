@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -46,44 +45,39 @@ static value share(int32_t number)
 
 static bool write_study(const lsn_store *store, lsn_error *err)
 {
-    static const char sql[] =
-        "INSERT INTO study (id, name, path, text, overrides, weights_path, weights_sha256, weights_dtype, "
-        "images_sha256, calibration_sha256, preprocess, images, calibration_images, classes, input_channels, "
-        "input_height, input_width, block_images, per_class, per_image, drift, stop_half_width, stop_confidence, "
-        "shard, shards, bootstrap_seed, bootstrap_draws, created) "
-        "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     const lsn_plan *plan = store->plan;
     const lsn_net *net = plan->net;
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES], now[TIME_BYTES];
     lsn_digest_hex(&net->digest, weights);
     lsn_digest_hex(&plan->images_digest, images);
-    sqlite3_stmt *insert = database_prepare(&store->db, sql, err);
-    bool ok =
-        insert != NULL &&
-        DATABASE_STEP(&store->db, insert, err, text(plan->name), text(plan->path), text(plan->text),
-                      text(plan->overrides), text(net->path), text(weights), text(net->dtype), text(images),
-                      text(calibration_hex(plan, calibration)), text(plan->preprocess), integer(plan->images.count),
-                      integer(plan->calibration.count), integer(net->classes), integer(net->input_channels),
-                      integer(net->input_h), integer(net->input_w), integer(store->block_images),
-                      integer(plan->metrics.per_class), integer(plan->metrics.images), integer(plan->metrics.drift),
-                      real(half_width(plan)), real(confidence(plan)), share(store->wanted->shard),
-                      share(store->wanted->shards), integer(BOOTSTRAP_SEED), integer(LSN_DRAWS), text(time_text(now)));
-    sqlite3_finalize(insert);
-    return ok;
+    return ROW_WRITE(&store->db, NULL, "INSERT INTO study", err, {"id", integer(1)}, {"name", text(plan->name)},
+                     {"path", text(plan->path)}, {"text", text(plan->text)}, {"overrides", text(plan->overrides)},
+                     {"weights_path", text(net->path)}, {"weights_sha256", text(weights)},
+                     {"weights_dtype", text(net->dtype)}, {"images_sha256", text(images)},
+                     {"calibration_sha256", text(calibration_hex(plan, calibration))},
+                     {"preprocess", text(plan->preprocess)}, {"images", integer(plan->images.count)},
+                     {"calibration_images", integer(plan->calibration.count)}, {"classes", integer(net->classes)},
+                     {"input_channels", integer(net->input_channels)}, {"input_height", integer(net->input_h)},
+                     {"input_width", integer(net->input_w)}, {"block_images", integer(store->block_images)},
+                     {"per_class", integer(plan->metrics.per_class)}, {"per_image", integer(plan->metrics.images)},
+                     {"drift", integer(plan->metrics.drift)}, {"stop_half_width", real(half_width(plan))},
+                     {"stop_confidence", real(confidence(plan))}, {"shard", share(store->wanted->shard)},
+                     {"shards", share(store->wanted->shards)}, {"bootstrap_seed", integer(BOOTSTRAP_SEED)},
+                     {"bootstrap_draws", integer(LSN_DRAWS)}, {"created", text(time_text(now))});
 }
 
 static bool write_layers(const lsn_store *store, lsn_error *err)
 {
-    sqlite3_stmt *insert =
-        database_prepare(&store->db, "INSERT INTO layer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", err);
-    bool ok = insert != NULL;
+    sqlite3_stmt *insert = NULL;
+    bool ok = true;
     for (int i = 0; ok && i < store->plan->net->n_layers; i++) {
         const lsn_layer *layer = &store->plan->net->layers[i];
-        ok = DATABASE_STEP(&store->db, insert, err, integer(i), text(layer->name),
-                           text(layer->kind == LSN_CONV ? "conv" : "fc"), integer(layer->filters),
-                           integer(layer->channels), integer(layer->kernel), integer(layer->h), integer(layer->w),
-                           integer(layer->pool), integer(layer->logits), integer(lsn_layer_parameters(layer)),
-                           real(lsn_layer_madds(layer)));
+        ok = ROW_WRITE(&store->db, &insert, "INSERT INTO layer", err, {"layer", integer(i)},
+                       {"name", text(layer->name)}, {"kind", text(layer->kind == LSN_CONV ? "conv" : "fc")},
+                       {"filters", integer(layer->filters)}, {"channels", integer(layer->channels)},
+                       {"kernel", integer(layer->kernel)}, {"height", integer(layer->h)}, {"width", integer(layer->w)},
+                       {"pool", integer(layer->pool)}, {"logits", integer(layer->logits)},
+                       {"parameters", integer(lsn_layer_parameters(layer))}, {"madds", real(lsn_layer_madds(layer))});
     }
     sqlite3_finalize(insert);
     return ok;
@@ -92,11 +86,12 @@ static bool write_layers(const lsn_store *store, lsn_error *err)
 static bool write_classes(const lsn_store *store, lsn_error *err)
 {
     const lsn_plan *plan = store->plan;
-    sqlite3_stmt *insert = database_prepare(&store->db, "INSERT INTO class VALUES (?, ?, ?)", err);
-    bool ok = insert != NULL;
+    sqlite3_stmt *insert = NULL;
+    bool ok = true;
     for (int c = 0; ok && c < plan->net->classes; c++) {
         const char *name = c < lsn_data_classes(plan->data) ? lsn_data_class_name(plan->data, c) : NULL;
-        ok = DATABASE_STEP(&store->db, insert, err, integer(c), text(name), integer(store->class_images[c]));
+        ok = ROW_WRITE(&store->db, &insert, "INSERT INTO class", err, {"class", integer(c)}, {"name", text(name)},
+                       {"images", integer(store->class_images[c])});
     }
     sqlite3_finalize(insert);
     return ok;
@@ -113,14 +108,13 @@ static bool write_images(const lsn_store *store, lsn_error *err)
         return false;
     if (there == plan->images.count)
         return true;
-    sqlite3_stmt *insert =
-        database_prepare(&store->db, "INSERT OR REPLACE INTO image (image, name, class) VALUES (?, ?, ?)", err);
-    bool ok = insert != NULL;
+    sqlite3_stmt *insert = NULL;
+    bool ok = true;
     for (int32_t i = 0; ok && i < plan->images.count; i++) {
         char name[LSN_IMAGE_NAME_BYTES];
-        ok = DATABASE_STEP(&store->db, insert, err, integer(i),
-                           text(lsn_data_image_name(plan->data, plan->images.images[i], name)),
-                           integer(store_label(store, i)));
+        ok = ROW_WRITE(&store->db, &insert, "INSERT OR REPLACE INTO image", err, {"image", integer(i)},
+                       {"name", text(lsn_data_image_name(plan->data, plan->images.images[i], name))},
+                       {"class", integer(store_label(store, i))});
     }
     sqlite3_finalize(insert);
     return ok;
@@ -132,13 +126,14 @@ static bool write_skipped(const lsn_store *store, lsn_error *err)
     const lsn_plan *plan = store->plan;
     if (!database_run(&store->db, "DELETE FROM skipped_image", err))
         return false;
-    sqlite3_stmt *insert = database_prepare(
-        &store->db, "INSERT INTO skipped_image (path, calibration, class, reason) VALUES (?, ?, ?, ?)", err);
-    bool ok = insert != NULL;
+    sqlite3_stmt *insert = NULL;
+    bool ok = true;
     for (int32_t i = 0; ok && i < plan->n_skipped; i++) {
         const lsn_skipped *skipped = &plan->skipped[i];
-        ok = DATABASE_STEP(&store->db, insert, err, text(skipped->name), integer(skipped->calibration),
-                           integer(lsn_data_label(plan->data, skipped->image)), text(skipped->reason));
+        ok = ROW_WRITE(&store->db, &insert, "INSERT INTO skipped_image", err, {"path", text(skipped->name)},
+                       {"calibration", integer(skipped->calibration)},
+                       {"class", integer(lsn_data_label(plan->data, skipped->image))},
+                       {"reason", text(skipped->reason)});
     }
     sqlite3_finalize(insert);
     return ok;
@@ -154,73 +149,44 @@ bool identity_update(const lsn_store *store, lsn_error *err)
 {
     const lsn_plan *plan = store->plan;
     char calibration[LSN_HEX_BYTES];
-    sqlite3_stmt *update = database_prepare(&store->db,
-                                            "UPDATE study SET path = ?, text = ?, overrides = ?, weights_path = ?, "
-                                            "calibration_sha256 = ?, calibration_images = ?, "
-                                            "per_class = min(per_class, ?), per_image = min(per_image, ?), "
-                                            "drift = min(drift, ?), stop_half_width = ?, stop_confidence = ?",
-                                            err);
-    bool ok =
-        update != NULL &&
-        DATABASE_STEP(&store->db, update, err, text(plan->path), text(plan->text), text(plan->overrides),
-                      text(plan->net->path), text(calibration_hex(plan, calibration)), integer(plan->calibration.count),
-                      integer(plan->metrics.per_class), integer(plan->metrics.images), integer(plan->metrics.drift),
-                      real(half_width(plan)), real(confidence(plan)));
-    sqlite3_finalize(update);
-    return ok && write_images(store, err) && write_skipped(store, err);
+    return ROW_WRITE(&store->db, NULL, "UPDATE study", err, {"id", integer(1)}, {"path", text(plan->path)},
+                     {"text", text(plan->text)}, {"overrides", text(plan->overrides)},
+                     {"weights_path", text(plan->net->path)},
+                     {"calibration_sha256", text(calibration_hex(plan, calibration))},
+                     {"calibration_images", integer(plan->calibration.count)},
+                     {"stop_half_width", real(half_width(plan))}, {"stop_confidence", real(confidence(plan))}) &&
+           (plan->metrics.per_class || database_run(&store->db, "UPDATE study SET per_class = 0", err)) &&
+           (plan->metrics.images || database_run(&store->db, "UPDATE study SET per_image = 0", err)) &&
+           (plan->metrics.drift || database_run(&store->db, "UPDATE study SET drift = 0", err)) &&
+           write_images(store, err) && write_skipped(store, err);
 }
 
 /* ---- comparing ----------------------------------------------------------------------------------------------- */
 
-/* The study's row, as far as it is compared. */
+/* The study's row, as far as it is compared; texts are valid until the query ends. */
 typedef struct identity {
-    char *name, *weights, *weights_path, *images, *calibration;
+    row_query query;
+    const char *name, *weights, *weights_path, *images, *calibration;
     int64_t images_count, classes, block_images;
     int64_t measured[3];   /* by `measures` */
     int64_t shard, shards; /* 0: no share */
 } identity;
 
-static char *copy_column(sqlite3_stmt *query, int column)
-{
-    return strdup(database_words(query, column));
-}
-
 static bool read_identity(const database *db, identity *stored, lsn_error *err)
 {
-    static const char sql[] = "SELECT name, weights_sha256, weights_path, images_sha256, calibration_sha256, images, "
-                              "classes, block_images, per_class, per_image, drift, shard, shards FROM study";
-    sqlite3_stmt *query = database_prepare(db, sql, err);
-    bool row = false, ok = query != NULL && database_row(db, query, &row, err);
-    if (ok && !row)
-        ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: its table `study` is empty", db->path);
-    if (ok) {
-        stored->name = copy_column(query, 0);
-        stored->weights = copy_column(query, 1);
-        stored->weights_path = copy_column(query, 2);
-        stored->images = copy_column(query, 3);
-        stored->calibration = copy_column(query, 4);
-        stored->images_count = sqlite3_column_int64(query, 5);
-        stored->classes = sqlite3_column_int64(query, 6);
-        stored->block_images = sqlite3_column_int64(query, 7);
-        for (int m = 0; m < 3; m++)
-            stored->measured[m] = sqlite3_column_int64(query, 8 + m);
-        stored->shard = sqlite3_column_int64(query, 11);
-        stored->shards = sqlite3_column_int64(query, 12);
-        if (stored->name == NULL || stored->weights == NULL || stored->weights_path == NULL || stored->images == NULL ||
-            stored->calibration == NULL)
-            ok = lsn_fail(err, LSN_FAILED, "out of memory: the study's row could not be copied");
-    }
-    sqlite3_finalize(query);
-    return ok;
-}
-
-static void finish_identity(identity *stored)
-{
-    free(stored->name);
-    free(stored->weights);
-    free(stored->weights_path);
-    free(stored->images);
-    free(stored->calibration);
+    bool row = false;
+    return ROWS_BEGIN(&stored->query, db, "study", err, {"name", .text = &stored->name},
+                      {"weights_sha256", .text = &stored->weights},
+                      {"coalesce(weights_path, '')", .text = &stored->weights_path},
+                      {"images_sha256", .text = &stored->images},
+                      {"coalesce(calibration_sha256, '')", .text = &stored->calibration},
+                      {"images", .integer = &stored->images_count}, {"classes", .integer = &stored->classes},
+                      {"block_images", .integer = &stored->block_images},
+                      {"per_class", .integer = &stored->measured[0]}, {"per_image", .integer = &stored->measured[1]},
+                      {"drift", .integer = &stored->measured[2]}, {"shard", .integer = &stored->shard},
+                      {"shards", .integer = &stored->shards}) &&
+           rows_next(&stored->query, &row, err) &&
+           (row || lsn_fail(err, LSN_FAILED, "%s: is damaged: its table `study` is empty", db->path));
 }
 
 /* Whether any stored result rests on the calibration images. */
@@ -351,6 +317,6 @@ bool identity_check(lsn_store *store, lsn_error *err)
     if (ok)
         store->block_images = (int32_t)stored.block_images;
     lsn_text_finish(&words);
-    finish_identity(&stored);
+    rows_end(&stored.query);
     return ok;
 }

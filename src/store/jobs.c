@@ -75,20 +75,23 @@ static bool load_evaluations(reconciling *r, lsn_error *err)
                     &r->n_evaluations, err))
         return false;
     r->evaluation_of = lsn_array((size_t)r->n_evaluations, sizeof *r->evaluation_of, err);
-    sqlite3_stmt *query =
-        database_prepare(db, "SELECT evaluation, key, status, deaths, deaths_alone, death_block FROM evaluation", err);
-    bool row = true, ok = r->evaluation_of != NULL && query != NULL;
-    while (ok && (ok = database_row(db, query, &row, err)) && row) {
-        int64_t id = sqlite3_column_int64(query, 0);
-        int32_t e = lsn_key_index_find(&r->keys, database_words(query, 1));
+    const char *key, *status;
+    int64_t id, deaths, alone, block;
+    row_query query = {0};
+    bool row = true, ok = r->evaluation_of != NULL &&
+                          ROWS_BEGIN(&query, db, "evaluation", err, {"evaluation", .integer = &id},
+                                     {"key", .text = &key}, {"status", .text = &status}, {"deaths", .integer = &deaths},
+                                     {"deaths_alone", .integer = &alone}, {"death_block", .integer = &block});
+    while (ok && (ok = rows_next(&query, &row, err)) && row) {
+        const int32_t e = lsn_key_index_find(&r->keys, key);
         r->evaluation_of[id] = e;
         if (e >= 0) {
             r->store->ids[e] = (int32_t)id;
-            r->store->status[e] = (unsigned char)status_of(database_words(query, 2));
-            ok = flight_load(r->store, e, query, 3, err);
+            r->store->status[e] = (unsigned char)status_of(status);
+            ok = flight_load(r->store, e, deaths, alone, block, err);
         }
     }
-    sqlite3_finalize(query);
+    rows_end(&query);
     return ok;
 }
 
@@ -142,13 +145,9 @@ static bool add_evaluations(reconciling *r, lsn_error *err)
 {
     const lsn_plan *plan = plan_of(r);
     const database *db = &r->store->db;
-    sqlite3_stmt *insert =
-        database_prepare(db,
-                         "INSERT INTO evaluation (evaluation, key, mode, mode_seed, layers, n_filters, filters, layer, "
-                         "filter, shard, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
-                         err);
+    sqlite3_stmt *insert = NULL;
     lsn_text layers = {0}, filters = {0};
-    bool ok = insert != NULL;
+    bool ok = true;
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++) {
         if (r->store->ids[e] >= 0)
             continue;
@@ -161,11 +160,14 @@ static bool add_evaluations(reconciling *r, lsn_error *err)
         if (layers.failed || filters.failed)
             ok = lsn_fail(err, LSN_FAILED, "out of memory: a mask could not be written as text");
         r->store->ids[e] = (int32_t)r->n_evaluations++;
-        ok = ok && DATABASE_STEP(db, insert, err, integer(r->store->ids[e]), text(plan->evaluations[e].key),
-                                 text(lsn_mode_name(ablation->mode)), mode_seed(ablation),
-                                 text(layers.data == NULL ? "" : layers.data), integer(lsn_mask_filters(mask)),
-                                 text(filters.data == NULL ? "{}" : filters.data), integer_or_null(only_layer(mask)),
-                                 integer_or_null(only_filter(mask)), integer_or_null(share_of(r, e)));
+        ok = ok &&
+             ROW_WRITE(db, &insert, "INSERT INTO evaluation", err, {"evaluation", integer(r->store->ids[e])},
+                       {"key", text(plan->evaluations[e].key)}, {"mode", text(lsn_mode_name(ablation->mode))},
+                       {"mode_seed", mode_seed(ablation)}, {"layers", text(layers.data == NULL ? "" : layers.data)},
+                       {"n_filters", integer(lsn_mask_filters(mask))},
+                       {"filters", text(filters.data == NULL ? "{}" : filters.data)},
+                       {"layer", integer_or_null(only_layer(mask))}, {"filter", integer_or_null(only_filter(mask))},
+                       {"shard", integer_or_null(share_of(r, e))}, {"status", text("pending")});
     }
     lsn_text_finish(&layers);
     lsn_text_finish(&filters);
@@ -210,21 +212,23 @@ static bool load_experiments(reconciling *r, lsn_error *err)
         return false;
     r->experiment_of = lsn_array((size_t)r->n_experiments, sizeof *r->experiment_of, err);
     r->experiment_ids = lsn_array((size_t)plan->n_experiments, sizeof *r->experiment_ids, err);
-    sqlite3_stmt *query = database_prepare(db, "SELECT experiment, name FROM experiment ORDER BY position", err);
-    bool row = true, ok = r->experiment_of != NULL && r->experiment_ids != NULL && query != NULL;
+    int64_t id;
+    const char *name;
+    row_query query = {0};
+    bool row = true, ok = r->experiment_of != NULL && r->experiment_ids != NULL &&
+                          ROWS_BEGIN(&query, db, "experiment ORDER BY position", err, {"experiment", .integer = &id},
+                                     {"name", .text = &name});
     for (int32_t x = 0; ok && x < plan->n_experiments; x++)
         r->experiment_ids[x] = -1;
-    while (ok && (ok = database_row(db, query, &row, err)) && row) {
-        int64_t id = sqlite3_column_int64(query, 0);
-        const char *name = database_words(query, 1);
-        int32_t x = find_experiment(plan, name);
+    while (ok && (ok = rows_next(&query, &row, err)) && row) {
+        const int32_t x = find_experiment(plan, name);
         if (x < 0)
             ok = refuse_experiment(r, name, id, err);
         else
             r->experiment_ids[x] = (int32_t)id;
         r->experiment_of[id] = x;
     }
-    sqlite3_finalize(query);
+    rows_end(&query);
     return ok;
 }
 
@@ -254,24 +258,27 @@ static int compare(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
+/* NaN, no fraction, comes first. */
+static int compare_fractions(double a, double b)
+{
+    return isnan(a) || isnan(b) ? compare(!isnan(a), !isnan(b)) : (a > b) - (a < b);
+}
+
 /* By all that tells jobs of an experiment apart. */
 static int compare_jobs(const job_row *a, const job_row *b)
 {
-    int order = compare(a->experiment, b->experiment);
-    if (order == 0)
-        order = compare(a->evaluation, b->evaluation);
-    if (order == 0)
-        order = compare(a->seed, b->seed);
-    if (order == 0)
-        order = isnan(a->fraction) || isnan(b->fraction) ? compare(!isnan(a->fraction), !isnan(b->fraction))
-                                                         : (a->fraction > b->fraction) - (a->fraction < b->fraction);
-    if (order == 0)
-        order = compare(a->score, b->score);
-    if (order == 0)
-        order = compare(a->step, b->step);
-    if (order == 0)
-        order = compare(a->grouping, b->grouping);
-    return order == 0 ? compare(a->group, b->group) : order;
+    const int orders[] = {compare(a->experiment, b->experiment),
+                          compare(a->evaluation, b->evaluation),
+                          compare(a->seed, b->seed),
+                          compare_fractions(a->fraction, b->fraction),
+                          compare(a->score, b->score),
+                          compare(a->step, b->step),
+                          compare(a->grouping, b->grouping),
+                          compare(a->group, b->group)};
+    int order = 0;
+    for (size_t i = 0; order == 0 && i < sizeof orders / sizeof *orders; i++)
+        order = orders[i];
+    return order;
 }
 
 static int by_job_then_position(const void *a, const void *b)
@@ -306,66 +313,55 @@ static bool list_wanted(reconciling *r, lsn_error *err)
     return true;
 }
 
-static double real_or_nan(sqlite3_stmt *query, int column)
-{
-    return sqlite3_column_type(query, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(query, column);
-}
-
-static bool is_null(sqlite3_stmt *query, int column)
-{
-    return sqlite3_column_type(query, column) == SQLITE_NULL;
-}
-
-static int32_t score_of(const reconciling *r, sqlite3_stmt *query, int column)
+static int32_t score_of(const reconciling *r, const char *name)
 {
     const lsn_plan *plan = plan_of(r);
-    for (int32_t s = 0; s < plan->n_scores; s++)
-        if (strcmp(plan->scores[s].name, database_words(query, column)) == 0)
+    for (int32_t s = 0; name != NULL && s < plan->n_scores; s++)
+        if (strcmp(plan->scores[s].name, name) == 0)
             return s;
-    return is_null(query, column) ? -1 : UNKNOWN;
+    return name == NULL ? -1 : UNKNOWN;
 }
 
-static int32_t grouping_of(const reconciling *r, sqlite3_stmt *query, int column)
+/* id -1: none. */
+static int32_t grouping_of(const reconciling *r, int64_t id)
 {
-    const int64_t id = sqlite3_column_int64(query, column);
-    if (is_null(query, column))
-        return -1;
     const int32_t found = id >= 0 && id < r->groupings.n_stored ? r->groupings.of[id] : -1;
-    return found < 0 ? UNKNOWN : found;
+    return id == -1 ? -1 : found < 0 ? UNKNOWN : found;
 }
 
 static bool list_stored(reconciling *r, lsn_error *err)
 {
     const database *db = &r->store->db;
-    int64_t count;
+    int64_t count, job, experiment, position, evaluation, seed, step, grouping, group;
+    double fraction;
+    const char *score;
+    row_query query = {0};
     if (!database_integer(db, "SELECT count(*) FROM job", &count, err))
         return false;
     r->stored.rows = lsn_array((size_t)count, sizeof *r->stored.rows, err);
-    sqlite3_stmt *query =
-        database_prepare(db,
-                         "SELECT job, experiment, position, evaluation, fraction, seed, score, step, grouping, "
-                         "filter_group FROM job",
-                         err);
-    bool row = true, ok = r->stored.rows != NULL && query != NULL;
-    while (ok && (ok = database_row(db, query, &row, err)) && row && r->stored.count < (size_t)count) {
-        int64_t experiment = sqlite3_column_int64(query, 1), evaluation = sqlite3_column_int64(query, 3);
+    bool row = true,
+         ok = r->stored.rows != NULL &&
+              ROWS_BEGIN(&query, db, "job", err, {"job", .integer = &job}, {"experiment", .integer = &experiment},
+                         {"position", .integer = &position}, {"evaluation", .integer = &evaluation},
+                         {"fraction", .real = &fraction}, {"coalesce(seed, -1)", .integer = &seed},
+                         {"score", .text = &score}, {"step", .integer = &step},
+                         {"coalesce(grouping, -1)", .integer = &grouping}, {"filter_group", .integer = &group});
+    while (ok && (ok = rows_next(&query, &row, err)) && row && r->stored.count < (size_t)count) {
         if (experiment < 0 || experiment >= r->n_experiments || evaluation < 0 || evaluation >= r->n_evaluations)
             ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: a job refers to nothing", db->path);
         else
-            r->stored.rows[r->stored.count++] = (job_row){
-                .id = sqlite3_column_int64(query, 0),
-                .experiment = r->experiment_of[experiment],
-                .position = sqlite3_column_int(query, 2),
-                .evaluation = r->evaluation_of[evaluation],
-                .fraction = real_or_nan(query, 4),
-                .seed = is_null(query, 5) ? -1 : sqlite3_column_int64(query, 5),
-                .score = score_of(r, query, 6),
-                .step = sqlite3_column_int(query, 7),
-                .grouping = grouping_of(r, query, 8),
-                .group = sqlite3_column_int(query, 9),
-            };
+            r->stored.rows[r->stored.count++] = (job_row){.id = job,
+                                                          .experiment = r->experiment_of[experiment],
+                                                          .position = (int32_t)position,
+                                                          .evaluation = r->evaluation_of[evaluation],
+                                                          .fraction = fraction,
+                                                          .seed = seed,
+                                                          .score = score_of(r, score),
+                                                          .step = (int32_t)step,
+                                                          .grouping = grouping_of(r, grouping),
+                                                          .group = (int32_t)group};
     }
-    sqlite3_finalize(query);
+    rows_end(&query);
     if (ok)
         qsort(r->stored.rows, r->stored.count, sizeof *r->stored.rows, by_job_then_position);
     return ok;
@@ -439,32 +435,31 @@ static int by_experiment_and_position(const void *a, const void *b)
     return order != 0 ? order : compare(left->position, right->position);
 }
 
-static bool add_job(const reconciling *r, sqlite3_stmt *insert, const job_row *job, lsn_error *err)
+static bool add_job(const reconciling *r, sqlite3_stmt **insert, const job_row *job, lsn_error *err)
 {
     const int32_t *ids = r->store->ids;
     value singles[2];
     for (int i = 0; i < 2; i++)
         singles[i] = integer_or_null(job->singles[i] < 0 ? -1 : ids[job->singles[i]]);
     const bool grouped = job->grouping >= 0;
-    return DATABASE_STEP(&r->store->db, insert, err, integer(r->experiment_ids[job->experiment]),
-                         integer(job->position), integer(ids[job->evaluation]), real(job->fraction),
-                         integer_or_null(job->seed), text(job->score < 0 ? NULL : plan_of(r)->scores[job->score].name),
-                         integer_or_null(job->step > 0 ? job->step : -1),
-                         integer_or_null(grouped ? r->groupings.ids[job->grouping] : -1),
-                         integer_or_null(grouped ? job->group : -1), singles[0], singles[1]);
+    return ROW_WRITE(&r->store->db, insert, "INSERT INTO job", err,
+                     {"experiment", integer(r->experiment_ids[job->experiment])}, {"position", integer(job->position)},
+                     {"evaluation", integer(ids[job->evaluation])}, {"fraction", real(job->fraction)},
+                     {"seed", integer_or_null(job->seed)},
+                     {"score", text(job->score < 0 ? NULL : plan_of(r)->scores[job->score].name)},
+                     {"step", integer_or_null(job->step > 0 ? job->step : -1)},
+                     {"grouping", integer_or_null(grouped ? r->groupings.ids[job->grouping] : -1)},
+                     {"filter_group", integer_or_null(grouped ? job->group : -1)}, {"single_a", singles[0]},
+                     {"single_b", singles[1]});
 }
 
 static bool add_jobs(reconciling *r, lsn_error *err)
 {
-    sqlite3_stmt *insert = database_prepare(&r->store->db,
-                                            "INSERT INTO job (experiment, position, evaluation, fraction, seed, score, "
-                                            "step, grouping, filter_group, single_a, single_b) VALUES (?, ?, ?, ?, ?, "
-                                            "?, ?, ?, ?, ?, ?)",
-                                            err);
-    bool ok = insert != NULL;
+    sqlite3_stmt *insert = NULL;
+    bool ok = true;
     qsort(r->wanted.rows, r->wanted.count, sizeof *r->wanted.rows, by_experiment_and_position);
     for (size_t w = 0; ok && w < r->wanted.count; w++)
-        ok = r->wanted.rows[w].id != 0 || add_job(r, insert, &r->wanted.rows[w], err);
+        ok = r->wanted.rows[w].id != 0 || add_job(r, &insert, &r->wanted.rows[w], err);
     sqlite3_finalize(insert);
     return ok;
 }

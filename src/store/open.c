@@ -81,15 +81,6 @@ static int32_t *evaluations_by_id(const lsn_store *store, lsn_error *err)
     return by_id;
 }
 
-/* Marks a stored part; they come by block. */
-static bool load_part(lsn_store *store, int32_t evaluation, int32_t block, sqlite3_stmt *row, lsn_error *err)
-{
-    store_mark(store, evaluation, block);
-    return !store_races(store, evaluation) || block != store->prefixes[evaluation].blocks ||
-           race_count(store, evaluation, block, sqlite3_column_int64(row, 2), sqlite3_column_int64(row, 3),
-                      sqlite3_column_int64(row, 4), err);
-}
-
 static bool load_parts(lsn_store *store, lsn_error *err)
 {
     const int32_t evaluations = store->facts.evaluations;
@@ -100,19 +91,21 @@ static bool load_parts(lsn_store *store, lsn_error *err)
     for (int32_t e = 0; e < evaluations; e++)
         store->missing[e] = store->status[e] == STORE_DONE ? 0 : store->blocks;
     int32_t *by_id = evaluations_by_id(store, err);
-    sqlite3_stmt *query = database_prepare(
-        &store->db, "SELECT evaluation, block, images, lost, gained FROM part ORDER BY evaluation, block", err);
-    bool row = true, ok = by_id != NULL && query != NULL;
-    while (ok && (ok = database_row(&store->db, query, &row, err)) && row) {
-        int64_t id = sqlite3_column_int64(query, 0), block = sqlite3_column_int64(query, 1);
-        if (id < 0 || id >= evaluations || by_id[id] < 0 || block < 0 || block >= store->blocks ||
-            store->missing[by_id[id]] < 2)
+    int64_t id, block, images, lost, gained;
+    row_query query = {0};
+    bool row = true, ok = by_id != NULL && PARTS_BEGIN(&query, &store->db, err, id, block, images, lost, gained);
+    while (ok && (ok = rows_next(&query, &row, err)) && row) {
+        const int32_t e = id < 0 || id >= evaluations ? -1 : by_id[id];
+        if (e < 0 || block < 0 || block >= store->blocks || store->missing[e] < 2) {
             ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: a part of evaluation %lld belongs nowhere", store->db.path,
                           (long long)id);
-        else
-            ok = load_part(store, by_id[id], (int32_t)block, query, err);
+            break;
+        }
+        store_mark(store, e, (int32_t)block);
+        if (store_races(store, e) && block == store->prefixes[e].blocks)
+            ok = race_count(store, e, (int32_t)block, images, lost, gained, err);
     }
-    sqlite3_finalize(query);
+    rows_end(&query);
     free(by_id);
     return ok;
 }
@@ -134,12 +127,9 @@ static bool sign(const lsn_store *store, lsn_error *err)
 {
     const lock_note *mine = &store->lock.mine;
     char now[TIME_BYTES];
-    sqlite3_stmt *insert = database_prepare(
-        &store->db, "INSERT OR REPLACE INTO writer (id, token, host, pid, since) VALUES (1, ?, ?, ?, ?)", err);
-    const bool ok = insert != NULL && DATABASE_STEP(&store->db, insert, err, text(mine->token), text(mine->host),
-                                                    integer(mine->process.pid), text(time_text(now)));
-    sqlite3_finalize(insert);
-    return ok;
+    return ROW_WRITE(&store->db, NULL, "INSERT OR REPLACE INTO writer", err, {"id", integer(1)},
+                     {"token", text(mine->token)}, {"host", text(mine->host)}, {"pid", integer(mine->process.pid)},
+                     {"since", text(time_text(now))});
 }
 
 /* Makes the file what the plan asks for, in one transaction. */

@@ -88,8 +88,6 @@ static bool is_due(lsn_store *store)
 
 bool progress_count(lsn_store *store, lsn_error *err)
 {
-    static const char sql[] = "UPDATE experiment SET jobs = ?2, done = ?3, running = ?4, failed = ?5, work = ?6 "
-                              "WHERE position = ?1";
     sqlite3_stmt *update = NULL;
     if (!is_due(store))
         return true;
@@ -98,10 +96,9 @@ bool progress_count(lsn_store *store, lsn_error *err)
         const experiment_counts n = count(store, &store->plan->experiments[x]);
         if (same_counts(&n, &store->by_experiment[x]))
             continue;
-        if (update == NULL)
-            update = database_prepare(&store->db, sql, err);
-        ok = update != NULL && DATABASE_STEP(&store->db, update, err, integer(x), integer(n.jobs), integer(n.done),
-                                             integer(n.running), integer(n.failed), real(n.work));
+        ok = ROW_WRITE(&store->db, &update, "UPDATE experiment", err, {"position", integer(x)},
+                       {"jobs", integer(n.jobs)}, {"done", integer(n.done)}, {"running", integer(n.running)},
+                       {"failed", integer(n.failed)}, {"work", real(n.work)});
         store->by_experiment[x] = n;
     }
     sqlite3_finalize(update);
@@ -139,15 +136,11 @@ static bool thin_out(lsn_store *store, lsn_error *err)
 
 static bool write_row(lsn_store *store, const lsn_run_progress *seen, lsn_error *err)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO progress (run, seconds, share, jobs_done, images, workers, "
-                              "computing, left_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-    sqlite3_stmt *insert = database_prepare(&store->db, sql, err);
-    const bool ok = insert != NULL &&
-                    DATABASE_STEP(&store->db, insert, err, integer(store->run), real(seen->seconds), real(seen->share),
-                                  integer(seen->jobs_done), integer(seen->images), integer(seen->workers),
-                                  real(seen->computing), real(seen->left_s >= 0 ? seen->left_s : (double)NAN));
-    sqlite3_finalize(insert);
-    return ok;
+    return ROW_WRITE(&store->db, NULL, "INSERT OR REPLACE INTO progress", err, {"run", integer(store->run)},
+                     {"seconds", real(seen->seconds)}, {"share", real(seen->share)},
+                     {"jobs_done", integer(seen->jobs_done)}, {"images", integer(seen->images)},
+                     {"workers", integer(seen->workers)}, {"computing", real(seen->computing)},
+                     {"left_s", real(seen->left_s >= 0 ? seen->left_s : (double)NAN)});
 }
 
 static bool drop_newest(lsn_store *store, lsn_error *err)

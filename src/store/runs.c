@@ -22,10 +22,6 @@ static bool study_hex(const lsn_plan *plan, char *hex, lsn_error *err)
 
 static bool insert_run(lsn_store *store, const lsn_run_record *record, lsn_error *err)
 {
-    static const char sql[] =
-        "INSERT INTO run (version, libraries, command, method, hosts, ranks, slurm_job, host, pid, study_sha256, "
-        "weights_sha256, images_sha256, calibration_sha256, started, heartbeat) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     const lsn_plan *plan = store->plan;
     char study[LSN_HEX_BYTES], weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES];
     char now[TIME_BYTES], host[256] = "";
@@ -33,14 +29,15 @@ static bool insert_run(lsn_store *store, const lsn_run_record *record, lsn_error
     lsn_digest_hex(&plan->images_digest, images);
     lsn_digest_hex(&plan->calibration_digest, calibration);
     gethostname(host, sizeof host - 1);
-    sqlite3_stmt *insert = study_hex(plan, study, err) ? database_prepare(&store->db, sql, err) : NULL;
-    bool ok =
-        insert != NULL &&
-        DATABASE_STEP(&store->db, insert, err, text(record->version), text(record->libraries), text(record->command),
-                      text(record->kernels), text(record->hosts), integer(record->ranks), text(record->slurm_job),
-                      text(host), integer(getpid()), text(study), text(weights), text(images),
-                      text(plan->calibration.count == 0 ? NULL : calibration), text(time_text(now)), text(now));
-    sqlite3_finalize(insert);
+    const bool ok =
+        study_hex(plan, study, err) &&
+        ROW_WRITE(&store->db, NULL, "INSERT INTO run", err, {"version", text(record->version)},
+                  {"libraries", text(record->libraries)}, {"command", text(record->command)},
+                  {"method", text(record->kernels)}, {"hosts", text(record->hosts)}, {"ranks", integer(record->ranks)},
+                  {"slurm_job", text(record->slurm_job)}, {"host", text(host)}, {"pid", integer(getpid())},
+                  {"study_sha256", text(study)}, {"weights_sha256", text(weights)}, {"images_sha256", text(images)},
+                  {"calibration_sha256", text(plan->calibration.count == 0 ? NULL : calibration)},
+                  {"started", text(time_text(now))}, {"heartbeat", text(now)});
     if (ok)
         store->run = sqlite3_last_insert_rowid(store->db.handle);
     return ok;
@@ -87,11 +84,8 @@ static bool update_run(lsn_store *store, const char *how, lsn_error *err)
 {
     char now[TIME_BYTES];
     time_text(now);
-    sqlite3_stmt *update = database_prepare(
-        &store->db, "UPDATE run SET heartbeat = ?2, ended = iif(?3 IS NULL, NULL, ?2), how = ?3 WHERE run = ?1", err);
-    bool ok = update != NULL && DATABASE_STEP(&store->db, update, err, integer(store->run), text(now), text(how));
-    sqlite3_finalize(update);
-    return ok;
+    return ROW_WRITE(&store->db, NULL, "UPDATE run", err, {"run", integer(store->run)}, {"heartbeat", text(now)},
+                     {"ended", text(how == NULL ? NULL : now)}, {"how", text(how)});
 }
 
 /* When a run ends, nothing is being computed any more. */
@@ -117,16 +111,15 @@ bool lsn_store_run_note(lsn_store *store, const char *how, lsn_error *err)
 static bool write_activations(const lsn_store *store, const lsn_activations *a, lsn_error *err)
 {
     const lsn_net *net = store->plan->net;
-    sqlite3_stmt *insert = database_prepare(
-        &store->db, "INSERT OR REPLACE INTO filter_activation (layer, filter, mean, deviation) VALUES (?, ?, ?, ?)",
-        err);
-    bool ok = insert != NULL;
+    sqlite3_stmt *insert = NULL;
+    bool ok = true;
     for (int layer = 0, filter = 0; ok && layer < net->n_layers - 1; layer++)
         for (int f = 0; ok && f < net->layers[layer].filters; f++, filter++) {
             const bool mean = a->mean != NULL, deviation = mean && a->square != NULL;
-            ok = DATABASE_STEP(&store->db, insert, err, integer(layer), integer(f),
-                               real(mean ? lsn_activations_mean(a, filter) : (double)NAN),
-                               real(deviation ? lsn_activations_deviation(a, filter) : (double)NAN));
+            ok = ROW_WRITE(&store->db, &insert, "INSERT OR REPLACE INTO filter_activation", err,
+                           {"layer", integer(layer)}, {"filter", integer(f)},
+                           {"mean", real(mean ? lsn_activations_mean(a, filter) : (double)NAN)},
+                           {"deviation", real(deviation ? lsn_activations_deviation(a, filter) : (double)NAN)});
         }
     sqlite3_finalize(insert);
     return ok;

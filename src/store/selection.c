@@ -7,17 +7,14 @@
 
 /* ---- groupings ----------------------------------------------------------------------------------------------- */
 
-/* The plan's grouping that a row is; -1: none. Columns from 1 on as load_groupings asks for them. */
-static int32_t find_grouping(const lsn_plan *plan, sqlite3_stmt *row)
+/* The plan's grouping that is the same; -1: none. */
+static int32_t find_grouping(const lsn_plan *plan, const lsn_grouping *stored)
 {
     for (int32_t g = 0; g < plan->n_groupings; g++) {
-        const lsn_grouping *grouping = &plan->groupings[g];
-        const double cut_at = sqlite3_column_double(row, 6);
-        if (sqlite3_column_int64(row, 1) == grouping->layer && strcmp(database_words(row, 2), grouping->metric) == 0 &&
-            strcmp(database_words(row, 3), grouping->normalise) == 0 &&
-            strcmp(database_words(row, 4), grouping->linkage) == 0 &&
-            strcmp(database_words(row, 5), grouping->cut) == 0 &&
-            !(cut_at < grouping->value || cut_at > grouping->value))
+        const lsn_grouping *wanted = &plan->groupings[g];
+        if (stored->layer == wanted->layer && strcmp(stored->metric, wanted->metric) == 0 &&
+            strcmp(stored->normalise, wanted->normalise) == 0 && strcmp(stored->linkage, wanted->linkage) == 0 &&
+            strcmp(stored->cut, wanted->cut) == 0 && !(stored->value < wanted->value || stored->value > wanted->value))
             return g;
     }
     return -1;
@@ -26,34 +23,40 @@ static int32_t find_grouping(const lsn_plan *plan, sqlite3_stmt *row)
 static bool load_groupings(const lsn_store *store, selection *found, lsn_error *err)
 {
     const database *db = &store->db;
+    int64_t id, layer;
+    lsn_grouping stored = {0};
+    row_query query = {0};
     if (!database_integer(db, "SELECT count(*) FROM grouping", &found->n_stored, err))
         return false;
     found->of = lsn_array((size_t)found->n_stored, sizeof *found->of, err);
-    sqlite3_stmt *query =
-        database_prepare(db, "SELECT grouping, layer, metric, normalise, linkage, cut, value FROM grouping", err);
-    bool row = true, ok = found->of != NULL && query != NULL;
-    while (ok && (ok = database_row(db, query, &row, err)) && row) {
-        const int64_t id = sqlite3_column_int64(query, 0);
+    bool row = true, ok = found->of != NULL &&
+                          ROWS_BEGIN(&query, db, "grouping", err, {"grouping", .integer = &id},
+                                     {"layer", .integer = &layer}, {"metric", .text = &stored.metric},
+                                     {"normalise", .text = &stored.normalise}, {"linkage", .text = &stored.linkage},
+                                     {"cut", .text = &stored.cut}, {"value", .real = &stored.value});
+    while (ok && (ok = rows_next(&query, &row, err)) && row) {
         if (id < 0 || id >= found->n_stored) {
             ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: its groupings are not numbered as Lesion does", db->path);
             continue;
         }
-        found->of[id] = find_grouping(store->plan, query);
+        stored.layer = (int32_t)layer;
+        found->of[id] = find_grouping(store->plan, &stored);
         if (found->of[id] >= 0)
             found->ids[found->of[id]] = (int32_t)id;
     }
-    sqlite3_finalize(query);
+    rows_end(&query);
     return ok;
 }
 
-static bool write_members(const database *db, sqlite3_stmt *insert, const lsn_grouping *grouping, int filters,
+static bool write_members(const database *db, sqlite3_stmt **insert, const lsn_grouping *grouping, int filters,
                           int32_t id, lsn_error *err)
 {
     bool ok = true;
     for (int f = 0; ok && f < filters; f++)
         if (grouping->groups[f] >= 0)
-            ok = DATABASE_STEP(db, insert, err, integer(id), integer(f), integer(grouping->groups[f]),
-                               real(grouping->distances[f]));
+            ok = ROW_WRITE(db, insert, "INSERT INTO filter_group", err, {"grouping", integer(id)},
+                           {"filter", integer(f)}, {"filter_group", integer(grouping->groups[f])},
+                           {"distance", real(grouping->distances[f])});
     return ok;
 }
 
@@ -62,21 +65,18 @@ static bool add_groupings(const lsn_store *store, selection *found, lsn_error *e
     const lsn_plan *plan = store->plan;
     const database *db = &store->db;
     int64_t next = found->n_stored;
-    sqlite3_stmt *insert = database_prepare(
-        db,
-        "INSERT INTO grouping (grouping, layer, metric, normalise, linkage, cut, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        err);
-    sqlite3_stmt *member = database_prepare(
-        db, "INSERT INTO filter_group (grouping, filter, filter_group, distance) VALUES (?, ?, ?, ?)", err);
-    bool ok = insert != NULL && member != NULL;
+    sqlite3_stmt *insert = NULL, *member = NULL;
+    bool ok = true;
     for (int32_t g = 0; ok && g < plan->n_groupings; g++) {
-        const lsn_grouping *of = &plan->groupings[g];
+        const lsn_grouping *added = &plan->groupings[g];
         if (found->ids[g] >= 0)
             continue;
         found->ids[g] = (int32_t)next++;
-        ok = DATABASE_STEP(db, insert, err, integer(found->ids[g]), integer(of->layer), text(of->metric),
-                           text(of->normalise), text(of->linkage), text(of->cut), real(of->value)) &&
-             write_members(db, member, of, plan->net->layers[of->layer].filters, found->ids[g], err);
+        ok = ROW_WRITE(db, &insert, "INSERT INTO grouping", err, {"grouping", integer(found->ids[g])},
+                       {"layer", integer(added->layer)}, {"metric", text(added->metric)},
+                       {"normalise", text(added->normalise)}, {"linkage", text(added->linkage)},
+                       {"cut", text(added->cut)}, {"value", real(added->value)}) &&
+             write_members(db, &member, added, plan->net->layers[added->layer].filters, found->ids[g], err);
     }
     sqlite3_finalize(insert);
     sqlite3_finalize(member);
@@ -90,16 +90,16 @@ static bool write_scores(const lsn_store *store, lsn_error *err)
 {
     const lsn_plan *plan = store->plan;
     const database *db = &store->db;
-    sqlite3_stmt *insert = database_prepare(
-        db, "INSERT OR REPLACE INTO filter_score (score, layer, filter, value) VALUES (?, ?, ?, ?)", err);
-    bool ok = insert != NULL;
+    sqlite3_stmt *insert = NULL;
+    bool ok = true;
     for (int32_t s = 0; s < plan->n_scores; s++)
         for (int l = 0; l < plan->net->n_layers - 1; l++) {
             const double *values = plan->scores[s].values + lsn_net_filter_offset(plan->net, l);
             for (int f = 0; ok && f < plan->net->layers[l].filters; f++)
                 if (!isnan(values[f]))
-                    ok = DATABASE_STEP(db, insert, err, text(plan->scores[s].name), integer(l), integer(f),
-                                       real(values[f]));
+                    ok = ROW_WRITE(db, &insert, "INSERT OR REPLACE INTO filter_score", err,
+                                   {"score", text(plan->scores[s].name)}, {"layer", integer(l)}, {"filter", integer(f)},
+                                   {"value", real(values[f])});
         }
     sqlite3_finalize(insert);
     return ok;

@@ -138,6 +138,12 @@ bool rows_begin(row_query *q, const database *db, const row_column *columns, int
 bool rows_next(row_query *q, bool *row, lsn_error *err);
 void rows_end(row_query *q);
 
+/* What an early end goes by: of each stored part its evaluation, block, images, lost and gained, in this order. */
+#define PARTS_BEGIN(q, db, err, id, part_block, n, fewer, more)                                                 \
+    ROWS_BEGIN(q, db, "part ORDER BY evaluation, block", err, {"evaluation", .integer = &(id)},                 \
+               {"block", .integer = &(part_block)}, {"images", .integer = &(n)}, {"lost", .integer = &(fewer)}, \
+               {"gained", .integer = &(more)})
+
 /* ---- metrics (metrics.h lists them) -------------------------------------------------------------------------- */
 
 enum { METRICS_ROOM = 24 };
@@ -315,7 +321,7 @@ bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *tall
  * whatever was condemned is forgiven first. */
 bool flight_bury(lsn_store *store, bool retry, lsn_error *err);
 /* Takes down what a row of the table evaluation says: columns deaths, deaths_alone, death_block. */
-bool flight_load(lsn_store *store, int32_t evaluation, sqlite3_stmt *row, int column, lsn_error *err);
+bool flight_load(lsn_store *store, int32_t evaluation, int64_t deaths, int64_t alone, int64_t block, lsn_error *err);
 /* The part was added: if it is the one that was computed when a run died, that was not its fault. */
 bool flight_acquit(lsn_store *store, int32_t evaluation, int32_t block, lsn_error *err);
 
