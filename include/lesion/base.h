@@ -43,17 +43,35 @@ typedef enum lsn_code {
 
 #define LSN_ERROR_BYTES 1024
 
-/* Owned by the caller. `text` is one message without a final newline: what happened and what to do next. */
+/* Owned by the caller. Plain data without pointers: it may be sent from rank to rank as its bytes. What it is about is
+ * told by fields, never to be looked for in `text`. */
 typedef struct lsn_error {
     lsn_code code;
-    char text[LSN_ERROR_BYTES];
+    int line;                   /* of `file`, from 1; 0: the file as a whole */
+    char file[LSN_ERROR_BYTES]; /* the path that was given; empty: about no file */
+    char part[64];              /* of the file or of how it is used: "preprocess"; empty: no particular one */
+    char text[LSN_ERROR_BYTES]; /* one message without a final newline: where, what happened, and what to do next */
 } lsn_error;
 
-/* Sets *err (which may be NULL) and returns false, so that `return lsn_fail(err, ...)` is one line. */
+/* Sets *err (which may be NULL), about no file, and returns false, so that `return lsn_fail(err, ...)` is one line. */
 LSN_API bool lsn_fail(lsn_error *err, lsn_code code, const char *format, ...) LSN_PRINTF(3, 4);
 
-/* Puts "prefix: " before the text of *err (NULL is accepted) and returns false. */
+/* The same about a file, a line of it, or a part of it; the text is "FILE: ...", "FILE:LINE: ..." or
+ * "FILE: PART: ...". */
+LSN_API bool lsn_fail_at(lsn_error *err, lsn_code code, const char *file, const char *format, ...) LSN_PRINTF(4, 5);
+LSN_API bool lsn_fail_line(lsn_error *err, lsn_code code, const char *file, int line, const char *format, ...)
+    LSN_PRINTF(5, 6);
+LSN_API bool lsn_fail_part(lsn_error *err, lsn_code code, const char *file, const char *part, const char *format, ...)
+    LSN_PRINTF(5, 6);
+
+/* Puts "prefix: " before the text of *err (NULL is accepted), which stays about the same file, and returns false. */
 LSN_API bool lsn_fail_in(lsn_error *err, const char *format, ...) LSN_PRINTF(2, 3);
+
+/* Hands an error on: sets *err (which may be NULL) to what `cause` is, and returns false. */
+LSN_API bool lsn_fail_as(lsn_error *err, const lsn_error *cause);
+
+/* Whether an error is about this file (NULL: false). */
+LSN_API bool lsn_error_is_about(const lsn_error *err, const char *file);
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 

@@ -12,19 +12,19 @@ bool lsn_file_map(lsn_file *file, const char *path, lsn_error *err)
     *file = (lsn_file){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
     if (fd < 0)
-        return lsn_fail(err, LSN_INVALID, "%s: cannot be opened: %s", path, strerror(errno));
+        return lsn_fail_at(err, LSN_INVALID, path, "cannot be opened: %s", strerror(errno));
     struct stat status;
     bool ok = false;
     if (fstat(fd, &status) != 0)
-        lsn_fail(err, LSN_INVALID, "%s: cannot be examined: %s", path, strerror(errno));
+        lsn_fail_at(err, LSN_INVALID, path, "cannot be examined: %s", strerror(errno));
     else if (!S_ISREG(status.st_mode))
-        lsn_fail(err, LSN_INVALID, "%s: is not a file", path);
+        lsn_fail_at(err, LSN_INVALID, path, "is not a file");
     else if (status.st_size == 0)
         ok = true;
     else {
         void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED)
-            lsn_fail(err, LSN_FAILED, "%s: cannot be mapped: %s", path, strerror(errno));
+            lsn_fail_at(err, LSN_FAILED, path, "cannot be mapped: %s", strerror(errno));
         else {
             file->data = data;
             file->bytes = (size_t)status.st_size;

@@ -22,7 +22,7 @@ bool lsn_new_file_open(lsn_new_file *file, const char *path, lsn_error *err)
     file->out = fopen(special ? path : part.data, "we");
     if (file->out != NULL)
         return true;
-    lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    lsn_fail_at(err, LSN_FAILED, path, "cannot be written: %s", strerror(errno));
     lsn_text_finish(&part);
     file->part = NULL;
     return false;
@@ -35,7 +35,7 @@ bool lsn_new_file_close(lsn_new_file *file, bool ok, lsn_error *err)
     const bool closed = fclose(file->out) == 0 && written;
     const bool whole = ok && closed && (file->part == NULL || rename(file->part, file->path) == 0);
     if (ok && !whole)
-        lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", file->path, strerror(errno));
+        lsn_fail_at(err, LSN_FAILED, file->path, "cannot be written: %s", strerror(errno));
     if (!whole && file->part != NULL)
         unlink(file->part);
     free(file->part);

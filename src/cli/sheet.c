@@ -247,7 +247,7 @@ bool lsn_sheet_write(const char *path, const lsn_plan *plan, const lsn_image_che
     int32_t *fit = list_fit(plan, found, &count, err);
     const int shown = count < most ? count : most;
     bool ok = fit != NULL &&
-              (count > 0 || lsn_fail(err, LSN_INVALID, "%s: there is no readable image for a sheet", plan->path)) &&
+              (count > 0 || lsn_fail_at(err, LSN_INVALID, plan->path, "there is no readable image for a sheet")) &&
               picture_init(&p, plan->data, err) && canvas_init(&c, &p, shown, err) &&
               draw(&c, &p, plan, fit, count, shown, err) && lsn_png_write(path, c.pixels, c.h, c.w, err);
     picture_finish(&p);

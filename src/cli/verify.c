@@ -44,12 +44,11 @@ static bool check_kernels(const lsn_options *options, const char *kernels, lsn_e
     if (options->sample == 0 || *kernels == '\0' || strcmp(kernels, lsn_engine_kernels()) == 0)
         return true;
     const bool gone = strcmp(kernels, "blas") == 0 || strcmp(kernels, "reference") == 0;
-    return lsn_fail(
-        err, LSN_INVALID,
-        "%s: its results were computed by %s '%s', and cannot be computed again with the same bits by kernels "
-        "of the kind '%s': %s; --sample 0 checks the rest",
-        options->arguments[0], gone ? "the method" : "kernels of the kind", kernels, lsn_engine_kernels(),
-        gone ? "Lesion 0.1.0 has it" : "set LESION_ISA");
+    return lsn_fail_at(err, LSN_INVALID, options->arguments[0],
+                       "its results were computed by %s '%s', and cannot be computed again with the same bits by "
+                       "kernels of the kind '%s': %s; --sample 0 checks the rest",
+                       gone ? "the method" : "kernels of the kind", kernels, lsn_engine_kernels(),
+                       gone ? "Lesion 0.1.0 has it" : "set LESION_ISA");
 }
 
 /* One override a line; *lines is to be freed. */

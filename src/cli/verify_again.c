@@ -73,8 +73,8 @@ static bool make_scratch(scratch *made, lsn_error *err)
     const char *tmp = getenv("TMPDIR");
     snprintf(made->folder, sizeof made->folder, "%.200s/lesion-verify-XXXXXX", tmp == NULL ? "/tmp" : tmp);
     if (mkdtemp(made->folder) == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: no folder can be made for what is computed again: %s; set TMPDIR",
-                        made->folder, strerror(errno));
+        return lsn_fail_at(err, LSN_FAILED, made->folder,
+                           "no folder can be made for what is computed again: %s; set TMPDIR", strerror(errno));
     snprintf(made->database, sizeof made->database, "%s/again.db", made->folder);
     return true;
 }

@@ -62,7 +62,7 @@ static bool add_matching(paths *all, const char *folder, int (*matches)(const st
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, matches, by_name);
     if (count < 0)
-        return lsn_fail(err, LSN_INVALID, "%s: cannot be listed: %s", folder, strerror(errno));
+        return lsn_fail_at(err, LSN_INVALID, folder, "cannot be listed: %s", strerror(errno));
     bool ok = true;
     for (int i = 0; i < count; i++) {
         ok = ok && add_path(all, folder, entries[i]->d_name, err);
@@ -76,15 +76,14 @@ static bool find_files(paths *all, const char *path, lsn_error *err)
 {
     struct stat status;
     if (stat(path, &status) != 0)
-        return lsn_fail(err, LSN_INVALID, "%s: cannot be opened: %s", path, strerror(errno));
+        return lsn_fail_at(err, LSN_INVALID, path, "cannot be opened: %s", strerror(errno));
     if (!S_ISDIR(status.st_mode))
         return add_path(all, path, NULL, err);
     if (!add_matching(all, path, is_test, err) || (all->count == 0 && !add_matching(all, path, is_training, err)))
         return false;
-    return all->count > 0 || lsn_fail(err, LSN_INVALID,
-                                      "%s: has no test_batch.bin, data_batch_*.bin, test.bin or train.bin: fetch the "
-                                      "binary version of CIFAR-10 or CIFAR-100, or give the path of a file",
-                                      path);
+    return all->count > 0 || lsn_fail_at(err, LSN_INVALID, path,
+                                         "has no test_batch.bin, data_batch_*.bin, test.bin or train.bin: fetch the "
+                                         "binary version of CIFAR-10 or CIFAR-100, or give the path of a file");
 }
 
 /* ---- what they hold ------------------------------------------------------------------------------------------ */
@@ -106,15 +105,16 @@ static bool find_kind(const lsn_file *file, const char *path, const cifar_kind *
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (fits(&kinds[i], file)) {
             if (*found != NULL && *found != &kinds[i])
-                return lsn_fail(err, LSN_INVALID, "%s: is of %s, but the files before it are of %s: keep them apart",
-                                path, kinds[i].form, (*found)->form);
+                return lsn_fail_at(err, LSN_INVALID, path,
+                                   "is of %s, but the files before it are of %s: keep them apart", kinds[i].form,
+                                   (*found)->form);
             *found = &kinds[i];
             return true;
         }
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: is no file of the binary version of CIFAR-10 or CIFAR-100: its %zu bytes are no whole number "
-                    "of records of %d or %d, or its labels are out of range",
-                    path, file->bytes, PIXELS + 1, PIXELS + 2);
+    return lsn_fail_at(err, LSN_INVALID, path,
+                       "is no file of the binary version of CIFAR-10 or CIFAR-100: its %zu bytes are no whole number "
+                       "of records of %d or %d, or its labels are out of range",
+                       file->bytes, PIXELS + 1, PIXELS + 2);
 }
 
 /* Planes to pixels. */

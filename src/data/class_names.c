@@ -17,11 +17,11 @@ static bool cut_lines(lsn_class_names *classes, size_t bytes, const char *path, 
         *stop = '\0';
         for (const char *c = line; c < stop; c++)
             if ((unsigned char)*c < ' ' && *c != '\t')
-                return lsn_fail(err, LSN_INVALID, "%s:%d: a control character: expected a text file of class names",
-                                path, classes->count + 1);
+                return lsn_fail_line(err, LSN_INVALID, path, classes->count + 1,
+                                     "a control character: expected a text file of class names");
         if (classes->count == LSN_MAX_CLASSES)
-            return lsn_fail(err, LSN_INVALID, "%s: has more than %d lines, the most classes there can be", path,
-                            LSN_MAX_CLASSES);
+            return lsn_fail_at(err, LSN_INVALID, path, "has more than %d lines, the most classes there can be",
+                               LSN_MAX_CLASSES);
         if (!lsn_grow((void **)&classes->names, (size_t)classes->count, &room, sizeof *classes->names, err))
             return false;
         classes->names[classes->count++] = line;
@@ -44,10 +44,10 @@ bool lsn_class_names_read(lsn_class_names *classes, const char *path, lsn_error 
     while (classes->count > 0 && classes->names[classes->count - 1][0] == '\0')
         classes->count--;
     if (classes->count == 0)
-        return lsn_fail(err, LSN_INVALID, "%s: names no class: expected one name a line", path);
+        return lsn_fail_at(err, LSN_INVALID, path, "names no class: expected one name a line");
     for (int i = 0; i < classes->count; i++)
         if (classes->names[i][0] == '\0')
-            return lsn_fail(err, LSN_INVALID, "%s:%d: the name of class %d is empty", path, i + 1, i);
+            return lsn_fail_line(err, LSN_INVALID, path, i + 1, "the name of class %d is empty", i);
     return true;
 }
 

@@ -57,9 +57,9 @@ static bool read_names(lsn_data *data, const lsn_data_spec *spec, lsn_error *err
 static bool check_labels(lsn_data *data, const lsn_data_spec *spec, lsn_error *err)
 {
     if (data->labels.count != data->images.count)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s has %" PRId32 " labels, but %s has %" PRId32 " images: are they of the same data set?",
-                        spec->labels, data->labels.count, spec->images, data->images.count);
+        return lsn_fail_at(err, LSN_INVALID, spec->labels,
+                           "has %" PRId32 " labels, but %s has %" PRId32 " images: are they of the same data set?",
+                           data->labels.count, spec->images, data->images.count);
     int32_t greatest = 0, image = 0;
     for (int32_t i = 0; i < data->labels.count; i++)
         if (data->labels.labels[i] > greatest)
@@ -68,9 +68,9 @@ static bool check_labels(lsn_data *data, const lsn_data_spec *spec, lsn_error *e
     if (data->names.count == 0)
         return true;
     if (data->names.count < data->classes)
-        return lsn_fail(err, LSN_INVALID, "%s names %d classes, but the label of image %" PRId32 " in %s is %" PRId32,
-                        spec->classes, data->names.count, image, spec->labels != NULL ? spec->labels : spec->path,
-                        greatest);
+        return lsn_fail_at(err, LSN_INVALID, spec->classes,
+                           "names %d classes, but the label of image %" PRId32 " in %s is %" PRId32, data->names.count,
+                           image, spec->labels != NULL ? spec->labels : spec->path, greatest);
     data->classes = data->names.count;
     return true;
 }
@@ -100,16 +100,17 @@ static bool find_size(lsn_data *data, lsn_error *err)
         data->w = preprocess->crop > 0 ? preprocess->crop : data->images.w;
         return data->images.pixels == NULL ||
                lsn_reshaped_size(preprocess, data->images.h, data->images.w, &data->h, &data->w) ||
-               lsn_fail(err, LSN_INVALID, "%s: preprocess: resize %d makes a side of more than %d pixels of %d x %d",
-                        data->path, preprocess->resize, LSN_MAX_SIDE, data->images.w, data->images.h);
+               lsn_fail_part(err, LSN_INVALID, data->path, "preprocess",
+                             "resize %d makes a side of more than %d pixels of %d x %d", preprocess->resize,
+                             LSN_MAX_SIDE, data->images.w, data->images.h);
     }
     for (int32_t i = 0; i < data->images.count; i++)
         if (size_from_header(data, i, &why)) {
             data->like = i;
             return true;
         }
-    return lsn_fail(err, LSN_INVALID, "%s: none of its %" PRId32 " images can be read; the last one, %s", data->path,
-                    data->images.count, why.text);
+    return lsn_fail_at(err, LSN_INVALID, data->path, "none of its %" PRId32 " images can be read; the last one, %s",
+                       data->images.count, why.text);
 }
 
 lsn_data *lsn_data_open(const lsn_data_spec *spec, lsn_error *err)

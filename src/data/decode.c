@@ -7,14 +7,15 @@
 bool lsn_check_size(const lsn_file *file, const char *path, uint64_t h, uint64_t w, double per_byte, lsn_error *err)
 {
     if (h < 1 || w < 1 || h > INT32_MAX || w > INT32_MAX)
-        return lsn_fail(err, LSN_INVALID, "%s: its header says %" PRIu64 " x %" PRIu64 " pixels", path, w, h);
+        return lsn_fail_at(err, LSN_INVALID, path, "its header says %" PRIu64 " x %" PRIu64 " pixels", w, h);
     if (h * w > LSN_MOST_PIXELS)
-        return lsn_fail(err, LSN_INVALID, "%s: its header says %" PRIu64 " x %" PRIu64 " pixels; at most %d are read",
-                        path, w, h, LSN_MOST_PIXELS);
+        return lsn_fail_at(err, LSN_INVALID, path,
+                           "its header says %" PRIu64 " x %" PRIu64 " pixels; at most %d are read", w, h,
+                           LSN_MOST_PIXELS);
     if ((double)(h * w) > per_byte * (double)file->bytes)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: its header says %" PRIu64 " x %" PRIu64 " pixels, more than its %zu bytes can hold", path,
-                        w, h, file->bytes);
+        return lsn_fail_at(err, LSN_INVALID, path,
+                           "its header says %" PRIu64 " x %" PRIu64 " pixels, more than its %zu bytes can hold", w, h,
+                           file->bytes);
     return true;
 }
 
@@ -32,9 +33,9 @@ bool lsn_decode(const lsn_file *file, const char *path, int channels, lsn_image_
                 lsn_error *err)
 {
     if (file->bytes == 0)
-        return lsn_fail(err, LSN_INVALID, "%s: is empty", path);
+        return lsn_fail_at(err, LSN_INVALID, path, "is empty");
     if (!lsn_is_jpeg(file) && !lsn_is_png(file))
-        return lsn_fail(err, LSN_INVALID, "%s: is neither a JPEG nor a PNG file", path);
+        return lsn_fail_at(err, LSN_INVALID, path, "is neither a JPEG nor a PNG file");
     bool ok = lsn_is_jpeg(file) ? lsn_jpeg_decode(file, path, header, pixels, err)
                                 : lsn_png_decode(file, path, header, pixels, err);
     if (ok && pixels != NULL && channels == 1)

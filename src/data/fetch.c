@@ -52,16 +52,15 @@ static bool check_size(const lsn_data *data, const char *path, lsn_image_header 
 {
     int h, w;
     if (!lsn_reshaped_size(&data->preprocess, header->h, header->w, &h, &w))
-        return lsn_fail(err, LSN_INVALID, "%s: has %d x %d pixels, too many on its longer side once resized", path,
-                        header->w, header->h);
+        return lsn_fail_at(err, LSN_INVALID, path, "has %d x %d pixels, too many on its longer side once resized",
+                           header->w, header->h);
     if (h == data->h && w == data->w)
         return true;
     header->odd_size = true;
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: has another size: %d x %d%s, not %d x %d as %s; add crop to preprocess, so that all have one "
-                    "size",
-                    path, w, h, data->preprocess.resize > 0 ? " once resized" : "", data->w, data->h,
-                    data->folder.paths[data->like]);
+    return lsn_fail_at(
+        err, LSN_INVALID, path,
+        "has another size: %d x %d%s, not %d x %d as %s; add crop to preprocess, so that all have one size", w, h,
+        data->preprocess.resize > 0 ? " once resized" : "", data->w, data->h, data->folder.paths[data->like]);
 }
 
 /* An image that is a file of its own. */
@@ -108,8 +107,8 @@ float lsn_data_denormalise(const lsn_data *data, int channel, float value)
 
 bool lsn_data_fail_finite(const lsn_data *data, int32_t image, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID, "%s: image %" PRId32 " has a pixel that is not finite: store it again",
-                    data->path, image);
+    return lsn_fail_at(err, LSN_INVALID, data->path, "image %" PRId32 " has a pixel that is not finite: store it again",
+                       image);
 }
 
 bool lsn_data_load(const lsn_data *data, const int32_t *which, int n, float *out, lsn_error *err)

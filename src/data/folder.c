@@ -76,7 +76,7 @@ static DIR *open_folder(const char *path, lsn_error *err)
 {
     DIR *dir = opendir(path);
     if (dir == NULL)
-        lsn_fail(err, LSN_INVALID, "%s: cannot be listed: %s", path, strerror(errno));
+        lsn_fail_at(err, LSN_INVALID, path, "cannot be listed: %s", strerror(errno));
     return dir;
 }
 
@@ -131,10 +131,9 @@ static bool walk(listing *l, const char *below, int32_t label, int depth, lsn_er
     char *path = join(l->root, below, err);
     if (path == NULL)
         return false;
-    bool ok =
-        depth <= DEEPEST ||
-        lsn_fail(err, LSN_INVALID, "%s: its folders are more than %d deep: does a link lead back to a folder above it?",
-                 l->root, DEEPEST);
+    bool ok = depth <= DEEPEST ||
+              lsn_fail_at(err, LSN_INVALID, l->root,
+                          "its folders are more than %d deep: does a link lead back to a folder above it?", DEEPEST);
     DIR *dir = ok ? open_folder(path, err) : NULL;
     free(path);
     if (dir == NULL)
@@ -191,8 +190,8 @@ static bool read_line(listing *l, int i, char **line, const char *path, lsn_erro
         *line = *rest == '\0' ? *line : rest;
     }
     if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL) {
-        lsn_fail(err, LSN_INVALID, "%s:%d: begins with \"%.80s\", which is no name of a class's folder", path, i + 1,
-                 name);
+        lsn_fail_line(err, LSN_INVALID, path, i + 1, "begins with \"%.80s\", which is no name of a class's folder",
+                      name);
         free(name);
         return false;
     }
@@ -210,8 +209,8 @@ static bool read_classes(listing *l, lsn_class_names *names, const char *path, l
     for (size_t i = 1; i < l->n_classes; i++)
         if (strcmp(l->classes[i].name, l->classes[i - 1].name) == 0) {
             int one = l->classes[i - 1].class_index + 1, two = l->classes[i].class_index + 1;
-            return lsn_fail(err, LSN_INVALID, "%s:%d: the folder %.80s stands in line %d too", path,
-                            one > two ? one : two, l->classes[i].name, one > two ? two : one);
+            return lsn_fail_line(err, LSN_INVALID, path, one > two ? one : two,
+                                 "the folder %.80s stands in line %d too", l->classes[i].name, one > two ? two : one);
         }
     return true;
 }
@@ -221,8 +220,8 @@ static bool number_folders(listing *l, lsn_class_names *names, lsn_error *err)
 {
     size_t bytes = 0, used = 0;
     if (l->n_classes > LSN_MAX_CLASSES)
-        return lsn_fail(err, LSN_INVALID, "%s: has %zu folders; at most %d classes are possible", l->root, l->n_classes,
-                        LSN_MAX_CLASSES);
+        return lsn_fail_at(err, LSN_INVALID, l->root, "has %zu folders; at most %d classes are possible", l->n_classes,
+                           LSN_MAX_CLASSES);
     if (l->n_classes > 1)
         qsort(l->classes, l->n_classes, sizeof *l->classes, by_name);
     for (size_t i = 0; i < l->n_classes; i++)
@@ -280,11 +279,11 @@ static bool find_images(listing *l, lsn_error *err)
         return true;
     }
     if (l->in_root > 0)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: has %d images, but none in a folder of its class: put them into one folder a class",
-                        l->root, (int)l->in_root);
-    return lsn_fail(err, LSN_INVALID, "%s: has no JPEG or PNG file in %s", l->root,
-                    l->n_classes == 0 ? "it: expected one folder a class" : "the folder of any class");
+        return lsn_fail_at(err, LSN_INVALID, l->root,
+                           "has %d images, but none in a folder of its class: put them into one folder a class",
+                           (int)l->in_root);
+    return lsn_fail_at(err, LSN_INVALID, l->root, "has no JPEG or PNG file in %s",
+                       l->n_classes == 0 ? "it: expected one folder a class" : "the folder of any class");
 }
 
 /* ---- the result ---------------------------------------------------------------------------------------------- */

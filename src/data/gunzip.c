@@ -28,7 +28,7 @@ lsn_gunzip *lsn_gunzip_create(const lsn_file *file, const char *path, lsn_error 
     stream->file = file;
     stream->path = path;
     if (inflateInit2(&stream->z, LARGEST_WINDOW + GZIP_ONLY) != Z_OK) {
-        lsn_fail(err, LSN_FAILED, "%s: out of memory: decompression could not be prepared", path);
+        lsn_fail_at(err, LSN_FAILED, path, "out of memory: decompression could not be prepared");
         free(stream);
         return NULL;
     }
@@ -67,10 +67,11 @@ bool lsn_gunzip_read(lsn_gunzip *stream, unsigned char *out, size_t wanted, size
         else if (status == Z_STREAM_END) /* another member follows: gzip files may be joined */
             inflateReset(z);
         else if (status == Z_MEM_ERROR)
-            return lsn_fail(err, LSN_FAILED, "%s: out of memory while decompressing", stream->path);
+            return lsn_fail_at(err, LSN_FAILED, stream->path, "out of memory while decompressing");
         else if (status != Z_OK && status != Z_BUF_ERROR)
-            return lsn_fail(err, LSN_INVALID, "%s: its compressed contents are damaged (%s): copy it again",
-                            stream->path, z->msg != NULL ? z->msg : "not gzip");
+            return lsn_fail_at(err, LSN_INVALID, stream->path,
+                               "its compressed contents are damaged (%s): copy it again",
+                               z->msg != NULL ? z->msg : "not gzip");
         else if (!moved) /* the file is cut short */
             break;
     }

@@ -40,19 +40,20 @@ static bool parse_header(idx_file *idx, const unsigned char *header, size_t byte
 {
     const idx_kind *other = kind == &images_kind ? &labels_kind : &images_kind;
     if (bytes < 4)
-        return lsn_fail(err, LSN_INVALID, "%s: has %zu bytes, too few for an idx file of %s", idx->path, bytes,
-                        kind->what);
+        return lsn_fail_at(err, LSN_INVALID, idx->path, "has %zu bytes, too few for an idx file of %s", bytes,
+                           kind->what);
     uint32_t magic = read_number(header);
     if (magic == other->magic)
-        return lsn_fail(err, LSN_INVALID, "%s: is an idx file of %s, not of %s: are the two swapped?", idx->path,
-                        other->what, kind->what);
+        return lsn_fail_at(err, LSN_INVALID, idx->path, "is an idx file of %s, not of %s: are the two swapped?",
+                           other->what, kind->what);
     if (magic != kind->magic)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: is no idx file of %s: it begins with 0x%08" PRIx32 " instead of 0x%08" PRIx32, idx->path,
-                        kind->what, magic, kind->magic);
+        return lsn_fail_at(err, LSN_INVALID, idx->path,
+                           "is no idx file of %s: it begins with 0x%08" PRIx32 " instead of 0x%08" PRIx32, kind->what,
+                           magic, kind->magic);
     if (bytes < 4 + 4 * kind->rank)
-        return lsn_fail(err, LSN_INVALID, "%s: is cut short in its header: %zu of %" PRIu32 " bytes are missing",
-                        idx->path, 4 + 4 * kind->rank - bytes, 4 + 4 * kind->rank);
+        return lsn_fail_at(err, LSN_INVALID, idx->path,
+                           "is cut short in its header: %zu of %" PRIu32 " bytes are missing",
+                           4 + 4 * kind->rank - bytes, 4 + 4 * kind->rank);
     for (uint32_t i = 0; i < kind->rank; i++)
         idx->shape[i] = read_number(header + 4 + 4 * i);
     return true;
@@ -86,7 +87,7 @@ static bool decompress(idx_file *idx, size_t promised, lsn_error *err)
         room = room < promised ? room : promised;
         unsigned char *grown = realloc(idx->owned, room);
         if (grown == NULL)
-            return lsn_fail(err, LSN_FAILED, "%s: out of memory: %zu bytes could not be had", idx->path, room);
+            return lsn_fail_at(err, LSN_FAILED, idx->path, "out of memory: %zu bytes could not be had", room);
         idx->owned = grown;
         if (!lsn_gunzip_read(idx->stream, grown + there, room - there, &got, err))
             return false;
@@ -98,8 +99,8 @@ static bool decompress(idx_file *idx, size_t promised, lsn_error *err)
     if (!lsn_check_bytes(there == promised ? there + got : there, promised, idx->path, err))
         return false;
     if (!lsn_gunzip_ended(idx->stream))
-        return lsn_fail(err, LSN_INVALID, "%s: is cut short: the gzip check sum at its end is missing; copy it again",
-                        idx->path);
+        return lsn_fail_at(err, LSN_INVALID, idx->path,
+                           "is cut short: the gzip check sum at its end is missing; copy it again");
     idx->contents = idx->owned;
     return true;
 }
@@ -141,7 +142,7 @@ bool lsn_idx_read_labels(lsn_labels *labels, const char *path, lsn_error *err)
     idx_file idx = {0};
     bool ok = idx_open(&idx, path, &labels_kind, err);
     if (ok && idx.shape[0] == 0)
-        ok = lsn_fail(err, LSN_INVALID, "%s: holds no labels", path);
+        ok = lsn_fail_at(err, LSN_INVALID, path, "holds no labels");
     ok = ok && idx_read_contents(&idx, &labels_kind, (size_t)idx.shape[0], err) &&
          lsn_labels_create(labels, idx.shape[0], path, err);
     for (int32_t i = 0; ok && i < labels->count; i++)

@@ -99,7 +99,7 @@ static void begin(jpeg *j, const lsn_file *file)
 
 static bool truncated(const char *path, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID, "%s: is cut short", path);
+    return lsn_fail_at(err, LSN_INVALID, path, "is cut short");
 }
 
 /* A bit for each block of 8 x 8 of each component is the least that a file can have. */
@@ -121,8 +121,7 @@ static bool read_header(jpeg *j, const lsn_file *file, const char *path, lsn_ima
         return truncated(path, err);
     int components = info->num_components;
     if (components != 1 && components != 3 && components != 4)
-        return lsn_fail(err, LSN_INVALID, "%s: is a JPEG file of %d channels; 1, 3 and 4 can be read", path,
-                        components);
+        return lsn_fail_at(err, LSN_INVALID, path, "is a JPEG file of %d channels; 1, 3 and 4 can be read", components);
     /* libjpeg finds the greatest sampling factors only later. */
     info->max_h_samp_factor = info->max_v_samp_factor = 1;
     for (int i = 0; i < components; i++) {
@@ -192,7 +191,7 @@ static bool decode(jpeg *j, const lsn_file *file, const char *path, lsn_image_he
                    lsn_error *err)
 {
     if (setjmp(j->failed) != 0)
-        return lsn_fail(err, LSN_INVALID, "%s: is a damaged JPEG file: %s", path, j->message);
+        return lsn_fail_at(err, LSN_INVALID, path, "is a damaged JPEG file: %s", j->message);
     begin(j, file);
     if (!read_header(j, file, path, header, err))
         return false;
@@ -200,7 +199,7 @@ static bool decode(jpeg *j, const lsn_file *file, const char *path, lsn_image_he
         return true;
     j->row = malloc(4 * (size_t)header->w);
     if (j->row == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: out of memory: a row of %d pixels could not be held", path, header->w);
+        return lsn_fail_at(err, LSN_FAILED, path, "out of memory: a row of %d pixels could not be held", header->w);
     return lsn_pixels_create(pixels, header->h, header->w, 3, err) && read_rows(j, path, pixels, err);
 }
 

@@ -16,29 +16,29 @@ typedef struct npy_file {
 static bool npy_open(npy_file *npy, const char *path, lsn_error *err)
 {
     enum { MAGIC = 6, VERSION = 8, LARGEST_HEADER = 1 << 16 };
-    const char *cut = "%s: is cut short in its npy header: copy it again";
+    const char *const cut = "is cut short in its npy header: copy it again";
     npy->path = path;
     if (!lsn_file_map(&npy->file, path, err))
         return false;
     const unsigned char *data = npy->file.data;
     size_t size = npy->file.bytes;
     if (size < MAGIC || memcmp(data, "\x93NUMPY", MAGIC) != 0)
-        return lsn_fail(err, LSN_INVALID, "%s: is no npy file: write it with numpy.save", path);
+        return lsn_fail_at(err, LSN_INVALID, path, "is no npy file: write it with numpy.save");
     if (size < VERSION + 4)
-        return lsn_fail(err, LSN_INVALID, cut, path);
+        return lsn_fail_at(err, LSN_INVALID, path, "%s", cut);
     if (data[6] < 1 || data[6] > 3 || data[7] != 0)
-        return lsn_fail(err, LSN_INVALID, "%s: is of npy format %d.%d; 1.0, 2.0 and 3.0 are read", path, data[6],
-                        data[7]);
+        return lsn_fail_at(err, LSN_INVALID, path, "is of npy format %d.%d; 1.0, 2.0 and 3.0 are read", data[6],
+                           data[7]);
     size_t length = data[8] | (size_t)data[9] << 8, start = VERSION + 2;
     if (data[6] > 1) {
         length |= (size_t)data[10] << 16 | (size_t)data[11] << 24;
         start = VERSION + 4;
     }
     if (length > LARGEST_HEADER)
-        return lsn_fail(err, LSN_INVALID, "%s: has an npy header of %zu bytes; expected at most %d", path, length,
-                        LARGEST_HEADER);
+        return lsn_fail_at(err, LSN_INVALID, path, "has an npy header of %zu bytes; expected at most %d", length,
+                           LARGEST_HEADER);
     if (length > size - start)
-        return lsn_fail(err, LSN_INVALID, cut, path);
+        return lsn_fail_at(err, LSN_INVALID, path, "%s", cut);
     npy->items = data + start + length;
     npy->bytes = size - start - length;
     return lsn_npy_header_parse(&npy->header, (const char *)data + start, length, path, err);
@@ -54,12 +54,12 @@ static bool set_images_shape(lsn_images *images, const npy_file *npy, size_t *by
     images->preprocessed = strcmp(header->descr, "<f4") == 0;
     images->form = images->preprocessed ? "npy float32" : "npy uint8";
     if (!images->preprocessed && strcmp(header->descr, "|u1") != 0)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: holds items of type %s; images are uint8 (|u1), or float32 (<f4) where they are "
-                        "preprocessed already: convert them with astype",
-                        npy->path, header->descr);
+        return lsn_fail_at(err, LSN_INVALID, npy->path,
+                           "holds items of type %s; images are uint8 (|u1), or float32 (<f4) where they are "
+                           "preprocessed already: convert them with astype",
+                           header->descr);
     if (header->fortran_order)
-        return lsn_fail(err, LSN_INVALID, "%s: is in Fortran order: write it with numpy.ascontiguousarray", npy->path);
+        return lsn_fail_at(err, LSN_INVALID, npy->path, "is in Fortran order: write it with numpy.ascontiguousarray");
     if (images->preprocessed && header->rank == 4)
         return lsn_images_set_shape(images, (uint64_t[]){shape[0], shape[2], shape[3], shape[1]}, bytes, npy->path,
                                     err);
@@ -67,9 +67,9 @@ static bool set_images_shape(lsn_images *images, const npy_file *npy, size_t *by
         return lsn_images_set_shape(images,
                                     (uint64_t[]){shape[0], shape[1], shape[2], header->rank == 3 ? 1 : shape[3]}, bytes,
                                     npy->path, err);
-    return lsn_fail(err, LSN_INVALID, "%s: has %d dimensions; expected %s", npy->path, header->rank,
-                    images->preprocessed ? "[images][channels][rows][columns] of float32"
-                                         : "[images][rows][columns][channels] or [images][rows][columns] of uint8");
+    return lsn_fail_at(err, LSN_INVALID, npy->path, "has %d dimensions; expected %s", header->rank,
+                       images->preprocessed ? "[images][channels][rows][columns] of float32"
+                                            : "[images][rows][columns][channels] or [images][rows][columns] of uint8");
 }
 
 bool lsn_npy_read_images(lsn_images *images, const char *path, lsn_error *err)
@@ -125,15 +125,14 @@ static bool set_labels(lsn_labels *labels, const npy_file *npy, lsn_error *err)
     const lsn_npy_header *header = &npy->header;
     const label_type *type = find_label_type(header->descr);
     if (type == NULL)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: holds items of type %s; labels are little-endian integers: convert them with "
-                        "astype('<i8')",
-                        npy->path, header->descr);
+        return lsn_fail_at(err, LSN_INVALID, npy->path,
+                           "holds items of type %s; labels are little-endian integers: convert them with astype('<i8')",
+                           header->descr);
     if (header->rank != 1)
-        return lsn_fail(err, LSN_INVALID, "%s: has %d dimensions; labels have one, [images]", npy->path, header->rank);
+        return lsn_fail_at(err, LSN_INVALID, npy->path, "has %d dimensions; labels have one, [images]", header->rank);
     size_t bytes;
     if (__builtin_mul_overflow(header->shape[0], type->bytes, &bytes))
-        return lsn_fail(err, LSN_INVALID, "%s: its header says more labels than can be addressed", npy->path);
+        return lsn_fail_at(err, LSN_INVALID, npy->path, "its header says more labels than can be addressed");
     if (!lsn_check_bytes(npy->bytes, bytes, npy->path, err) ||
         !lsn_labels_create(labels, header->shape[0], npy->path, err))
         return false;

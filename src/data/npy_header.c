@@ -11,8 +11,9 @@ typedef struct reader {
 
 static bool expected(reader *in, const char *what)
 {
-    return lsn_fail(in->err, LSN_INVALID, "%s: byte %zu of its npy header: expected %s; write it with numpy.save",
-                    in->path, (size_t)(in->at - in->text), what);
+    return lsn_fail_at(in->err, LSN_INVALID, in->path,
+                       "byte %zu of its npy header: expected %s; write it with numpy.save", (size_t)(in->at - in->text),
+                       what);
 }
 
 static void skip_spaces(reader *in)

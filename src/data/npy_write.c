@@ -27,14 +27,14 @@ bool lsn_npy_write(const char *path, const float *values, int64_t rows, int64_t 
 {
     size_t count;
     if (rows < 0 || columns < 0 || __builtin_mul_overflow(rows, columns, &count))
-        return lsn_fail(err, LSN_FAILED, "%s: an array of %" PRId64 " x %" PRId64 " items cannot be written", path,
-                        rows, columns);
+        return lsn_fail_at(err, LSN_FAILED, path, "an array of %" PRId64 " x %" PRId64 " items cannot be written", rows,
+                           columns);
     char header[START];
     compose_header(header, rows, columns);
     errno = 0;
     FILE *file = fopen(path, "wb");
     if (file == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+        return lsn_fail_at(err, LSN_FAILED, path, "cannot be written: %s", strerror(errno));
     bool ok = fwrite(header, 1, sizeof header, file) == sizeof header;
     ok = ok && fwrite(values, sizeof *values, count, file) == count;
     int reason = ok ? 0 : errno;
@@ -42,6 +42,6 @@ bool lsn_npy_write(const char *path, const float *values, int64_t rows, int64_t 
         ok = false;
         reason = errno;
     }
-    return ok || lsn_fail(err, LSN_FAILED, "%s: could not be written whole (%s): make room and write it again", path,
-                          strerror(reason));
+    return ok || lsn_fail_at(err, LSN_FAILED, path, "could not be written whole (%s): make room and write it again",
+                             strerror(reason));
 }

@@ -134,7 +134,7 @@ static bool read_rows(png *p, const char *path, lsn_pixels *pixels, lsn_error *e
     p->stride = png_get_rowbytes(p->reader, p->info);
     p->raw = calloc(passes > 1 ? p->h : 1, p->stride);
     if (p->raw == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: out of memory: rows of %zu bytes could not be held", path, p->stride);
+        return lsn_fail_at(err, LSN_FAILED, path, "out of memory: rows of %zu bytes could not be held", p->stride);
     if (!lsn_pixels_create(pixels, (int)p->h, (int)p->w, 3, err))
         return false;
     for (int pass = 0; pass < passes; pass++)
@@ -150,12 +150,12 @@ static bool read_rows(png *p, const char *path, lsn_pixels *pixels, lsn_error *e
 static bool read_file(png *p, const char *path, lsn_image_header *header, lsn_pixels *pixels, lsn_error *err)
 {
     if (setjmp(p->failed) != 0)
-        return p->ended ? lsn_fail(err, LSN_INVALID, "%s: is cut short", path)
-                        : lsn_fail(err, LSN_INVALID, "%s: is a damaged PNG file: %s", path, p->message);
+        return p->ended ? lsn_fail_at(err, LSN_INVALID, path, "is cut short")
+                        : lsn_fail_at(err, LSN_INVALID, path, "is a damaged PNG file: %s", p->message);
     p->reader = png_create_read_struct(PNG_LIBPNG_VER_STRING, p, on_error, on_warning);
     p->info = p->reader == NULL ? NULL : png_create_info_struct(p->reader);
     if (p->info == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: out of memory, or libpng is of another version", path);
+        return lsn_fail_at(err, LSN_FAILED, path, "out of memory, or libpng is of another version");
     png_set_read_fn(p->reader, p, on_read);
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
     png_set_crc_action(p->reader, PNG_CRC_QUIET_USE,

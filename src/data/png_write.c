@@ -20,7 +20,7 @@ bool lsn_png_write(const char *path, const unsigned char *pixels, int height, in
     errno = 0;
     const bool ok =
         png_image_write_to_stdio(&image, file.out, 0, pixels, 0, NULL) != 0 ||
-        lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, errno != 0 ? strerror(errno) : image.message);
+        lsn_fail_at(err, LSN_FAILED, path, "cannot be written: %s", errno != 0 ? strerror(errno) : image.message);
     return lsn_new_file_close(&file, ok, err);
 }
 

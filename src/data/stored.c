@@ -10,14 +10,14 @@ bool lsn_images_set_shape(lsn_images *images, const uint64_t shape[4], size_t *b
     static const uint64_t most[4] = {INT32_MAX, LSN_MAX_SIDE, LSN_MAX_SIDE, LSN_MAX_CHANNELS};
     for (int i = 0; i < 4; i++)
         if (shape[i] < 1 || shape[i] > most[i])
-            return lsn_fail(err, LSN_INVALID, "%s: its header says %" PRIu64 " %s; expected 1 to %" PRIu64, path,
-                            shape[i], what[i], most[i]);
+            return lsn_fail_at(err, LSN_INVALID, path, "its header says %" PRIu64 " %s; expected 1 to %" PRIu64,
+                               shape[i], what[i], most[i]);
     images->count = (int32_t)shape[0];
     images->h = (int)shape[1];
     images->w = (int)shape[2];
     images->channels = (int)shape[3];
     if (__builtin_mul_overflow((size_t)images->count, lsn_image_bytes(images), bytes))
-        return lsn_fail(err, LSN_INVALID, "%s: its header says more pixels than can be addressed", path);
+        return lsn_fail_at(err, LSN_INVALID, path, "its header says more pixels than can be addressed");
     return true;
 }
 
@@ -30,14 +30,14 @@ size_t lsn_image_bytes(const lsn_images *images)
 bool lsn_check_bytes(size_t there, size_t promised, const char *path, lsn_error *err)
 {
     if (there < promised)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: is cut short: %zu of the %zu bytes that its header promises are missing; copy it again",
-                        path, promised - there, promised);
+        return lsn_fail_at(err, LSN_INVALID, path,
+                           "is cut short: %zu of the %zu bytes that its header promises are missing; copy it again",
+                           promised - there, promised);
     if (there > promised)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: goes on after the %zu bytes that its header promises: it is damaged, or its header is of "
-                        "another file",
-                        path, promised);
+        return lsn_fail_at(
+            err, LSN_INVALID, path,
+            "goes on after the %zu bytes that its header promises: it is damaged, or its header is of another file",
+            promised);
     return true;
 }
 
@@ -51,8 +51,8 @@ void lsn_images_finish(lsn_images *images)
 bool lsn_labels_create(lsn_labels *labels, uint64_t count, const char *path, lsn_error *err)
 {
     if (count < 1 || count > INT32_MAX)
-        return lsn_fail(err, LSN_INVALID, "%s: its header says %" PRIu64 " labels; expected 1 to %" PRId32, path, count,
-                        INT32_MAX);
+        return lsn_fail_at(err, LSN_INVALID, path, "its header says %" PRIu64 " labels; expected 1 to %" PRId32, count,
+                           INT32_MAX);
     labels->count = (int32_t)count;
     labels->labels = lsn_array((size_t)count, sizeof *labels->labels, err);
     return labels->labels != NULL;
@@ -61,8 +61,8 @@ bool lsn_labels_create(lsn_labels *labels, uint64_t count, const char *path, lsn
 bool lsn_labels_set(lsn_labels *labels, int32_t image, int64_t label, const char *path, lsn_error *err)
 {
     if (label < 0 || label >= LSN_MAX_CLASSES)
-        return lsn_fail(err, LSN_INVALID, "%s: the label of image %" PRId32 " is %" PRId64 "; classes are 0 to %d",
-                        path, image, label, LSN_MAX_CLASSES - 1);
+        return lsn_fail_at(err, LSN_INVALID, path, "the label of image %" PRId32 " is %" PRId64 "; classes are 0 to %d",
+                           image, label, LSN_MAX_CLASSES - 1);
     labels->labels[image] = (int32_t)label;
     return true;
 }

@@ -31,10 +31,10 @@ static bool find_allowed(const lsn_data *data, const lsn_sample *without, lsn_sa
 
 static bool too_few(const lsn_data *data, const char *of, int64_t there, int64_t asked, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: %s%" PRId64 " images can be taken (of %" PRId32 ", without those that are taken already), "
-                    "but %" PRId64 " are asked for: ask for fewer",
-                    data->path, of, there, data->images.count, asked);
+    return lsn_fail_at(err, LSN_INVALID, data->path,
+                       "%s%" PRId64 " images can be taken (of %" PRId32
+                       ", without those that are taken already), but %" PRId64 " are asked for: ask for fewer",
+                       of, there, data->images.count, asked);
 }
 
 /* starts[class] .. starts[class + 1] of `by_class` are the allowed images of each class, ascending. */
@@ -86,8 +86,8 @@ static bool choose(const lsn_data *data, const lsn_take *take, lsn_sample *allow
     if (take->kind == LSN_TAKE_ALL)
         return allowed->count > 0 || too_few(data, "", 0, 1, err);
     if (take->count < 1)
-        return lsn_fail(err, LSN_INVALID, "%s: %" PRId64 " images are asked for; expected at least 1", data->path,
-                        take->count);
+        return lsn_fail_at(err, LSN_INVALID, data->path, "%" PRId64 " images are asked for; expected at least 1",
+                           take->count);
     if (take->kind == LSN_TAKE_PER_CLASS)
         return take_per_class(data, take, allowed, err);
     if (take->count > allowed->count)

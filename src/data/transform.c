@@ -8,26 +8,25 @@ static bool check(const lsn_preprocess *preprocess, const lsn_images *images, co
     int given = preprocess->channels;
     if (images->preprocessed &&
         (preprocess->resize != 0 || preprocess->crop != 0 || preprocess->pad != 0 || given != 0))
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: preprocess: holds float32 images, which are taken as preprocessed already: leave out "
-                        "preprocess, or store uint8 images",
-                        path);
+        return lsn_fail_part(err, LSN_INVALID, path, "preprocess",
+                             "holds float32 images, which are taken as preprocessed already: leave out preprocess, or "
+                             "store uint8 images");
     if (preprocess->resize < 0 || preprocess->resize > LSN_MAX_RESIZE || preprocess->crop < 0 ||
         preprocess->crop > LSN_MAX_RESIZE)
-        return lsn_fail(err, LSN_INVALID, "%s: preprocess: resize is %d and crop %d; expected 1 to %d", path,
-                        preprocess->resize, preprocess->crop, LSN_MAX_RESIZE);
+        return lsn_fail_part(err, LSN_INVALID, path, "preprocess", "resize is %d and crop %d; expected 1 to %d",
+                             preprocess->resize, preprocess->crop, LSN_MAX_RESIZE);
     if (preprocess->pad < 0 || preprocess->pad > LSN_MAX_PAD)
-        return lsn_fail(err, LSN_INVALID, "%s: preprocess: pad is %d; expected 0 to %d", path, preprocess->pad,
-                        LSN_MAX_PAD);
+        return lsn_fail_part(err, LSN_INVALID, path, "preprocess", "pad is %d; expected 0 to %d", preprocess->pad,
+                             LSN_MAX_PAD);
     if (given != 0 && given != 1 && given != images->channels)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: preprocess: %d means and stds are given, but the images have %d channels; give 1 or %d",
-                        path, given, images->channels, images->channels);
+        return lsn_fail_part(err, LSN_INVALID, path, "preprocess",
+                             "%d means and stds are given, but the images have %d channels; give 1 or %d", given,
+                             images->channels, images->channels);
     for (int c = 0; c < given; c++)
         if (!isfinite(preprocess->mean[c]) || !isfinite(preprocess->std[c]) || !(preprocess->std[c] > 0))
-            return lsn_fail(err, LSN_INVALID,
-                            "%s: preprocess: mean %g and std %g: both must be finite, and a std greater than 0", path,
-                            (double)preprocess->mean[c], (double)preprocess->std[c]);
+            return lsn_fail_part(err, LSN_INVALID, path, "preprocess",
+                                 "mean %g and std %g: both must be finite, and a std greater than 0",
+                                 (double)preprocess->mean[c], (double)preprocess->std[c]);
     return true;
 }
 
@@ -46,8 +45,8 @@ bool lsn_transform_init(lsn_transform *transform, const lsn_preprocess *preproce
         for (int pixel = 0; pixel < 256; pixel++) /* in float, step by step, as ToTensor and Normalize do it */
             transform->value[c][pixel] = ((float)pixel / 255.0f - mean) / std;
         if (!isfinite(transform->value[c][0]) || !isfinite(transform->value[c][255]))
-            return lsn_fail(err, LSN_INVALID, "%s: preprocess: mean %g and std %g make pixels infinite", path,
-                            (double)mean, (double)std);
+            return lsn_fail_part(err, LSN_INVALID, path, "preprocess", "mean %g and std %g make pixels infinite",
+                                 (double)mean, (double)std);
     }
     return true;
 }

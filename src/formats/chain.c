@@ -54,10 +54,10 @@ static bool check_unambiguous(const chain *c, lsn_error *err)
             const lsn_tensor *one = c->linear[i]->weight, *two = c->linear[k]->weight;
             if (one->shape[0] == two->shape[0] && one->shape[1] == two->shape[1] &&
                 !numbered_alike(c->linear[i], c->linear[k]))
-                return lsn_fail(err, LSN_INVALID,
-                                "%s: which of the layers of %s and %s is first cannot be told, since a safetensors "
-                                "file has no order: number their names, or save the state dict with torch.save",
-                                c->weights->path, one->name, two->name);
+                return lsn_fail_at(err, LSN_INVALID, c->weights->path,
+                                   "which of the layers of %s and %s is first cannot be told, since a safetensors file "
+                                   "has no order: number their names, or save the state dict with torch.save",
+                                   one->name, two->name);
         }
     return true;
 }
@@ -71,11 +71,10 @@ static bool put_in_order(chain *c, lsn_error *err)
     if (at == c->count)
         return check_unambiguous(c, err);
     const lsn_tensor *before = c->linear[at - 1]->weight, *after = c->linear[at]->weight;
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: tensor %s takes %lld inputs, but %s gives %lld: a network without convolutions must be a "
-                    "chain of fully connected layers, in the order of the numbers in their names",
-                    c->weights->path, after->name, (long long)after->shape[1], before->name,
-                    (long long)before->shape[0]);
+    return lsn_fail_at(err, LSN_INVALID, c->weights->path,
+                       "tensor %s takes %lld inputs, but %s gives %lld: a network without convolutions must be a chain "
+                       "of fully connected layers, in the order of the numbers in their names",
+                       after->name, (long long)after->shape[1], before->name, (long long)before->shape[0]);
 }
 
 /* ---- batch normalisations ------------------------------------------------------------------------------------ */
@@ -126,10 +125,10 @@ static bool add_norm(const chain *c, lsn_row *row, const lsn_module *norm, lsn_e
                 found = i;
         }
     if (found < 0 || found >= c->count)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s belongs to a batch normalisation, and its name does not tell which fully "
-                        "connected layer it follows at once: number them alike (fc1, bn1), or fold it yourself",
-                        c->weights->path, norm->mean->name);
+        return lsn_fail_at(err, LSN_INVALID, c->weights->path,
+                           "tensor %s belongs to a batch normalisation, and its name does not tell which fully "
+                           "connected layer it follows at once: number them alike (fc1, bn1), or fold it yourself",
+                           norm->mean->name);
     return lsn_row_add_norm(row, &row->layers[found], norm, err);
 }
 
@@ -143,19 +142,19 @@ static bool list_linear(chain *c, lsn_error *err)
         if (lsn_module_is_norm(module))
             continue;
         if (module->weight->rank != 2)
-            return lsn_fail(err, LSN_INVALID,
-                            "%s: tensor %s has shape %s; expected [outputs, inputs], fully connected (of "
-                            "normalisations only those with running_mean and running_var are read)",
-                            c->weights->path, module->weight->name, lsn_tensor_shape(module->weight, shape));
+            return lsn_fail_at(err, LSN_INVALID, c->weights->path,
+                               "tensor %s has shape %s; expected [outputs, inputs], fully connected (of normalisations "
+                               "only those with running_mean and running_var are read)",
+                               module->weight->name, lsn_tensor_shape(module->weight, shape));
         if (c->count == LSN_MOST_LAYERS)
             return lsn_refuse_more_layers(c->weights->path, err);
         c->linear[c->count++] = module;
     }
     if (c->count < 2)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: has no convolution and %s: a network has at least one layer before the logits, of which "
-                        "something can be removed",
-                        c->weights->path, c->count == 0 ? "no fully connected layer" : "one fully connected layer");
+        return lsn_fail_at(err, LSN_INVALID, c->weights->path,
+                           "has no convolution and %s: a network has at least one layer before the logits, of which "
+                           "something can be removed",
+                           c->count == 0 ? "no fully connected layer" : "one fully connected layer");
     return true;
 }
 

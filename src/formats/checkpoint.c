@@ -37,18 +37,17 @@ bool lsn_checkpoint_recognise(const lsn_file *file)
 
 static bool refuse_tar(const char *path, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: is in the oldest (tar) format that torch.save wrote before PyTorch 0.1.10; convert it once: "
-                    "python -c \"import torch; torch.save(torch.load('%s', map_location='cpu'), 'weights.pth')\"",
-                    path, path);
+    return lsn_fail_at(err, LSN_INVALID, path,
+                       "is in the oldest (tar) format that torch.save wrote before PyTorch 0.1.10; convert it once: "
+                       "python -c \"import torch; torch.save(torch.load('%s', map_location='cpu'), 'weights.pth')\"",
+                       path);
 }
 
 bool lsn_checkpoint_refuse_order(const char *path, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: was written on a machine of another byte order: load it with torch.load and save it again "
-                    "with torch.save on this one",
-                    path);
+    return lsn_fail_at(err, LSN_INVALID, path,
+                       "was written on a machine of another byte order: load it with torch.load and save it again with "
+                       "torch.save on this one");
 }
 
 /* ---- records ------------------------------------------------------------------------------------------------- */

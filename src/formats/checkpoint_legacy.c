@@ -18,9 +18,8 @@ typedef struct reader {
 
 static bool damaged(const char *path, const char *what, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: is a damaged checkpoint of torch.save's old format: %s; copy or download it again", path,
-                    what);
+    return lsn_fail_at(err, LSN_INVALID, path,
+                       "is a damaged checkpoint of torch.save's old format: %s; copy or download it again", what);
 }
 
 static bool read_pickle(reader *in, lsn_pickle *pickle, const char *name, lsn_error *err)
@@ -45,10 +44,11 @@ static bool check_version(const lsn_pickle *pickle, const char *path, lsn_error 
     if (version->kind != LSN_PICKLE_INT)
         return damaged(path, "its version is no whole number", err);
     return version->as.number == VERSION ||
-           lsn_fail(err, LSN_INVALID,
-                    "%s: has version %" PRId64 " of torch.save's old format; %d is read: load it with torch.load and "
-                    "save it again with torch.save",
-                    path, version->as.number, VERSION);
+           lsn_fail_at(
+               err, LSN_INVALID, path,
+               "has version %" PRId64
+               " of torch.save's old format; %d is read: load it with torch.load and save it again with torch.save",
+               version->as.number, VERSION);
 }
 
 /* The sizes of C's types, which are told too, are those of no element: a LongStorage has 64 bits everywhere. */
@@ -96,9 +96,9 @@ static bool describe_record(const lsn_checkpoint *c, const lsn_pickle_value *sto
     if (record->key_bytes > LSN_LONGEST_KEY)
         return damaged(c->path, "the key of a storage is too long", err);
     if (elements < 0 || __builtin_mul_overflow((size_t)elements, record->dtype->bytes, &record->bytes))
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: a storage should have %" PRId64 " elements of %s; copy or download the file again",
-                        c->path, elements, record->dtype->name);
+        return lsn_fail_at(err, LSN_INVALID, c->path,
+                           "a storage should have %" PRId64 " elements of %s; copy or download the file again",
+                           elements, record->dtype->name);
     return true;
 }
 
@@ -140,16 +140,16 @@ static bool place_record(reader *in, size_t index, lsn_record *record, lsn_error
 {
     size_t left = in->file->bytes - in->at, elements = record->bytes / record->dtype->bytes;
     if (left < COUNT_BYTES || left - COUNT_BYTES < record->bytes)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: is cut short: storage %zu needs %zu bytes and their count, but %zu are left; copy or "
-                        "download it again",
-                        in->path, index, record->bytes, left);
+        return lsn_fail_at(
+            err, LSN_INVALID, in->path,
+            "is cut short: storage %zu needs %zu bytes and their count, but %zu are left; copy or download it again",
+            index, record->bytes, left);
     uint64_t count = read_count(in->file->data + in->at);
     if (count != elements)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: storage %zu has %" PRIu64 " elements where its tensors say %zu; copy or download the file "
-                        "again",
-                        in->path, index, count, elements);
+        return lsn_fail_at(err, LSN_INVALID, in->path,
+                           "storage %zu has %" PRIu64
+                           " elements where its tensors say %zu; copy or download the file again",
+                           index, count, elements);
     record->data = in->file->data + in->at + COUNT_BYTES;
     in->at += COUNT_BYTES + record->bytes;
     return true;

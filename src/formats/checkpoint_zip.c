@@ -30,17 +30,16 @@ static const lsn_zip_entry *find_pickle(archive *a, lsn_error *err)
             (entry->name_bytes > bytes && entry->name[entry->name_bytes - bytes - 1] != '/'))
             continue;
         if (found != NULL) {
-            lsn_fail(err, LSN_INVALID, "%s: is a zip file with more than one data.pkl, so no checkpoint of torch.save",
-                     a->path);
+            lsn_fail_at(err, LSN_INVALID, a->path,
+                        "is a zip file with more than one data.pkl, so no checkpoint of torch.save");
             return NULL;
         }
         found = entry;
     }
     if (found == NULL) {
-        lsn_fail(err, LSN_INVALID,
-                 "%s: is a zip file without data.pkl, so no checkpoint of torch.save: save the network's state_dict() "
-                 "with it",
-                 a->path);
+        lsn_fail_at(
+            err, LSN_INVALID, a->path,
+            "is a zip file without data.pkl, so no checkpoint of torch.save: save the network's state_dict() with it");
         return NULL;
     }
     a->folder = found->name;
@@ -52,13 +51,13 @@ static bool check_archive(const archive *a, lsn_error *err)
 {
     const lsn_zip_entry *order = find_record(a, "byteorder");
     if (a->folder_bytes > LONGEST_FOLDER)
-        return lsn_fail(err, LSN_INVALID, "%s: the name of its folder has %zu bytes; at most %d are read", a->path,
-                        a->folder_bytes, LONGEST_FOLDER);
+        return lsn_fail_at(err, LSN_INVALID, a->path, "the name of its folder has %zu bytes; at most %d are read",
+                           a->folder_bytes, LONGEST_FOLDER);
     if (find_record(a, "constants.pkl") != NULL)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: is a TorchScript archive, not a state dict: python -c \"import torch; "
-                        "torch.save(torch.jit.load('%s', map_location='cpu').state_dict(), 'weights.pth')\"",
-                        a->path, a->path);
+        return lsn_fail_at(err, LSN_INVALID, a->path,
+                           "is a TorchScript archive, not a state dict: python -c \"import torch; "
+                           "torch.save(torch.jit.load('%s', map_location='cpu').state_dict(), 'weights.pth')\"",
+                           a->path);
     if (order != NULL && (order->data == NULL || order->bytes != 6 || memcmp(order->data, "little", 6) != 0))
         return lsn_checkpoint_refuse_order(a->path, err);
     return true;
@@ -68,11 +67,9 @@ static bool check_archive(const archive *a, lsn_error *err)
 static bool check_plain(const archive *a, const lsn_zip_entry *entry, lsn_error *err)
 {
     return entry->data != NULL ||
-           lsn_fail(
-               err, LSN_INVALID,
-               "%s: is a zip file with compressed or encrypted entries, which torch.save does not write: unpack it "
-               "and pack it with zip -0 -r, or write the checkpoint again",
-               a->path);
+           lsn_fail_at(err, LSN_INVALID, a->path,
+                       "is a zip file with compressed or encrypted entries, which torch.save does not write: unpack it "
+                       "and pack it with zip -0 -r, or write the checkpoint again");
 }
 
 /* A record for each file in the folder's folder data; they are sorted as the entries are. */

@@ -127,8 +127,8 @@ bool lsn_tensor_check_finite(const lsn_tensor *tensor, const float *values, cons
     lsn_text at = {0};
     for (int i = 0; i < tensor->rank; i++)
         lsn_text_add(&at, "[%" PRId64 "]", indices[i]);
-    lsn_fail(err, LSN_INVALID, "%s: %s%s is %f: every weight must be finite; train or convert the network again", path,
-             tensor->name, at.data != NULL ? at.data : "", (double)values[index]);
+    lsn_fail_at(err, LSN_INVALID, path, "%s%s is %f: every weight must be finite; train or convert the network again",
+                tensor->name, at.data != NULL ? at.data : "", (double)values[index]);
     lsn_text_finish(&at);
     return false;
 }

@@ -37,16 +37,17 @@ bool lsn_fold(const lsn_module *norm, float *weights, float *bias, int filters, 
         return false;
     for (int f = 0; f < filters; f++) {
         if (var[f] < 0)
-            return lsn_fail(err, LSN_INVALID, "%s: %s[%d] is %g: a variance is not negative; train the network again",
-                            path, norm->var->name, f, (double)var[f]);
+            return lsn_fail_at(err, LSN_INVALID, path,
+                               "%s[%d] is %g: a variance is not negative; train the network again", norm->var->name, f,
+                               (double)var[f]);
         double scale = gain[f] / sqrt(var[f] + LSN_NORM_EPSILON);
         double shifted = (bias[f] - (double)mean[f]) * scale + shift[f];
         bias[f] = (float)shifted;
         if (!scale_filter(weights + (size_t)f * per_filter, per_filter, scale) || !isfinite(bias[f]))
-            return lsn_fail(err, LSN_INVALID,
-                            "%s: filter %d is not finite once the batch normalisation of %s is folded into it: train "
-                            "or convert the network again",
-                            path, f, norm->mean->name);
+            return lsn_fail_at(err, LSN_INVALID, path,
+                               "filter %d is not finite once the batch normalisation of %s is folded into it: train or "
+                               "convert the network again",
+                               f, norm->mean->name);
     }
     return true;
 }

@@ -25,10 +25,10 @@ static bool refuse_foreign(const lsn_weights *weights, lsn_error *err)
     for (size_t k = 0; k < sizeof foreign / sizeof *foreign; k++)
         for (size_t i = 0; i < weights->count; i++)
             if (strstr(weights->tensors[i].name, foreign[k].part) != NULL)
-                return lsn_fail(err, LSN_INVALID,
-                                "%s: tensor %s belongs to %s: only networks of the VGG family (a row of convolutions, "
-                                "then fully connected layers) and chains of fully connected layers are read",
-                                weights->path, weights->tensors[i].name, foreign[k].what);
+                return lsn_fail_at(err, LSN_INVALID, weights->path,
+                                   "tensor %s belongs to %s: only networks of the VGG family (a row of convolutions, "
+                                   "then fully connected layers) and chains of fully connected layers are read",
+                                   weights->tensors[i].name, foreign[k].what);
     return true;
 }
 
@@ -82,13 +82,14 @@ static bool list_tensors(lsn_modules *modules, const lsn_weights *weights, lsn_e
         module->order = modules->count;
         const lsn_tensor **place = tensor_of(module, lsn_weights_key(weights, tensor));
         if (place == NULL)
-            return lsn_fail(err, LSN_INVALID,
-                            "%s: tensor %s is not of the VGG family: expected the weight and bias of convolutions and "
-                            "fully connected layers, and what batch normalisations have",
-                            weights->path, tensor->name);
+            return lsn_fail_at(err, LSN_INVALID, weights->path,
+                               "tensor %s is not of the VGG family: expected the weight and bias of convolutions and "
+                               "fully connected layers, and what batch normalisations have",
+                               tensor->name);
         if (!tensor->dtype->weights && place != &module->counter)
-            return lsn_fail(err, LSN_INVALID, "%s: tensor %s is of type %s: convert it to F32, F16 or BF16",
-                            weights->path, tensor->name, tensor->dtype->name);
+            return lsn_fail_at(err, LSN_INVALID, weights->path,
+                               "tensor %s is of type %s: convert it to F32, F16 or BF16", tensor->name,
+                               tensor->dtype->name);
         *place = tensor;
     }
     return true;
@@ -133,8 +134,8 @@ static bool missing(const lsn_weights *weights, const lsn_module *module, const 
 {
     int bytes;
     const char *path = file_path(weights, module, &bytes);
-    return lsn_fail(err, LSN_INVALID, "%s: tensor %.*s%s%s is missing: save the whole network again", weights->path,
-                    bytes, path, module->path_bytes == 0 ? "" : ".", what);
+    return lsn_fail_at(err, LSN_INVALID, weights->path, "tensor %.*s%s%s is missing: save the whole network again",
+                       bytes, path, module->path_bytes == 0 ? "" : ".", what);
 }
 
 static bool check_complete(const lsn_weights *weights, const lsn_module *module, lsn_error *err)
@@ -153,7 +154,7 @@ bool lsn_modules_collect(lsn_modules *modules, const lsn_weights *weights, lsn_e
     if (!refuse_foreign(weights, err) || !list_tensors(modules, weights, err))
         return false;
     if (modules->count == 0)
-        return lsn_fail(err, LSN_INVALID, "%s: has no tensors: save the whole network again", weights->path);
+        return lsn_fail_at(err, LSN_INVALID, weights->path, "has no tensors: save the whole network again");
     merge(modules);
     for (size_t i = 0; i < modules->count; i++)
         if (!check_complete(weights, &modules->items[i], err))

@@ -339,10 +339,10 @@ static bool run(lsn_machine *m)
         if (code == NULL)
             return false;
         if (instructions[*code].run == NULL)
-            return lsn_fail(m->err, LSN_INVALID,
-                            "%s: %s at byte %zu: has the instruction 0x%02x, which torch.save does not write; "
-                            "write the checkpoint again with torch.save",
-                            m->path, m->name, m->at - 1, (unsigned)*code);
+            return lsn_fail_at(m->err, LSN_INVALID, m->path,
+                               "%s at byte %zu: has the instruction 0x%02x, which torch.save does not write; write the "
+                               "checkpoint again with torch.save",
+                               m->name, m->at - 1, (unsigned)*code);
         if (!instructions[*code].run(m, instructions[*code].operand))
             return false;
     }

@@ -5,17 +5,17 @@
 
 bool machine_damaged(lsn_machine *m, const char *what)
 {
-    return lsn_fail(m->err, LSN_INVALID, "%s: %s at byte %zu: %s; write the checkpoint again with torch.save", m->path,
-                    m->name, m->at, what);
+    return lsn_fail_at(m->err, LSN_INVALID, m->path, "%s at byte %zu: %s; write the checkpoint again with torch.save",
+                       m->name, m->at, what);
 }
 
 bool machine_cut(lsn_machine *m)
 {
     if (m->bytes < LSN_PICKLE_LARGEST)
         return machine_damaged(m, "is cut short");
-    return lsn_fail(m->err, LSN_INVALID,
-                    "%s: %s is damaged, or longer than %zu bytes, the most that are read: keep the state dict alone",
-                    m->path, m->name, LSN_PICKLE_LARGEST);
+    return lsn_fail_at(m->err, LSN_INVALID, m->path,
+                       "%s is damaged, or longer than %zu bytes, the most that are read: keep the state dict alone",
+                       m->name, LSN_PICKLE_LARGEST);
 }
 
 const unsigned char *machine_take(lsn_machine *m, uint64_t bytes)

@@ -31,19 +31,18 @@ bool machine_global(lsn_machine *m, const char *module, size_t module_bytes, con
     printable(in, module, module_bytes);
     printable(of, name, name_bytes);
     if (is_whole_object(m))
-        return lsn_fail(
-            m->err, LSN_INVALID,
-            "%s: holds a whole pickled object of class %s.%s, not a state dict. Only Python can read it, by "
-            "running what it says; if you trust it: python -c \"import torch; "
-            "torch.save(torch.load('%s', map_location='cpu', weights_only=False).state_dict(), "
-            "'weights.pth')\"",
-            m->path, in, of, m->path);
-    return lsn_fail(m->err, LSN_INVALID,
-                    "%s: holds an object of %s.%s besides tensors and plain values; nothing of Python's is run here. "
-                    "Keep the state dict alone; if you trust the file: python -c \"import torch; "
-                    "torch.save(torch.load('%s', map_location='cpu', weights_only=False)['state_dict'], "
-                    "'weights.pth')\" (or ['model'], or .state_dict() of a whole model)",
-                    m->path, in, of, m->path);
+        return lsn_fail_at(
+            m->err, LSN_INVALID, m->path,
+            "holds a whole pickled object of class %s.%s, not a state dict. Only Python can read it, by running what "
+            "it says; if you trust it: python -c \"import torch; torch.save(torch.load('%s', map_location='cpu', "
+            "weights_only=False).state_dict(), 'weights.pth')\"",
+            in, of, m->path);
+    return lsn_fail_at(
+        m->err, LSN_INVALID, m->path,
+        "holds an object of %s.%s besides tensors and plain values; nothing of Python's is run here. Keep the state "
+        "dict alone; if you trust the file: python -c \"import torch; torch.save(torch.load('%s', map_location='cpu', "
+        "weights_only=False)['state_dict'], 'weights.pth')\" (or ['model'], or .state_dict() of a whole model)",
+        in, of, m->path);
 }
 
 /* The items of a tuple; false where it is none, or has fewer than `least` or more than `most` items. */

@@ -16,13 +16,13 @@ static bool read_sizes(lsn_layer_sizes *sizes, const lsn_tensor *weights, int ra
     char shape[LSN_SHAPE_BYTES];
     lsn_tensor_shape(weights, shape);
     if (weights->rank != rank)
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s has shape %s; expected %s", path, weights->name, shape,
-                        expected_shape(rank));
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s has shape %s; expected %s", weights->name, shape,
+                           expected_shape(rank));
     int most[4] = {LARGEST_LAYER, rank == 4 ? LARGEST_LAYER : INT_MAX, LARGEST_LAYER, LARGEST_LAYER};
     for (int i = 0; i < rank; i++)
         if (weights->shape[i] < 1 || weights->shape[i] > most[i])
-            return lsn_fail(err, LSN_INVALID, "%s: tensor %s has shape %s; size %d must be from 1 to %d", path,
-                            weights->name, shape, i, most[i]);
+            return lsn_fail_at(err, LSN_INVALID, path, "tensor %s has shape %s; size %d must be from 1 to %d",
+                               weights->name, shape, i, most[i]);
     *sizes = (lsn_layer_sizes){.filters = (int)weights->shape[0], .channels = (int)weights->shape[1]};
     return true;
 }
@@ -32,7 +32,7 @@ static bool flatten_kernel(lsn_layer_sizes *sizes, const lsn_tensor *weights, co
 {
     const int64_t kernel = weights->rank == 4 ? weights->shape[2] : 1;
     if (kernel * kernel > INT_MAX / sizes->channels) /* below 2^40 */
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s has more than %d inputs", path, weights->name, INT_MAX);
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s has more than %d inputs", weights->name, INT_MAX);
     sizes->channels *= (int)(kernel * kernel);
     return true;
 }
@@ -43,8 +43,8 @@ static bool check_vector(const lsn_tensor *vector, int filters, const lsn_tensor
 {
     char shape[LSN_SHAPE_BYTES];
     return vector == NULL || (vector->rank == 1 && vector->shape[0] == filters) ||
-           lsn_fail(err, LSN_INVALID, "%s: tensor %s has shape %s; expected [%d], one for each filter of %s", path,
-                    vector->name, lsn_tensor_shape(vector, shape), filters, layer->name);
+           lsn_fail_at(err, LSN_INVALID, path, "tensor %s has shape %s; expected [%d], one for each filter of %s",
+                       vector->name, lsn_tensor_shape(vector, shape), filters, layer->name);
 }
 
 /* The layer takes what the one before gives. */
@@ -53,14 +53,14 @@ static bool check_inputs(const lsn_row *row, bool conv, int channels, const lsn_
     const lsn_row_layer *before = &row->layers[row->count - 1];
     const int given = row->net->nodes[before->node].filters;
     return channels == given ||
-           lsn_fail(err, LSN_INVALID, "%s: tensor %s takes %d %s, but %s gives %d%s", row->weights->path, weights->name,
-                    channels, conv ? "channels" : "inputs", before->module->weight->name, given,
-                    conv && given % channels == 0 ? ": grouped convolutions are not read" : "");
+           lsn_fail_at(err, LSN_INVALID, row->weights->path, "tensor %s takes %d %s, but %s gives %d%s", weights->name,
+                       channels, conv ? "channels" : "inputs", before->module->weight->name, given,
+                       conv && given % channels == 0 ? ": grouped convolutions are not read" : "");
 }
 
 bool lsn_refuse_more_layers(const char *path, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID, "%s: has more than %d layers, the most that are read", path, LSN_MOST_LAYERS);
+    return lsn_fail_at(err, LSN_INVALID, path, "has more than %d layers, the most that are read", LSN_MOST_LAYERS);
 }
 
 bool lsn_row_read(const lsn_row *row, lsn_layer_kind kind, const lsn_module *module, bool first, lsn_layer_sizes *sizes,
@@ -77,8 +77,8 @@ bool lsn_row_read(const lsn_row *row, lsn_layer_kind kind, const lsn_module *mod
         return false;
     if (conv && (weights->shape[2] != 3 || weights->shape[3] != 3)) {
         char shape[LSN_SHAPE_BYTES];
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s has shape %s; the family's kernels are 3 x 3", path,
-                        weights->name, lsn_tensor_shape(weights, shape));
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s has shape %s; the family's kernels are 3 x 3",
+                           weights->name, lsn_tensor_shape(weights, shape));
     }
     return first || check_inputs(row, conv, sizes->channels, weights, err);
 }

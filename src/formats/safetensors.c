@@ -14,19 +14,19 @@ enum { LENGTH_BYTES = 8, LARGEST_HEADER = 100000000 };
 static bool read_dtype(lsn_tensor *tensor, const json_t *value, const char *path, lsn_error *err)
 {
     if (!json_is_string(value))
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s has no dtype: write the file again", path, tensor->name);
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s has no dtype: write the file again", tensor->name);
     tensor->dtype = lsn_dtype_find(json_string_value(value));
     if (tensor->dtype == NULL)
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s has an unknown dtype: convert it to F32, F16 or BF16", path,
-                        tensor->name);
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s has an unknown dtype: convert it to F32, F16 or BF16",
+                           tensor->name);
     return true;
 }
 
 static bool read_shape(lsn_tensor *tensor, const json_t *value, const char *path, lsn_error *err)
 {
     if (!json_is_array(value) || json_array_size(value) > LSN_TENSOR_MAX_RANK)
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its shape is not a list of at most %d sizes", path,
-                        tensor->name, LSN_TENSOR_MAX_RANK);
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s: its shape is not a list of at most %d sizes",
+                           tensor->name, LSN_TENSOR_MAX_RANK);
     tensor->count = 1;
     for (size_t i = 0; i < json_array_size(value); i++) {
         const json_t *size = json_array_get(value, i);
@@ -42,24 +42,25 @@ static bool read_place(lsn_tensor *tensor, const json_t *value, const unsigned c
 {
     const json_t *from = json_array_get(value, 0), *to = json_array_get(value, 1);
     if (!json_is_array(value) || json_array_size(value) != 2 || !json_is_integer(from) || !json_is_integer(to))
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its data_offsets are not two whole numbers", path,
-                        tensor->name);
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s: its data_offsets are not two whole numbers",
+                           tensor->name);
     json_int_t begin = json_integer_value(from), end = json_integer_value(to);
     if (begin < 0 || begin > end)
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its data_offsets [%" PRId64 ", %" PRId64 "] are no range",
-                        path, tensor->name, (int64_t)begin, (int64_t)end);
+        return lsn_fail_at(err, LSN_INVALID, path,
+                           "tensor %s: its data_offsets [%" PRId64 ", %" PRId64 "] are no range", tensor->name,
+                           (int64_t)begin, (int64_t)end);
     if ((uint64_t)end > size)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s ends at byte %" PRId64 " of the data, but the file has %zu: %" PRIu64
-                        " bytes are missing; copy or download the file again",
-                        path, tensor->name, (int64_t)end, size, (uint64_t)end - size);
+        return lsn_fail_at(err, LSN_INVALID, path,
+                           "tensor %s ends at byte %" PRId64 " of the data, but the file has %zu: %" PRIu64
+                           " bytes are missing; copy or download the file again",
+                           tensor->name, (int64_t)end, size, (uint64_t)end - size);
     size_t bytes;
     char shape[LSN_SHAPE_BYTES];
     if (__builtin_mul_overflow(tensor->count, tensor->dtype->bytes, &bytes) || bytes != (size_t)(end - begin))
-        return lsn_fail(
-            err, LSN_INVALID,
-            "%s: tensor %s: shape %s of %s does not fill its data_offsets, %" PRId64 " bytes: write the file again",
-            path, tensor->name, lsn_tensor_shape(tensor, shape), tensor->dtype->name, (int64_t)(end - begin));
+        return lsn_fail_at(err, LSN_INVALID, path,
+                           "tensor %s: shape %s of %s does not fill its data_offsets, %" PRId64
+                           " bytes: write the file again",
+                           tensor->name, lsn_tensor_shape(tensor, shape), tensor->dtype->name, (int64_t)(end - begin));
     tensor->data = data + begin;
     tensor->dense = true;
     return true;
@@ -73,7 +74,7 @@ static bool check_metadata(const json_t *metadata, const char *path, lsn_error *
     json_t *value;
     bool ok = json_is_object(metadata);
     json_object_foreach((json_t *)(uintptr_t)metadata, key, value) ok = ok && json_is_string(value);
-    return ok || lsn_fail(err, LSN_INVALID, "%s: __metadata__ is not an object of strings: write the file again", path);
+    return ok || lsn_fail_at(err, LSN_INVALID, path, "__metadata__ is not an object of strings: write the file again");
 }
 
 static int by_place(const void *a, const void *b)
@@ -98,16 +99,17 @@ static bool check_places(const lsn_weights *weights, const unsigned char *data, 
     for (size_t i = 0; ok && i < weights->count; i++) {
         const lsn_tensor *tensor = sorted[i];
         if (tensor->data < at)
-            ok = lsn_fail(err, LSN_INVALID, "%s: tensors %s and %s overlap: write the file again", weights->path,
-                          sorted[i - 1]->name, tensor->name);
+            ok = lsn_fail_at(err, LSN_INVALID, weights->path, "tensors %s and %s overlap: write the file again",
+                             sorted[i - 1]->name, tensor->name);
         else if (tensor->data > at)
-            ok = lsn_fail(err, LSN_INVALID, "%s: %zu bytes before tensor %s belong to no tensor: write the file again",
-                          weights->path, (size_t)(tensor->data - at), tensor->name);
+            ok = lsn_fail_at(err, LSN_INVALID, weights->path,
+                             "%zu bytes before tensor %s belong to no tensor: write the file again",
+                             (size_t)(tensor->data - at), tensor->name);
         at = tensor->data + tensor->count * tensor->dtype->bytes;
     }
     if (ok && at != end)
-        ok = lsn_fail(err, LSN_INVALID, "%s: %zu bytes at its end belong to no tensor: write the file again",
-                      weights->path, (size_t)(end - at));
+        ok = lsn_fail_at(err, LSN_INVALID, weights->path,
+                         "%zu bytes at its end belong to no tensor: write the file again", (size_t)(end - at));
     free(sorted);
     return ok;
 }
@@ -131,8 +133,8 @@ static bool read_tensors(lsn_weights *weights, const json_t *header, const unsig
         if (!lsn_tensor_set_name(tensor, key, strlen(key), weights->path, err))
             return false;
         if (!json_is_object(value))
-            return lsn_fail(err, LSN_INVALID, "%s: tensor %s is not described by an object", weights->path,
-                            tensor->name);
+            return lsn_fail_at(err, LSN_INVALID, weights->path, "tensor %s is not described by an object",
+                               tensor->name);
         if (!read_dtype(tensor, json_object_get(value, "dtype"), weights->path, err) ||
             !read_shape(tensor, json_object_get(value, "shape"), weights->path, err) ||
             !read_place(tensor, json_object_get(value, "data_offsets"), data, size, weights->path, err))
@@ -179,13 +181,12 @@ static json_t *parse_header(const char *text, size_t bytes, const char *path, ls
     if (header == NULL) {
         enum json_error_code code = json_error_code(&problem);
         if (lacked_memory || code == json_error_out_of_memory)
-            lsn_fail(err, LSN_FAILED, "%s: out of memory: its header of %zu bytes could not be read", path, bytes);
+            lsn_fail_at(err, LSN_FAILED, path, "out of memory: its header of %zu bytes could not be read", bytes);
         else
-            lsn_fail(err, LSN_INVALID, "%s: its header is not valid JSON: %s before byte %d; write the file again",
-                     path, code == json_error_duplicate_key ? "a name stands twice" : "a syntax error",
-                     problem.position);
+            lsn_fail_at(err, LSN_INVALID, path, "its header is not valid JSON: %s before byte %d; write the file again",
+                        code == json_error_duplicate_key ? "a name stands twice" : "a syntax error", problem.position);
     } else if (!json_is_object(header)) {
-        lsn_fail(err, LSN_INVALID, "%s: its header is not a JSON object: write the file again", path);
+        lsn_fail_at(err, LSN_INVALID, path, "its header is not a JSON object: write the file again");
         json_decref(header);
         header = NULL;
     }
@@ -197,20 +198,20 @@ bool lsn_safetensors_read(lsn_weights *weights, lsn_error *err)
     const char *remedy = "weights are read from safetensors files and checkpoints of torch.save: convert others with "
                          "safetensors.torch.save_file";
     if (weights->file.bytes < LENGTH_BYTES)
-        return lsn_fail(err, LSN_INVALID, "%s: has %zu bytes, too few for a safetensors file; %s", weights->path,
-                        weights->file.bytes, remedy);
+        return lsn_fail_at(err, LSN_INVALID, weights->path, "has %zu bytes, too few for a safetensors file; %s",
+                           weights->file.bytes, remedy);
     uint64_t bytes = 0;
     for (int i = 0; i < LENGTH_BYTES; i++)
         bytes |= (uint64_t)weights->file.data[i] << (8 * i);
     const unsigned char *text = weights->file.data + LENGTH_BYTES;
     if (bytes > LARGEST_HEADER || bytes > weights->file.bytes - LENGTH_BYTES)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: is cut short or no safetensors file: it promises a header of %" PRIu64
-                        " bytes, and has %zu in all; %s",
-                        weights->path, bytes, weights->file.bytes, remedy);
+        return lsn_fail_at(err, LSN_INVALID, weights->path,
+                           "is cut short or no safetensors file: it promises a header of %" PRIu64
+                           " bytes, and has %zu in all; %s",
+                           bytes, weights->file.bytes, remedy);
     if (bytes == 0 || text[0] != '{')
-        return lsn_fail(err, LSN_INVALID, "%s: is no safetensors file: its header does not begin with {; %s",
-                        weights->path, remedy);
+        return lsn_fail_at(err, LSN_INVALID, weights->path,
+                           "is no safetensors file: its header does not begin with {; %s", remedy);
     json_t *header = parse_header((const char *)text, (size_t)bytes, weights->path, err);
     bool ok = header != NULL && read_tensors(weights, header, text + bytes, err);
     json_decref(header);

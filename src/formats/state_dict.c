@@ -38,10 +38,9 @@ static const lsn_pickle_value *find_state_dict(const lsn_checkpoint *c, lsn_erro
             inner = lsn_pickle_find(&c->pickle, dict, wrappers[i]);
         dict = inner;
     }
-    lsn_fail(err, LSN_INVALID,
-             "%s: holds no state dict: expected a dict of tensors, or one under the key state_dict, model_state_dict, "
-             "model or net; save the network's state_dict()",
-             c->path);
+    lsn_fail_at(err, LSN_INVALID, c->path,
+                "holds no state dict: expected a dict of tensors, or one under the key state_dict, model_state_dict, "
+                "model or net; save the network's state_dict()");
     return NULL;
 }
 
@@ -59,10 +58,10 @@ static bool next_number(const lsn_checkpoint *c, uint32_t *link, int64_t *number
 
 static bool wrong_shape(const lsn_checkpoint *c, const lsn_tensor *tensor, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: tensor %s: its sizes, strides and offset are not whole numbers >= 0, one stride for each "
-                    "size; write the checkpoint again with torch.save",
-                    c->path, tensor->name);
+    return lsn_fail_at(err, LSN_INVALID, c->path,
+                       "tensor %s: its sizes, strides and offset are not whole numbers >= 0, one stride for each size; "
+                       "write the checkpoint again with torch.save",
+                       tensor->name);
 }
 
 /* Sets shape, strides and whether they are those of an array in C's order. */
@@ -121,10 +120,10 @@ static bool read_view(const lsn_checkpoint *c, const lsn_tensor *tensor, const l
     int64_t offset = value_of(c, storage->as.storage.view_offset)->as.number;
     int64_t elements = value_of(c, storage->as.storage.view_elements)->as.number;
     if (offset < 0 || elements < 0 || offset > of->elements || elements > of->elements - offset)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s: its storage should be %" PRId64 " elements from element %" PRId64
-                        " on of one that has %" PRId64 "; copy or download the file again",
-                        c->path, tensor->name, elements, offset, of->elements);
+        return lsn_fail_at(err, LSN_INVALID, c->path,
+                           "tensor %s: its storage should be %" PRId64 " elements from element %" PRId64
+                           " on of one that has %" PRId64 "; copy or download the file again",
+                           tensor->name, elements, offset, of->elements);
     of->data += (size_t)offset * tensor->dtype->bytes;
     of->elements = elements;
     return true;
@@ -138,14 +137,14 @@ static bool read_storage(const lsn_checkpoint *c, const lsn_tensor *tensor, cons
     const lsn_record *record = lsn_record_find(c, c->pickle.data + key->as.text.at, key->as.text.bytes);
     size_t bytes;
     if (record == NULL || record->data == NULL)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s: the record of its storage is missing; copy or download the file again", c->path,
-                        tensor->name);
+        return lsn_fail_at(err, LSN_INVALID, c->path,
+                           "tensor %s: the record of its storage is missing; copy or download the file again",
+                           tensor->name);
     if (elements < 0 || __builtin_mul_overflow((size_t)elements, tensor->dtype->bytes, &bytes) || bytes > record->bytes)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s: its storage should have %" PRId64 " elements of %s, but its record has %zu "
-                        "bytes; copy or download the file again",
-                        c->path, tensor->name, elements, tensor->dtype->name, record->bytes);
+        return lsn_fail_at(err, LSN_INVALID, c->path,
+                           "tensor %s: its storage should have %" PRId64
+                           " elements of %s, but its record has %zu bytes; copy or download the file again",
+                           tensor->name, elements, tensor->dtype->name, record->bytes);
     *of = (extent){.data = record->data, .elements = elements};
     return read_view(c, tensor, storage, of, err);
 }
@@ -161,10 +160,10 @@ static bool read_place(const lsn_checkpoint *c, lsn_tensor *tensor, const lsn_pi
     if (!read_storage(c, tensor, storage, &of, err))
         return false;
     if (offset < 0 || !end_of(tensor, offset, &end) || end > (size_t)of.elements || tensor->count > (size_t)of.elements)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s reaches beyond its storage of %" PRId64 " elements, or reads elements several "
-                        "times (an expanded tensor): save a copy of it (clone)",
-                        c->path, tensor->name, of.elements);
+        return lsn_fail_at(err, LSN_INVALID, c->path,
+                           "tensor %s reaches beyond its storage of %" PRId64
+                           " elements, or reads elements several times (an expanded tensor): save a copy of it (clone)",
+                           tensor->name, of.elements);
     tensor->data = of.data + (size_t)offset * tensor->dtype->bytes;
     return true;
 }
@@ -175,12 +174,12 @@ static bool read_tensor(const lsn_checkpoint *c, lsn_tensor *tensor, const lsn_p
                         const lsn_pickle_value *value, lsn_error *err)
 {
     if (key->kind != LSN_PICKLE_TEXT)
-        return lsn_fail(err, LSN_INVALID, "%s: its state dict has a key that is no text", c->path);
+        return lsn_fail_at(err, LSN_INVALID, c->path, "its state dict has a key that is no text");
     if (!lsn_tensor_set_name(tensor, (const char *)c->pickle.data + key->as.text.at, key->as.text.bytes, c->path, err))
         return false;
     if (value->kind != LSN_PICKLE_TENSOR)
-        return lsn_fail(err, LSN_INVALID, "%s: %s of its state dict is no tensor: remove it and save again", c->path,
-                        tensor->name);
+        return lsn_fail_at(err, LSN_INVALID, c->path, "%s of its state dict is no tensor: remove it and save again",
+                           tensor->name);
     return read_shape(c, tensor, value, err) && read_place(c, tensor, value, err);
 }
 
@@ -192,10 +191,10 @@ static bool check_total(const lsn_weights *weights, lsn_error *err)
         const lsn_tensor *tensor = &weights->tensors[i];
         bytes += tensor->count * tensor->dtype->bytes; /* each at most the file's bytes */
         if (bytes > weights->file.bytes)
-            return lsn_fail(err, LSN_INVALID,
-                            "%s: its tensors have more bytes than the file: some share their storage, as %s may; save "
-                            "copies of them (clone)",
-                            weights->path, tensor->name);
+            return lsn_fail_at(err, LSN_INVALID, weights->path,
+                               "its tensors have more bytes than the file: some share their storage, as %s may; save "
+                               "copies of them (clone)",
+                               tensor->name);
     }
     return true;
 }
@@ -216,8 +215,8 @@ static bool check_names(const lsn_weights *weights, lsn_error *err)
     bool ok = true;
     for (size_t i = 1; ok && i < weights->count; i++)
         if (by_name(&sorted[i - 1], &sorted[i]) == 0)
-            ok = lsn_fail(err, LSN_INVALID, "%s: tensor %s stands twice in its state dict", weights->path,
-                          sorted[i]->name);
+            ok = lsn_fail_at(err, LSN_INVALID, weights->path, "tensor %s stands twice in its state dict",
+                             sorted[i]->name);
     free(sorted);
     return ok;
 }
@@ -226,8 +225,8 @@ bool lsn_state_dict_read(lsn_weights *weights, const lsn_checkpoint *c, lsn_erro
 {
     const lsn_pickle_value *dict = find_state_dict(c, err), *key, *value;
     if (dict != NULL && dict->as.items.count / 2 > MOST_TENSORS)
-        return lsn_fail(err, LSN_INVALID, "%s: its state dict has more than %d tensors, the most that are read",
-                        c->path, MOST_TENSORS);
+        return lsn_fail_at(err, LSN_INVALID, c->path, "its state dict has more than %d tensors, the most that are read",
+                           MOST_TENSORS);
     if (dict == NULL || (weights->tensors = lsn_array(dict->as.items.count / 2, sizeof *weights->tensors, err)) == NULL)
         return false;
     for (uint32_t link = dict->as.items.first; lsn_pickle_next_pair(&c->pickle, &link, &key, &value); weights->count++)

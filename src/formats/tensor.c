@@ -22,12 +22,12 @@ const lsn_dtype *lsn_dtype_find(const char *name)
 bool lsn_tensor_set_name(lsn_tensor *tensor, const char *name, size_t bytes, const char *path, lsn_error *err)
 {
     if (bytes == 0 || bytes >= sizeof tensor->name)
-        return lsn_fail(err, LSN_INVALID, "%s: a tensor's name has %zu bytes; expected 1 to %zu", path, bytes,
-                        sizeof tensor->name - 1);
+        return lsn_fail_at(err, LSN_INVALID, path, "a tensor's name has %zu bytes; expected 1 to %zu", bytes,
+                           sizeof tensor->name - 1);
     for (size_t i = 0; i < bytes; i++)
         if ((unsigned char)name[i] < 0x20 || (unsigned char)name[i] >= 0x7f)
-            return lsn_fail(err, LSN_INVALID,
-                            "%s: a tensor's name has a control character, or one outside ASCII, at byte %zu", path, i);
+            return lsn_fail_at(err, LSN_INVALID, path,
+                               "a tensor's name has a control character, or one outside ASCII, at byte %zu", i);
     memcpy(tensor->name, name, bytes);
     tensor->name[bytes] = '\0';
     return true;
@@ -36,14 +36,14 @@ bool lsn_tensor_set_name(lsn_tensor *tensor, const char *name, size_t bytes, con
 bool lsn_tensor_add_size(lsn_tensor *tensor, int64_t size, const char *path, lsn_error *err)
 {
     if (tensor->rank == LSN_TENSOR_MAX_RANK)
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its shape is not a list of at most %d sizes", path,
-                        tensor->name, LSN_TENSOR_MAX_RANK);
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s: its shape is not a list of at most %d sizes",
+                           tensor->name, LSN_TENSOR_MAX_RANK);
     if (size < 0)
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: size %d of its shape is not a whole number >= 0", path,
-                        tensor->name, tensor->rank);
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s: size %d of its shape is not a whole number >= 0",
+                           tensor->name, tensor->rank);
     if (__builtin_mul_overflow(tensor->count, size, &tensor->count))
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s: its shape has more elements than can be addressed", path,
-                        tensor->name);
+        return lsn_fail_at(err, LSN_INVALID, path, "tensor %s: its shape has more elements than can be addressed",
+                           tensor->name);
     tensor->shape[tensor->rank++] = size;
     return true;
 }

@@ -39,11 +39,11 @@ static int by_number(const void *a, const void *b)
 
 static bool refuse_module(const sections *s, const lsn_module *module, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: tensor %s is not of the VGG family: expected convolutions and batch normalisations named "
-                    "features.N, and fully connected layers named classifier.N or classifier (torchvision's), or "
-                    "pre_logits.fc1, pre_logits.fc2 and head.fc (timm's)",
-                    s->weights->path, any_tensor(module)->name);
+    return lsn_fail_at(err, LSN_INVALID, s->weights->path,
+                       "tensor %s is not of the VGG family: expected convolutions and batch normalisations named "
+                       "features.N, and fully connected layers named classifier.N or classifier (torchvision's), or "
+                       "pre_logits.fc1, pre_logits.fc2 and head.fc (timm's)",
+                       any_tensor(module)->name);
 }
 
 /* The classifier may be named in one of three ways. */
@@ -54,18 +54,19 @@ static bool check_classifier(sections *s, lsn_error *err)
         const lsn_module *module = s->classifier[i];
         timm += is_timm(module);
         if (lsn_module_is_norm(module))
-            return lsn_fail(err, LSN_INVALID,
-                            "%s: tensor %s belongs to a batch normalisation among the fully connected layers, which "
-                            "the VGG family has not",
-                            s->weights->path, module->mean->name);
+            return lsn_fail_at(err, LSN_INVALID, s->weights->path,
+                               "tensor %s belongs to a batch normalisation among the fully connected layers, which the "
+                               "VGG family has not",
+                               module->mean->name);
         if ((timm != 0 && timm != i + 1) || (s->n_classifier > 1 && lsn_module_is(module, "classifier")))
             return refuse_module(s, module, err);
     }
     s->timm = timm > 0;
     for (int i = 0; s->timm && i < N_TIMM_NAMES; i++)
         if (timm != N_TIMM_NAMES)
-            return lsn_fail(err, LSN_INVALID, "%s: of the tensors %s.weight, %s.weight and %s.weight some are missing",
-                            s->weights->path, timm_names[0], timm_names[1], timm_names[2]);
+            return lsn_fail_at(err, LSN_INVALID, s->weights->path,
+                               "of the tensors %s.weight, %s.weight and %s.weight some are missing", timm_names[0],
+                               timm_names[1], timm_names[2]);
     return true;
 }
 
@@ -81,10 +82,10 @@ static bool sort_modules(sections *s, const lsn_modules *modules, lsn_error *err
             return refuse_module(s, module, err);
     }
     if (s->n_features == 0 || s->n_classifier == 0)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: has no tensor %s.N.weight: a whole network of the VGG family has convolutions (features) "
-                        "and fully connected layers (classifier)",
-                        s->weights->path, s->n_features == 0 ? "features" : "classifier");
+        return lsn_fail_at(err, LSN_INVALID, s->weights->path,
+                           "has no tensor %s.N.weight: a whole network of the VGG family has convolutions (features) "
+                           "and fully connected layers (classifier)",
+                           s->n_features == 0 ? "features" : "classifier");
     qsort(s->features, s->n_features, sizeof(lsn_module *), by_number);
     qsort(s->classifier, s->n_classifier, sizeof(lsn_module *), by_number);
     return check_classifier(s, err);
@@ -105,15 +106,15 @@ static bool read_pooling(lsn_row_layer *layer, const sections *s, int i, lsn_err
         return true;
     int number = number_of(s, i), next = number_of(s, i + 1);
     if (lsn_module_is_norm(s->features[i + 1]))
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s belongs to a batch normalisation that does not follow a convolution at once: "
-                        "it cannot be folded into one",
-                        s->weights->path, s->features[i + 1]->mean->name);
+        return lsn_fail_at(err, LSN_INVALID, s->weights->path,
+                           "tensor %s belongs to a batch normalisation that does not follow a convolution at once: it "
+                           "cannot be folded into one",
+                           s->features[i + 1]->mean->name);
     if (next - number != 2 && next - number != 3)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s: features.%d follows features.%d: expected %d (ReLU between) or %d (ReLU and "
-                        "pooling between), as torchvision numbers them",
-                        s->weights->path, any_tensor(s->features[i + 1])->name, next, number, number + 2, number + 3);
+        return lsn_fail_at(err, LSN_INVALID, s->weights->path,
+                           "tensor %s: features.%d follows features.%d: expected %d (ReLU between) or %d (ReLU and "
+                           "pooling between), as torchvision numbers them",
+                           any_tensor(s->features[i + 1])->name, next, number, number + 2, number + 3);
     layer->pooled = next - number == 3;
     return true;
 }
@@ -130,9 +131,9 @@ static bool finish_convolution(lsn_row *row, lsn_error *err)
 static bool read_convolutions(lsn_row *row, const sections *s, lsn_error *err)
 {
     if (number_of(s, 0) != 0 || lsn_module_is_norm(s->features[0]))
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor features.0.weight is missing, or no convolution: the first one is %s",
-                        s->weights->path, any_tensor(s->features[0])->name);
+        return lsn_fail_at(err, LSN_INVALID, s->weights->path,
+                           "tensor features.0.weight is missing, or no convolution: the first one is %s",
+                           any_tensor(s->features[0])->name);
     for (int i = 0; i < s->n_features; i++) {
         const lsn_module *module = s->features[i];
         lsn_layer_sizes sizes;
@@ -159,10 +160,10 @@ static bool add_grid(lsn_row *row, const sections *s, int inputs, lsn_error *err
     while ((int64_t)channels * grid * grid < inputs)
         grid++;
     if ((int64_t)channels * grid * grid != inputs)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: tensor %s takes %d inputs, which are not grid x grid maps of the last convolution's %d "
-                        "channels for any grid",
-                        s->weights->path, s->classifier[0]->weight->name, inputs, channels);
+        return lsn_fail_at(err, LSN_INVALID, s->weights->path,
+                           "tensor %s takes %d inputs, which are not grid x grid maps of the last convolution's %d "
+                           "channels for any grid",
+                           s->classifier[0]->weight->name, inputs, channels);
     const lsn_net_node average = {
         .op = LSN_OP_AVERAGE_GRID, .n_inputs = 1, .inputs = &row->value, .grid = {grid, grid}, .no_larger = s->timm};
     return lsn_row_goes_on(row, lsn_net_add(row->net, average, err)) &&
@@ -179,11 +180,11 @@ static bool check_rank(const sections *s, int i, const lsn_row *row, lsn_error *
     int filters = row->net->nodes[row->layers[row->count - 1].node].filters;
     if (weights->rank != (conv ? 4 : 2) || (conv && weights->shape[2] != weights->shape[3]) ||
         (conv && i == 0 && weights->shape[1] != filters) || (conv && i == 1 && weights->shape[2] != 1))
-        return lsn_fail(err, LSN_INVALID, "%s: tensor %s has shape %s; expected %s", s->weights->path, weights->name,
-                        lsn_tensor_shape(weights, shape),
-                        !conv    ? "[outputs, inputs], fully connected"
-                        : i == 0 ? "[outputs, channels of the last convolution, grid, grid]"
-                                 : "[outputs, inputs, 1, 1]");
+        return lsn_fail_at(err, LSN_INVALID, s->weights->path, "tensor %s has shape %s; expected %s", weights->name,
+                           lsn_tensor_shape(weights, shape),
+                           !conv    ? "[outputs, inputs], fully connected"
+                           : i == 0 ? "[outputs, channels of the last convolution, grid, grid]"
+                                    : "[outputs, inputs, 1, 1]");
     return true;
 }
 

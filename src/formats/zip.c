@@ -42,7 +42,7 @@ static bool begins_with(const lsn_file *file, size_t at, uint32_t signature)
 
 static bool damaged(const char *path, const char *what, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID, "%s: is a damaged zip file: %s; copy or download the file again", path, what);
+    return lsn_fail_at(err, LSN_INVALID, path, "is a damaged zip file: %s; copy or download the file again", what);
 }
 
 /* ---- the end of the directory -------------------------------------------------------------------------------- */
@@ -80,10 +80,9 @@ static bool find_directory(directory *in, lsn_error *err)
 {
     size_t end;
     if (!find_end(in->file, &end))
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: is a zip file that is cut short: the directory at its end is missing; copy or download "
-                        "the file again",
-                        in->path);
+        return lsn_fail_at(
+            err, LSN_INVALID, in->path,
+            "is a zip file that is cut short: the directory at its end is missing; copy or download the file again");
     const unsigned char *record = in->file->data + end;
     uint64_t count = number_at(record + 10, 2), bytes = number_at(record + 12, 4), begin = number_at(record + 16, 4);
     if (!read_end_64(in, end, &begin, &bytes, &count, err))

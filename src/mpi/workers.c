@@ -207,6 +207,8 @@ static bool read_note(const lsn_workers *workers, int rank, lsn_news *news, lsn_
         return lsn_fail(err, LSN_FAILED, "rank %d: a note of %zu bytes is no note", rank, got->size);
     memcpy(&note, got->bytes, got->size);
     note.failure.text[sizeof note.failure.text - 1] = '\0';
+    note.failure.file[sizeof note.failure.file - 1] = '\0';
+    note.failure.part[sizeof note.failure.part - 1] = '\0';
     news->unit = note.unit;
     news->failure = note.failure;
     return true;

@@ -67,8 +67,8 @@ const char *lsn_operator_name(lsn_operator op)
 
 static bool refuse(const lsn_net *net, const lsn_net_node *node, const char *what, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID, "%s: node %d (%s) has %s", net->path, net->n_nodes, lsn_operator_name(node->op),
-                    what);
+    return lsn_fail_at(err, LSN_INVALID, net->path, "node %d (%s) has %s", net->n_nodes, lsn_operator_name(node->op),
+                       what);
 }
 
 static bool check_inputs(const lsn_net *net, const lsn_net_node *node, lsn_error *err)
@@ -131,7 +131,7 @@ static bool count_constants(lsn_net_node *node)
 static bool check_node(const lsn_net *net, lsn_net_node *node, lsn_error *err)
 {
     if (node->op < 0 || node->op >= LSN_N_OPERATORS)
-        return lsn_fail(err, LSN_INVALID, "%s: node %d has no operator that there is", net->path, net->n_nodes);
+        return lsn_fail_at(err, LSN_INVALID, net->path, "node %d has no operator that there is", net->n_nodes);
     return check_inputs(net, node, err) && ((check_sizes(node) && count_constants(node) && net->n_nodes < INT_MAX) ||
                                             refuse(net, node, "a size that it cannot have", err));
 }
@@ -225,14 +225,14 @@ static bool check_layer(const lsn_net *net, int node, const char *name, lsn_erro
     if (node < 0 || node >= net->n_nodes || name[0] == '\0' ||
         (net->nodes[node].op != LSN_OP_CONV && net->nodes[node].op != LSN_OP_DENSE) ||
         (net->n_layers > 0 && node <= net->layers[net->n_layers - 1].node))
-        return lsn_fail(err, LSN_INVALID, "%s: node %d cannot be the layer \"%s\"", net->path, node, name);
+        return lsn_fail_at(err, LSN_INVALID, net->path, "node %d cannot be the layer \"%s\"", node, name);
     for (int i = 0; i < net->n_layers; i++) {
         filters += net->layers[i].filters;
         if (strcmp(net->layers[i].name, name) == 0)
-            return lsn_fail(err, LSN_INVALID, "%s: two layers are called %s", net->path, name);
+            return lsn_fail_at(err, LSN_INVALID, net->path, "two layers are called %s", name);
     }
     return filters + net->nodes[node].filters <= INT_MAX ||
-           lsn_fail(err, LSN_INVALID, "%s: has more than %d filters", net->path, INT_MAX);
+           lsn_fail_at(err, LSN_INVALID, net->path, "has more than %d filters", INT_MAX);
 }
 
 bool lsn_net_add_layer(lsn_net *net, int node, lsn_layer_names names, lsn_error *err)

@@ -13,8 +13,8 @@ static bool list_consumers(lsn_net *net, lsn_error *err)
     for (int i = 0; i < net->n_nodes; i++) {
         lsn_net_node *node = &net->nodes[i];
         if (node->n_consumers == 0 && i < net->n_nodes - 1)
-            return lsn_fail(err, LSN_INVALID, "%s: no node reads node %d (%s)", net->path, i,
-                            lsn_operator_name(node->op));
+            return lsn_fail_at(err, LSN_INVALID, net->path, "no node reads node %d (%s)", i,
+                               lsn_operator_name(node->op));
         if ((node->consumers = lsn_array((size_t)node->n_consumers, sizeof *node->consumers, err)) == NULL)
             return false;
         node->n_consumers = 0;
@@ -106,7 +106,7 @@ static bool list_segments(lsn_net *net, lsn_error *err)
 bool lsn_net_complete(lsn_net *net, lsn_error *err)
 {
     if (net->n_layers == 0)
-        return lsn_fail(err, LSN_INVALID, "%s: has no layer", net->path);
+        return lsn_fail_at(err, LSN_INVALID, net->path, "has no layer");
     if (!list_consumers(net, err))
         return false;
     complete_layers(net);

@@ -132,7 +132,7 @@ typedef struct reader {
 
 static bool damaged(const reader *r)
 {
-    return lsn_fail(r->err, LSN_FAILED, "%s: the network came damaged from another process", r->path);
+    return lsn_fail_at(r->err, LSN_FAILED, r->path, "the network came damaged from another process");
 }
 
 static bool get(reader *r, void *to, size_t count)

@@ -114,13 +114,13 @@ static bool refuse_row(const lsn_net *net, lsn_net_shape input, int node, lsn_er
 {
     const int first = net->layers[0].node;
     if (net->nodes[first].op == LSN_OP_DENSE)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: the network's first layer takes %d values, but the images are %d x %d with %d channel%s",
-                        net->path, net->nodes[first].channels, input.h, input.w, input.channels,
-                        input.channels == 1 ? "" : "s");
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: %s takes %d values, which images of %d x %d do not give it (resize or crop the images)",
-                    net->path, layer_before(net, node), net->nodes[node].channels, input.h, input.w);
+        return lsn_fail_at(err, LSN_INVALID, net->path,
+                           "the network's first layer takes %d values, but the images are %d x %d with %d channel%s",
+                           net->nodes[first].channels, input.h, input.w, input.channels,
+                           input.channels == 1 ? "" : "s");
+    return lsn_fail_at(err, LSN_INVALID, net->path,
+                       "%s takes %d values, which images of %d x %d do not give it (resize or crop the images)",
+                       layer_before(net, node), net->nodes[node].channels, input.h, input.w);
 }
 
 static bool refuse(const lsn_net *net, lsn_net_shape input, fit found, int node, lsn_net_shape *shapes, lsn_error *err)
@@ -131,29 +131,30 @@ static bool refuse(const lsn_net *net, lsn_net_shape input, fit found, int node,
         if (net->nodes[net->layers[0].node].op == LSN_OP_DENSE)
             return refuse_row(net, input, node, err);
         side = first_side(net, input.channels, EMPTY, false, shapes);
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: images of %d x %d are too small: the map is empty after %s; at least %lld x %lld is "
-                        "needed (resize or pad the images)",
-                        net->path, input.h, input.w, layer_before(net, node), side, side);
+        return lsn_fail_at(err, LSN_INVALID, net->path,
+                           "images of %d x %d are too small: the map is empty after %s; at least %lld x %lld is needed "
+                           "(resize or pad the images)",
+                           input.h, input.w, layer_before(net, node), side, side);
     case TOO_LARGE:
         side = first_side(net, input.channels, TOO_LARGE, true, shapes) - 1;
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: images of %d x %d are too large: with timm's head the last map may have at most %d x %d "
-                        "positions, so at most %lld x %lld pixels (crop or resize the images)",
-                        net->path, input.h, input.w, net->nodes[node].grid[0], net->nodes[node].grid[1], side, side);
+        return lsn_fail_at(err, LSN_INVALID, net->path,
+                           "images of %d x %d are too large: with timm's head the last map may have at most %d x %d "
+                           "positions, so at most %lld x %lld pixels (crop or resize the images)",
+                           input.h, input.w, net->nodes[node].grid[0], net->nodes[node].grid[1], side, side);
     case OTHER_ROW:
         return refuse_row(net, input, node, err);
     default:
-        return lsn_fail(err, LSN_INVALID, "%s: node %d (%s) cannot take the maps that it gets from %s", net->path, node,
-                        lsn_operator_name(net->nodes[node].op), layer_before(net, net->nodes[node].inputs[0]));
+        return lsn_fail_at(err, LSN_INVALID, net->path, "node %d (%s) cannot take the maps that it gets from %s", node,
+                           lsn_operator_name(net->nodes[node].op), layer_before(net, net->nodes[node].inputs[0]));
     }
 }
 
 bool lsn_net_set_input(lsn_net *net, int h, int w, int channels, lsn_error *err)
 {
     if (net->nodes[0].channels != 0 && channels != net->nodes[0].channels)
-        return lsn_fail(err, LSN_INVALID, "%s: the network takes images of %d channels, but the data's have %d",
-                        net->path, net->nodes[0].channels, channels);
+        return lsn_fail_at(err, LSN_INVALID, net->path,
+                           "the network takes images of %d channels, but the data's have %d", net->nodes[0].channels,
+                           channels);
     lsn_net_shape *shapes = lsn_array((size_t)net->n_nodes, sizeof *shapes, err);
     if (shapes == NULL)
         return false;

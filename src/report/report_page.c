@@ -151,7 +151,7 @@ static bool write_page(const char *path, const lsn_text *html, lsn_error *err)
     if (!lsn_new_file_open(&page, path, err))
         return false;
     const bool ok = fwrite(html->data, 1, html->length, page.out) == html->length ||
-                    lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+                    lsn_fail_at(err, LSN_FAILED, path, "cannot be written: %s", strerror(errno));
     return lsn_new_file_close(&page, ok, err);
 }
 
@@ -160,7 +160,7 @@ static bool make_folder(const char *folder, lsn_error *err)
     struct stat status;
     if (mkdir(folder, 0777) == 0 || (errno == EEXIST && stat(folder, &status) == 0 && S_ISDIR(status.st_mode)))
         return true;
-    return lsn_fail(err, LSN_FAILED, "%s: no such folder can be made: %s", folder, strerror(errno));
+    return lsn_fail_at(err, LSN_FAILED, folder, "no such folder can be made: %s", strerror(errno));
 }
 
 /* Whether gnuplot was built with what makes PDF. */

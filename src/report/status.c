@@ -163,7 +163,7 @@ lsn_status *lsn_status_read(const char *database, lsn_error *err)
         ok = lsn_reader_query(reader, &status->tables[t], queries[t], NULL, 0, err);
     lsn_reader_close(reader);
     if (ok && !STATUS_HAS(status, STATUS_STUDY))
-        ok = lsn_fail(err, LSN_INVALID, "%s: is no whole database: it names no study", database);
+        ok = lsn_fail_at(err, LSN_INVALID, database, "is no whole database: it names no study");
     if (!ok) {
         lsn_status_destroy(status);
         return NULL;

@@ -282,7 +282,7 @@ bool lsn_loader_load(lsn_loader *loader, const lsn_span *span, float *out, lsn_e
     const slot *ready = await(loader, span, &why);
     pthread_mutex_unlock(&loader->lock);
     if (ready == NULL)
-        return lsn_fail(err, why.code, "%s", why.text);
+        return lsn_fail_as(err, &why);
     bool ok = normalise(loader, span, ready->pixels, out, err);
     pthread_mutex_lock(&loader->lock);
     loader->in_use = -1;

@@ -34,10 +34,9 @@ static bool calibrate(lsn_compute *compute, const lsn_plan *plan, lsn_mode mode,
     if (mode == LSN_ZERO)
         return true;
     if (plan->calibration.count == 0)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: mode %s needs calibration images: add calibration: {count: 256, seed: 1} "
-                        "to data",
-                        plan->path, lsn_mode_name(mode));
+        return lsn_fail_at(err, LSN_INVALID, plan->path,
+                           "mode %s needs calibration images: add calibration: {count: 256, seed: 1} to data",
+                           lsn_mode_name(mode));
     if (!needs.means)
         return true;
     lsn_activations found;

@@ -6,10 +6,8 @@
 
 static bool damaged(const lsn_store *store, const char *what, lsn_error *err)
 {
-    return lsn_fail(err, LSN_FAILED,
-                    "%s: is damaged: %s of a part cannot be; go back to a copy, or start over with "
-                    "--fresh",
-                    store->db.path, what);
+    return lsn_fail_at(err, LSN_FAILED, store->db.path,
+                       "is damaged: %s of a part cannot be; go back to a copy, or start over with --fresh", what);
 }
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */

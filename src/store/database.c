@@ -69,54 +69,52 @@ static bool fail_on_disk(const database *db, int system, lsn_error *err)
                     : "what was committed before is safe: free some space and run again to continue, or give "
                       "another file with --db";
     if (system == ENOSPC)
-        return lsn_fail(err, LSN_FAILED, "%s: the disk is full; %s", db->path, remedy);
+        return lsn_fail_at(err, LSN_FAILED, db->path, "the disk is full; %s", remedy);
     if (system == EDQUOT)
-        return lsn_fail(err, LSN_FAILED, "%s: your quota of the disk is used up; %s", db->path, remedy);
+        return lsn_fail_at(err, LSN_FAILED, db->path, "your quota of the disk is used up; %s", remedy);
     if (system == EFBIG)
-        return lsn_fail(err, LSN_FAILED, "%s: the limit on the size of files is reached (ulimit -f); %s", db->path,
-                        remedy);
-    return lsn_fail(err, LSN_FAILED, "%s: the disk cannot be read or written: %s (SQLite error %d); %s", db->path,
-                    system == 0 ? "no reason is given" : strerror(system), sqlite3_extended_errcode(db->handle),
-                    db->reading ? "nothing was changed" : "what was committed before is safe");
+        return lsn_fail_at(err, LSN_FAILED, db->path, "the limit on the size of files is reached (ulimit -f); %s",
+                           remedy);
+    return lsn_fail_at(err, LSN_FAILED, db->path, "the disk cannot be read or written: %s (SQLite error %d); %s",
+                       system == 0 ? "no reason is given" : strerror(system), sqlite3_extended_errcode(db->handle),
+                       db->reading ? "nothing was changed" : "what was committed before is safe");
 }
 
 bool database_fail(const database *db, lsn_error *err)
 {
     const char *path = db->path;
     if (db->handle == NULL)
-        return lsn_fail(err, LSN_FAILED, "%s: out of memory", path);
+        return lsn_fail_at(err, LSN_FAILED, path, "out of memory");
     int code = sqlite3_extended_errcode(db->handle);
     switch (code & 0xff) {
     case SQLITE_NOMEM:
-        return lsn_fail(err, LSN_FAILED, "%s: out of memory (SQLite error %d)", path, code);
+        return lsn_fail_at(err, LSN_FAILED, path, "out of memory (SQLite error %d)", code);
     case SQLITE_FULL:
         return fail_on_disk(db, ENOSPC, err);
     case SQLITE_IOERR:
         return fail_on_disk(db, system_reason(db), err);
     case SQLITE_READONLY:
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: cannot be written, for the file or its folder is read-only; give another file with --db",
-                        path);
+        return lsn_fail_at(err, LSN_FAILED, path,
+                           "cannot be written, for the file or its folder is read-only; give another file with --db");
     case SQLITE_CANTOPEN:
-        return lsn_fail(err, LSN_FAILED, "%s: cannot be opened: %s; check the path and its permissions", path,
-                        sqlite3_system_errno(db->handle) == 0 ? "it is no file, or its folder is not writable"
-                                                              : strerror(sqlite3_system_errno(db->handle)));
+        return lsn_fail_at(err, LSN_FAILED, path, "cannot be opened: %s; check the path and its permissions",
+                           sqlite3_system_errno(db->handle) == 0 ? "it is no file, or its folder is not writable"
+                                                                 : strerror(sqlite3_system_errno(db->handle)));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: another program keeps it locked (a transaction left open in a sqlite3 shell?); end that "
-                        "and run again",
-                        path);
+        return lsn_fail_at(
+            err, LSN_FAILED, path,
+            "another program keeps it locked (a transaction left open in a sqlite3 shell?); end that and run again");
     case SQLITE_NOTADB:
-        return lsn_fail(err, LSN_INVALID, "%s: is no Lesion database (not even SQLite); give another file with --db",
-                        path);
+        return lsn_fail_at(err, LSN_INVALID, path,
+                           "is no Lesion database (not even SQLite); give another file with --db");
     case SQLITE_CORRUPT:
-        return lsn_fail(err, LSN_FAILED, "%s: is damaged (%s); go back to a copy, or start over with --fresh", path,
-                        sqlite3_errmsg(db->handle));
+        return lsn_fail_at(err, LSN_FAILED, path, "is damaged (%s); go back to a copy, or start over with --fresh",
+                           sqlite3_errmsg(db->handle));
     default:
         break;
     }
-    return lsn_fail(err, LSN_FAILED, "%s: %s (SQLite error %d)", path, sqlite3_errmsg(db->handle), code);
+    return lsn_fail_at(err, LSN_FAILED, path, "%s (SQLite error %d)", sqlite3_errmsg(db->handle), code);
 }
 
 bool database_busy(const database *db)
@@ -209,12 +207,12 @@ bool database_examine(const database *db, database_kind *kind, lsn_error *err)
     if (*kind == DATABASE_EMPTY)
         return true;
     if (application != APPLICATION_ID)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: is no Lesion database, but another program's; give another file with --db", db->path);
+        return lsn_fail_at(err, LSN_INVALID, db->path,
+                           "is no Lesion database, but another program's; give another file with --db");
     if (version != LSN_SCHEMA_VERSION)
-        return lsn_fail(err, LSN_INVALID,
-                        "%s: has schema version %lld, this program knows version %d; use the version of Lesion that "
-                        "made it, or give another file with --db",
-                        db->path, (long long)version, LSN_SCHEMA_VERSION);
+        return lsn_fail_at(err, LSN_INVALID, db->path,
+                           "has schema version %lld, this program knows version %d; use the version of Lesion that "
+                           "made it, or give another file with --db",
+                           (long long)version, LSN_SCHEMA_VERSION);
     return true;
 }

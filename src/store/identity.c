@@ -186,7 +186,7 @@ static bool read_identity(const database *db, identity *stored, lsn_error *err)
                       {"drift", .integer = &stored->measured[2]}, {"shard", .integer = &stored->shard},
                       {"shards", .integer = &stored->shards}) &&
            rows_next(&stored->query, &row, err) &&
-           (row || lsn_fail(err, LSN_FAILED, "%s: is damaged: its table `study` is empty", db->path));
+           (row || lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: its table `study` is empty"));
 }
 
 /* Whether any stored result rests on the calibration images. */
@@ -259,10 +259,10 @@ static bool check_measure(const lsn_store *store, const identity *stored, int m,
         return false;
     if (lacking == 0)
         return database_run(&store->db, measures[m].set, err);
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: the study now measures %s, but %lld results are there without; start over with --fresh (the "
-                    "old file is kept as %s.old), give another file with --db, or leave %s out",
-                    store->db.path, measures[m].name, (long long)lacking, store->db.path, measures[m].name);
+    return lsn_fail_at(err, LSN_INVALID, store->db.path,
+                       "the study now measures %s, but %lld results are there without; start over with --fresh (the "
+                       "old file is kept as %s.old), give another file with --db, or leave %s out",
+                       measures[m].name, (long long)lacking, store->db.path, measures[m].name);
 }
 
 static bool check_measures(const lsn_store *store, const identity *stored, lsn_error *err)
@@ -289,11 +289,11 @@ static bool check_share(const lsn_store *store, const identity *stored, lsn_erro
     const lsn_wanted *mine = store->wanted;
     if (stored->shard == mine->shard && stored->shards == mine->shards)
         return true;
-    return lsn_fail(err, LSN_INVALID,
-                    "%s: holds %s, not %s; give that (--shard I/N; none for the whole study), or another file with "
-                    "--db. 'lesion merge' combines shards",
-                    store->db.path, share_words(stored->shard, stored->shards, held, sizeof held),
-                    share_words(mine->shard, mine->shards, wanted, sizeof wanted));
+    return lsn_fail_at(err, LSN_INVALID, store->db.path,
+                       "holds %s, not %s; give that (--shard I/N; none for the whole study), or another file with "
+                       "--db. 'lesion merge' combines shards",
+                       share_words(stored->shard, stored->shards, held, sizeof held),
+                       share_words(mine->shard, mine->shards, wanted, sizeof wanted));
 }
 
 bool identity_check(lsn_store *store, lsn_error *err)
@@ -305,14 +305,13 @@ bool identity_check(lsn_store *store, lsn_error *err)
     if (ok && words.failed)
         ok = lsn_fail(err, LSN_FAILED, "out of memory: the studies could not be compared");
     else if (ok && words.length > 0)
-        ok = lsn_fail(
-            err, LSN_INVALID,
-            "%s: belongs to something else%s. Give another file with --db, or start over with --fresh (the old "
-            "file is then kept as %s.old)",
-            store->db.path, words.data, store->db.path);
+        ok = lsn_fail_at(err, LSN_INVALID, store->db.path,
+                         "belongs to something else%s. Give another file with --db, or start over with --fresh (the "
+                         "old file is then kept as %s.old)",
+                         words.data, store->db.path);
     else if (ok && (stored.images_count != plan->images.count || stored.classes != plan->net->classes ||
                     stored.block_images < 1 || stored.block_images > INT32_MAX))
-        ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: its study's row contradicts itself", store->db.path);
+        ok = lsn_fail_at(err, LSN_FAILED, store->db.path, "is damaged: its study's row contradicts itself");
     ok = ok && check_share(store, &stored, err) && check_measures(store, &stored, err);
     if (ok)
         store->block_images = (int32_t)stored.block_images;

@@ -230,8 +230,8 @@ static bool read_draws(batch *b, lsn_error *err)
         !database_integer(db, "SELECT bootstrap_draws FROM study", &draws, err))
         return false;
     if (draws < 1 || draws > INT32_MAX)
-        return lsn_fail(err, LSN_FAILED, "%s: is damaged: its study asks for %lld bootstrap draws", db->path,
-                        (long long)draws);
+        return lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: its study asks for %lld bootstrap draws",
+                           (long long)draws);
     b->how = (lsn_bootstrap){.seed = (uint64_t)seed, .draws = (int32_t)draws};
     return true;
 }

@@ -50,7 +50,7 @@ static bool count_rows(const reconciling *r, const char *counting, const char *b
     if (!database_integer(db, counting, count, err) || !database_integer(db, beyond, &astray, err))
         return false;
     if (astray != 0 || *count > INT32_MAX)
-        return lsn_fail(err, LSN_FAILED, "%s: is damaged: its rows are not numbered as Lesion does", db->path);
+        return lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: its rows are not numbered as Lesion does");
     return true;
 }
 
@@ -195,10 +195,10 @@ static bool refuse_experiment(const reconciling *r, const char *name, int64_t id
     ok = ok && database_integer(db, sql.data, &jobs, err);
     lsn_text_finish(&sql);
     return ok &&
-           lsn_fail(err, LSN_INVALID,
-                    "%s: holds an experiment '%.80s' (jobs: %lld) that the study no longer has; put it back, start "
-                    "over with --fresh (the old file is then kept as %s.old), or give another file with --db",
-                    db->path, name, (long long)jobs, db->path);
+           lsn_fail_at(err, LSN_INVALID, db->path,
+                       "holds an experiment '%.80s' (jobs: %lld) that the study no longer has; put it back, start over "
+                       "with --fresh (the old file is then kept as %s.old), or give another file with --db",
+                       name, (long long)jobs, db->path);
 }
 
 static bool load_experiments(reconciling *r, lsn_error *err)
@@ -348,7 +348,7 @@ static bool list_stored(reconciling *r, lsn_error *err)
                          {"coalesce(grouping, -1)", .integer = &grouping}, {"filter_group", .integer = &group});
     while (ok && (ok = rows_next(&query, &row, err)) && row && r->stored.count < (size_t)count) {
         if (experiment < 0 || experiment >= r->n_experiments || evaluation < 0 || evaluation >= r->n_evaluations)
-            ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: a job refers to nothing", db->path);
+            ok = lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: a job refers to nothing");
         else
             r->stored.rows[r->stored.count++] = (job_row){.id = job,
                                                           .experiment = r->experiment_of[experiment],
@@ -389,13 +389,12 @@ static bool refuse_jobs(const reconciling *r, const lacking *found, lsn_error *e
                            (sqlite3_bind_int64(query, 1, found->example->id) == SQLITE_OK || database_fail(db, err));
     ok = ok && database_row(db, query, &row, err);
     if (ok)
-        lsn_fail(
-            err, LSN_INVALID,
-            "%s: its experiment '%.80s' holds jobs that the study no longer asks for: %lld, for example %s (the "
-            "study asks for %d there). Undo that change (a study can be added to), give another file with --db, or "
-            "start over with --fresh (the old file is then kept as %s.old)",
-            db->path, experiment->name, (long long)found->jobs, row ? database_words(query, 0) : "one",
-            (int)experiment->n_jobs, db->path);
+        lsn_fail_at(err, LSN_INVALID, db->path,
+                    "its experiment '%.80s' holds jobs that the study no longer asks for: %lld, for example %s (the "
+                    "study asks for %d there). Undo that change (a study can be added to), give another file with "
+                    "--db, or start over with --fresh (the old file is then kept as %s.old)",
+                    experiment->name, (long long)found->jobs, row ? database_words(query, 0) : "one",
+                    (int)experiment->n_jobs, db->path);
     sqlite3_finalize(query);
     return false;
 }

@@ -220,8 +220,8 @@ static bool lock_file(database_lock *lock)
 
 static bool cannot_write(const char *path, lsn_error *err)
 {
-    return lsn_fail(err, LSN_FAILED, "%s: its folder cannot be written: %s; give another file with --db", path,
-                    strerror(errno));
+    return lsn_fail_at(err, LSN_FAILED, path, "its folder cannot be written: %s; give another file with --db",
+                       strerror(errno));
 }
 
 /* Puts a file of our own in the place of the one there is. */
@@ -250,17 +250,17 @@ static bool steal(database_lock *lock, const lock_note *holder, const char *path
     const double limit = LSN_LOCK_BEATS * holder->every_s;
     name_holder(lock->path, holder, words, sizeof words);
     if (!asked)
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: another run is writing to it: %s. Wait for its end, or give another file with --db; if it "
-                        "is dead (locks do not tell across these hosts), --steal-lock takes over once its heartbeat "
-                        "was seen to stand still for %.0f s",
-                        path, words, limit);
+        return lsn_fail_at(err, LSN_FAILED, path,
+                           "another run is writing to it: %s. Wait for its end, or give another file with --db; if it "
+                           "is dead (locks do not tell across these hosts), --steal-lock takes over once its heartbeat "
+                           "was seen to stand still for %.0f s",
+                           words, limit);
     lsn_log("%s: watching for %.0f s whether the heartbeat moves of %s", path, limit, words);
     if (!stands_still(lock->path, holder))
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: is not taken over, for %s is alive: its heartbeat has moved; end it first, or give "
-                        "another file with --db",
-                        path, words);
+        return lsn_fail_at(
+            err, LSN_FAILED, path,
+            "is not taken over, for %s is alive: its heartbeat has moved; end it first, or give another file with --db",
+            words);
     lsn_log("%s: taken over from %s", path, words);
     return replace(lock, path, err);
 }
@@ -271,15 +271,15 @@ static bool locked_out(database_lock *lock, const char *path, bool asked, lsn_er
     lock_note holder;
     char words[512];
     if (!read_note(lock->file, &holder))
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: another run is writing to it; wait for its end, or give another file with --db", path);
+        return lsn_fail_at(err, LSN_FAILED, path,
+                           "another run is writing to it; wait for its end, or give another file with --db");
     if (!lsn_process_same_kernel(&holder.process, &lock->mine.process) &&
         asked) /* it may be a server that has not noticed yet */
         return steal(lock, &holder, path, asked, err);
     name_holder(lock->path, &holder, words, sizeof words);
-    return lsn_fail(err, LSN_FAILED,
-                    "%s: another run is writing to it: %s; %swait for its end, or give another file with --db", path,
-                    words, asked ? "the kernel says that this process is alive, so it is not taken over: " : "");
+    return lsn_fail_at(err, LSN_FAILED, path,
+                       "another run is writing to it: %s; %swait for its end, or give another file with --db", words,
+                       asked ? "the kernel says that this process is alive, so it is not taken over: " : "");
 }
 
 /* We have the kernel's lock, or there is none: what remains of whoever had the file before? */
@@ -292,9 +292,9 @@ static bool let_in(database_lock *lock, const char *path, bool asked, lsn_error 
         return steal(lock, &holder, path, asked, err);
     if (found == ALIVE) {
         name_holder(lock->path, &holder, words, sizeof words);
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: another run is writing to it: %s; %swait for its end, or give another file with --db",
-                        path, words, asked ? "that process is alive, so it is not taken over: " : "");
+        return lsn_fail_at(err, LSN_FAILED, path,
+                           "another run is writing to it: %s; %swait for its end, or give another file with --db",
+                           words, asked ? "that process is alive, so it is not taken over: " : "");
     }
     if (lock->mine.reach == LOCK_NONE)
         return replace(lock, path, err);
@@ -425,11 +425,10 @@ bool lock_check(database_lock *lock, const char *path, lsn_error *err)
         name_holder(lock->path, &holder, words, sizeof words);
     else
         snprintf(words, sizeof words, "whoever removed %.400s", lock->path);
-    return lsn_fail(
-        err, LSN_FAILED,
-        "%s: was taken over by %s while this run was not heard of; it stops and writes nothing more. What it "
-        "had stored before is kept",
-        path, words);
+    return lsn_fail_at(err, LSN_FAILED, path,
+                       "was taken over by %s while this run was not heard of; it stops and writes nothing more. What "
+                       "it had stored before is kept",
+                       words);
 }
 
 void lock_release(database_lock *lock)

@@ -15,8 +15,8 @@ bool merge_fail(const merging *m, lsn_error *err)
     const int code = sqlite3_errcode(m->db.handle) & 0xff;
     if (m->input != NULL && (code == SQLITE_CORRUPT || code == SQLITE_ERROR || code == SQLITE_CONSTRAINT ||
                              code == SQLITE_MISMATCH || code == SQLITE_NOTADB))
-        return lsn_fail(err, LSN_FAILED, "%s: is damaged (%s); 'lesion verify' tells more", m->input,
-                        sqlite3_errmsg(m->db.handle));
+        return lsn_fail_at(err, LSN_FAILED, m->input, "is damaged (%s); 'lesion verify' tells more",
+                           sqlite3_errmsg(m->db.handle));
     return database_fail(&m->db, err);
 }
 
@@ -151,7 +151,7 @@ static bool check_inputs(const char *const *inputs, int n, const char *output, l
     const bool there = ok && stat(output, &seen[n]) == 0;
     for (int i = 0; ok && i < n; i++) {
         if (stat(inputs[i], &seen[i]) != 0)
-            ok = lsn_fail(err, LSN_FAILED, "%s: cannot be read: %s", inputs[i], strerror(errno));
+            ok = lsn_fail_at(err, LSN_FAILED, inputs[i], "cannot be read: %s", strerror(errno));
         for (int k = 0; ok && k < i; k++)
             if (seen[k].st_ino == seen[i].st_ino && seen[k].st_dev == seen[i].st_dev)
                 ok = lsn_fail(err, LSN_USAGE, "%s and %s are the same file; give each database once", inputs[k],
@@ -195,11 +195,11 @@ static bool sync_path(const char *path, int flags)
 static bool put_in_place(const char *made, const char *output, bool force, lsn_error *err)
 {
     if (!sync_path(made, O_RDWR))
-        return lsn_fail(err, LSN_FAILED, "%s: cannot be written: %s", made, strerror(errno));
+        return lsn_fail_at(err, LSN_FAILED, made, "cannot be written: %s", strerror(errno));
     if (force && !place_put_aside(output, err))
         return false;
     if (rename(made, output) != 0)
-        return lsn_fail(err, LSN_FAILED, "%s: cannot be renamed to %s: %s", made, output, strerror(errno));
+        return lsn_fail_at(err, LSN_FAILED, made, "cannot be renamed to %s: %s", output, strerror(errno));
     char *folder = lsn_strdup(output, NULL), *slash = folder == NULL ? NULL : strrchr(folder, '/');
     if (slash != NULL)
         slash[1] = '\0';

@@ -146,10 +146,10 @@ static bool check(const merging *m, const comparison *c, lsn_error *err)
     bool row = false, ok = database_row(&m->db, query, &row, NULL) || merge_fail(m, err);
     if (ok && row) {
         describe(c, query, &at, &words);
-        ok = lsn_fail(err, LSN_INVALID,
-                      "%s: contradicts what was merged before: %s. The same ablation on the same images gives the same "
-                      "bits; 'lesion verify' tells which database is wrong",
-                      m->input, words.data == NULL ? c->table : words.data);
+        ok = lsn_fail_at(err, LSN_INVALID, m->input,
+                         "contradicts what was merged before: %s. The same ablation on the same images gives the same "
+                         "bits; 'lesion verify' tells which database is wrong",
+                         words.data == NULL ? c->table : words.data);
     }
     lsn_text_finish(&words);
     sqlite3_finalize(query);

@@ -51,10 +51,10 @@ static bool refuse_jobs(const merging *m, int64_t lacking, lsn_error *err)
     bool row = false;
     if (query != NULL)
         database_row(&m->db, query, &row, NULL);
-    lsn_fail(err, LSN_INVALID,
-             "%s: holds %lld jobs that %s, which has most jobs, does not have, for example %s. Run a study that has "
-             "the jobs of both on one of them, then merge",
-             m->input, (long long)lacking, m->base, row ? database_words(query, 0) : "one whose evaluation is missing");
+    lsn_fail_at(err, LSN_INVALID, m->input,
+                "holds %lld jobs that %s, which has most jobs, does not have, for example %s. Run a study that has the "
+                "jobs of both on one of them, then merge",
+                (long long)lacking, m->base, row ? database_words(query, 0) : "one whose evaluation is missing");
     sqlite3_finalize(query);
     return false;
 }
@@ -70,7 +70,7 @@ static bool check_matches(const merging *m, lsn_error *err)
         return false;
     if (jobs != 0)
         return refuse_jobs(m, jobs, err);
-    return evaluations == 0 || lsn_fail(err, LSN_FAILED, "%s: is damaged: it has evaluations without a job", m->input);
+    return evaluations == 0 || lsn_fail_at(err, LSN_FAILED, m->input, "is damaged: it has evaluations without a job");
 }
 
 bool merge_match(const merging *m, lsn_error *err)

@@ -34,7 +34,7 @@ static bool compare(const merging *m, const char *sql, const char *words, lsn_te
         return false;
     }
     if (!row)
-        lsn_fail(err, LSN_FAILED, "%s: is damaged: its table `study` is empty", m->input);
+        lsn_fail_at(err, LSN_FAILED, m->input, "is damaged: its table `study` is empty");
     else if (sqlite3_column_int(query, 0) != 0)
         lsn_text_add(found, "%s%s: %.70s, not %.70s", found->length > 0 ? "; " : "", words,
                      sqlite3_column_type(query, 2) == SQLITE_NULL ? "none" : database_words(query, 2),
@@ -76,10 +76,10 @@ static bool compare_tables(const merging *m, lsn_error *err)
         if (!merge_integer(m, sql, &differ, err))
             return false;
         if (differ != 0)
-            return lsn_fail(err, LSN_FAILED,
-                            "%s: its table `%s` differs from that of %s, though their studies are the same: one of "
-                            "them is damaged",
-                            m->input, tables[i], m->base);
+            return lsn_fail_at(
+                err, LSN_FAILED, m->input,
+                "its table `%s` differs from that of %s, though their studies are the same: one of them is damaged",
+                tables[i], m->base);
     }
     return true;
 }
@@ -91,8 +91,7 @@ bool merge_compare_studies(const merging *m, lsn_error *err)
     if (ok && found.failed)
         ok = lsn_fail(err, LSN_FAILED, "out of memory: studies could not be compared");
     else if (ok && found.length > 0)
-        ok =
-            lsn_fail(err, LSN_INVALID, "%s: does not belong to the study of %s; %.700s", m->input, m->base, found.data);
+        ok = lsn_fail_at(err, LSN_INVALID, m->input, "does not belong to the study of %s; %.700s", m->base, found.data);
     lsn_text_finish(&found);
     return ok && compare_tables(m, err);
 }

@@ -97,8 +97,8 @@ static bool load_parts(lsn_store *store, lsn_error *err)
     while (ok && (ok = rows_next(&query, &row, err)) && row) {
         const int32_t e = id < 0 || id >= evaluations ? -1 : by_id[id];
         if (e < 0 || block < 0 || block >= store->blocks || store->missing[e] < 2) {
-            ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: a part of evaluation %lld belongs nowhere", store->db.path,
-                          (long long)id);
+            ok = lsn_fail_at(err, LSN_FAILED, store->db.path, "is damaged: a part of evaluation %lld belongs nowhere",
+                             (long long)id);
             break;
         }
         store_mark(store, e, (int32_t)block);
@@ -154,8 +154,8 @@ static bool connect(lsn_store *store, const char *path, lsn_error *err)
         !database_examine(db, &kind, err))
         return false;
     if (sqlite3_db_readonly(db->handle, "main") == 1)
-        return lsn_fail(err, LSN_FAILED, "%s: cannot be written, for it is read-only; give another file with --db",
-                        db->path);
+        return lsn_fail_at(err, LSN_FAILED, db->path,
+                           "cannot be written, for it is read-only; give another file with --db");
     /* 64 MB of cache: a million keys are added in no order, and a transaction should not reach the file before its
      * end, for that keeps readers out where there is no write-ahead log. */
     return place_set_journal(db, err) && database_run(db, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536", err);

@@ -121,11 +121,11 @@ static bool check(const lsn_store *store, int32_t block, const lsn_part *part, l
                                                                                            : NULL;
     if (wrong == NULL)
         return true;
-    return lsn_fail(err, LSN_FAILED,
-                    "%s: a result that cannot be was not stored, for %s contradict each other: block %d of %d images, "
-                    "but images %lld, top1 %lld, top5 %lld, lost %lld, gained %lld; please report this",
-                    store->db.path, wrong, (int)block, (int)store_block_size(store, block), (long long)t->images,
-                    (long long)t->top1, (long long)t->top5, (long long)t->lost, (long long)t->gained);
+    return lsn_fail_at(err, LSN_FAILED, store->db.path,
+                       "a result that cannot be was not stored, for %s contradict each other: block %d of %d images, "
+                       "but images %lld, top1 %lld, top5 %lld, lost %lld, gained %lld; please report this",
+                       wrong, (int)block, (int)store_block_size(store, block), (long long)t->images, (long long)t->top1,
+                       (long long)t->top5, (long long)t->lost, (long long)t->gained);
 }
 
 /* The part without what the plan does not measure. */

@@ -40,8 +40,8 @@ bool place_make_folder(const char *path, lsn_error *err)
             int reason = errno;
             struct stat status; /* a read-only file system says so even of a folder that is there */
             if (stat(folder, &status) != 0)
-                ok = lsn_fail(err, LSN_FAILED, "%s: the folder %s cannot be made: %s; give another file with --db",
-                              path, folder, strerror(reason));
+                ok = lsn_fail_at(err, LSN_FAILED, path, "the folder %s cannot be made: %s; give another file with --db",
+                                 folder, strerror(reason));
         }
         *slash = '/';
     }
@@ -82,7 +82,7 @@ static bool rename_to_old(const char *path, const char *suffix, lsn_error *err)
         if (errno == ENOENT)
             unlink(to.data);
         else
-            ok = lsn_fail(err, LSN_FAILED, "%s: cannot be renamed to %s: %s", from.data, to.data, strerror(errno));
+            ok = lsn_fail_at(err, LSN_FAILED, from.data, "cannot be renamed to %s: %s", to.data, strerror(errno));
     }
     lsn_text_finish(&from);
     lsn_text_finish(&to);
@@ -93,9 +93,9 @@ bool place_put_aside(const char *path, lsn_error *err)
 {
     struct stat status;
     if (stat(path, &status) != 0)
-        return errno == ENOENT || lsn_fail(err, LSN_FAILED, "%s: cannot be examined: %s", path, strerror(errno));
+        return errno == ENOENT || lsn_fail_at(err, LSN_FAILED, path, "cannot be examined: %s", strerror(errno));
     if (!S_ISREG(status.st_mode))
-        return lsn_fail(err, LSN_FAILED, "%s: is no file; give another one with --db", path);
+        return lsn_fail_at(err, LSN_FAILED, path, "is no file; give another one with --db");
     recover(path, true); /* without success the journal is renamed too */
     return rename_to_old(path, "-journal", err) && rename_to_old(path, "-wal", err) &&
            rename_to_old(path, "-shm", err) && rename_to_old(path, "", err);
@@ -194,10 +194,10 @@ bool place_set_journal(const database *db, lsn_error *err)
     bool row = false, ok = statement != NULL && database_row(db, statement, &row, err);
     /* A refusal is no error, but another answer. A rollback journal in place of a log is safe, the reverse is not. */
     if (ok && network != NULL && (!row || strcmp(database_words(statement, 0), wanted) != 0))
-        ok = lsn_fail(err, LSN_FAILED,
-                      "%s: is kept with a write-ahead log, which does not work on this file system (%s), and cannot be "
-                      "changed while another program has it open; close that and run again",
-                      db->path, network);
+        ok = lsn_fail_at(err, LSN_FAILED, db->path,
+                         "is kept with a write-ahead log, which does not work on this file system (%s), and cannot be "
+                         "changed while another program has it open; close that and run again",
+                         network);
     sqlite3_finalize(statement);
     return ok && database_run(db, "PRAGMA synchronous = FULL", err);
 }

@@ -11,10 +11,8 @@ bool race_count(lsn_store *store, int32_t evaluation, int32_t block, int64_t ima
                 lsn_error *err)
 {
     if (images != store_block_size(store, block) || lost < 0 || lost > images || gained < 0 || gained > images - lost)
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: is damaged: the counts of a part cannot be; go back to a copy, or start "
-                        "over with --fresh",
-                        store->db.path);
+        return lsn_fail_at(err, LSN_FAILED, store->db.path,
+                           "is damaged: the counts of a part cannot be; go back to a copy, or start over with --fresh");
     race_prefix *prefix = &store->prefixes[evaluation];
     lsn_race_add(&prefix->race, images, lost, gained);
     prefix->blocks++;
@@ -31,7 +29,7 @@ static bool count_stored(lsn_store *store, int32_t evaluation, int32_t block, ls
                            database_fail(db, err);
     ok = ok && database_row(db, query, &row, err);
     if (ok && !row)
-        ok = lsn_fail(err, LSN_FAILED, "%s: is damaged: a part is gone that was there", db->path);
+        ok = lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: a part is gone that was there");
     ok = ok && race_count(store, evaluation, block, sqlite3_column_int64(query, 0), sqlite3_column_int64(query, 1),
                           sqlite3_column_int64(query, 2), err);
     sqlite3_reset(query);

@@ -72,10 +72,10 @@ static bool open_somehow(database *db, const char *path, bool *immutable, lsn_er
     if (!folder)
         return false;
     if (has_log(path))
-        return lsn_fail(err, LSN_FAILED,
-                        "%s: its latest results are in %s-wal, which can only be read where the folder is writable; "
-                        "copy both files to such a folder",
-                        path, path);
+        return lsn_fail_at(err, LSN_FAILED, path,
+                           "its latest results are in %s-wal, which can only be read where the folder is writable; "
+                           "copy both files to such a folder",
+                           path);
     char *uri = make_uri(path, "immutable=1", err);
     bool ok = uri != NULL && open_and_look(db, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
     *immutable = true;
@@ -87,7 +87,7 @@ lsn_reader *lsn_reader_open(const char *path, lsn_error *err)
 {
     struct stat status;
     if (stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
-        lsn_fail(err, LSN_FAILED, "%s: there is no such file; `lesion run` makes it", path);
+        lsn_fail_at(err, LSN_FAILED, path, "there is no such file; `lesion run` makes it");
         return NULL;
     }
     lsn_reader *reader = lsn_array(1, sizeof *reader, err);
@@ -96,7 +96,7 @@ lsn_reader *lsn_reader_open(const char *path, lsn_error *err)
     database_kind kind;
     bool ok = open_somehow(&reader->db, path, &reader->immutable, err) && database_examine(&reader->db, &kind, err);
     if (ok && kind == DATABASE_EMPTY)
-        ok = lsn_fail(err, LSN_INVALID, "%s: is no Lesion database: it is empty", path);
+        ok = lsn_fail_at(err, LSN_INVALID, path, "is no Lesion database: it is empty");
     if (ok)
         return reader;
     lsn_reader_close(reader);
@@ -122,7 +122,7 @@ static bool is_quiet(const lsn_reader *reader, lsn_error *err)
                             "heartbeat) < 60",
                             &alive, err) &&
            (alive == 0 ||
-            lsn_fail(err, LSN_FAILED, "%s: a run is writing to it; wait for its end, or stop it", reader->db.path));
+            lsn_fail_at(err, LSN_FAILED, reader->db.path, "a run is writing to it; wait for its end, or stop it"));
 }
 
 lsn_reader *lsn_reader_open_alone(const char *path, lsn_error *err)
@@ -135,7 +135,7 @@ lsn_reader *lsn_reader_open_alone(const char *path, lsn_error *err)
         return NULL;
     if (lockable && !lock_take(lock, path, false, &locked)) {
         free(lock);
-        lsn_fail(err, LSN_FAILED, "%s: a run is writing to it; wait for its end, or stop it", path);
+        lsn_fail_at(err, LSN_FAILED, path, "a run is writing to it; wait for its end, or stop it");
         return NULL;
     }
     lsn_reader *reader = lsn_reader_open(path, err);
@@ -201,9 +201,9 @@ static bool was_read(const database *db, const char *words, lsn_error *err)
     const char *code = strstr(words, "error code=");
     const long reason = code == NULL ? SQLITE_OK : strtol(code + strlen("error code="), NULL, 10) & 0xff;
     if (reason == SQLITE_NOMEM)
-        return lsn_fail(err, LSN_FAILED, "%s: out of memory: it could not be checked", db->path);
+        return lsn_fail_at(err, LSN_FAILED, db->path, "out of memory: it could not be checked");
     return reason != SQLITE_IOERR ||
-           lsn_fail(err, LSN_FAILED, "%s: the disk cannot be read: it could not be checked", db->path);
+           lsn_fail_at(err, LSN_FAILED, db->path, "the disk cannot be read: it could not be checked");
 }
 
 bool lsn_reader_check(lsn_reader *reader, lsn_problems *found, lsn_error *err)
@@ -231,7 +231,7 @@ static sqlite3_stmt *prepare(const database *db, const char *sql, lsn_error *err
     const char *rest = "";
     if (sqlite3_prepare_v2(db->handle, sql, -1, &query, &rest) != SQLITE_OK) {
         if (sqlite3_errcode(db->handle) == SQLITE_ERROR)
-            lsn_fail(err, LSN_INVALID, "%s: %s in the query: %.300s", db->path, sqlite3_errmsg(db->handle), sql);
+            lsn_fail_at(err, LSN_INVALID, db->path, "%s in the query: %.300s", sqlite3_errmsg(db->handle), sql);
         else
             database_fail(db, err);
         return NULL;
@@ -240,7 +240,7 @@ static sqlite3_stmt *prepare(const database *db, const char *sql, lsn_error *err
         rest[strspn(rest, " \t\r\n;")] == '\0')
         return query;
     sqlite3_finalize(query);
-    lsn_fail(err, LSN_INVALID, "%s: one SELECT is wanted, not: %.300s", db->path, sql);
+    lsn_fail_at(err, LSN_INVALID, db->path, "one SELECT is wanted, not: %.300s", sql);
     return NULL;
 }
 
@@ -248,8 +248,8 @@ static bool bind_texts(const database *db, sqlite3_stmt *query, const char *cons
                        lsn_error *err)
 {
     if (sqlite3_bind_parameter_count(query) != count)
-        return lsn_fail(err, LSN_INVALID, "%s: the query has %d parameters, but %d are given", db->path,
-                        sqlite3_bind_parameter_count(query), count);
+        return lsn_fail_at(err, LSN_INVALID, db->path, "the query has %d parameters, but %d are given",
+                           sqlite3_bind_parameter_count(query), count);
     for (int i = 0; i < count; i++)
         if (sqlite3_bind_text(query, i + 1, parameters[i], -1, SQLITE_STATIC) != SQLITE_OK)
             return database_fail(db, err);

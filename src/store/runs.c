@@ -56,16 +56,15 @@ static bool check_kernels(const lsn_store *store, const lsn_run_record *record, 
     bool ok = query != NULL && database_row(&store->db, query, &row, err);
     const char *theirs = ok && row ? database_words(query, 0) : record->kernels;
     if (ok && (strcmp(theirs, "blas") == 0 || strcmp(theirs, "reference") == 0))
-        ok = lsn_fail(
-            err, LSN_INVALID,
-            "%s: its results were computed by Lesion 0.1.0 with --method %s, which this version does not have: "
-            "use another database (--db) or begin anew (--fresh)",
-            store->db.path, theirs);
+        ok = lsn_fail_at(err, LSN_INVALID, store->db.path,
+                         "its results were computed by Lesion 0.1.0 with --method %s, which this version does not "
+                         "have: use another database (--db) or begin anew (--fresh)",
+                         theirs);
     else if (ok && strcmp(theirs, record->kernels) != 0)
-        ok = lsn_fail(err, LSN_INVALID,
-                      "%s: its results were computed by kernels of the kind '%s', not '%s', which differ in the last "
-                      "bits: set LESION_ISA, use another database (--db) or begin anew (--fresh)",
-                      store->db.path, theirs, record->kernels);
+        ok = lsn_fail_at(err, LSN_INVALID, store->db.path,
+                         "its results were computed by kernels of the kind '%s', not '%s', which differ in the last "
+                         "bits: set LESION_ISA, use another database (--db) or begin anew (--fresh)",
+                         theirs, record->kernels);
     sqlite3_finalize(query);
     return ok;
 }

@@ -6,7 +6,7 @@
 
 static bool damaged(const lsn_store *store, const char *what, lsn_error *err)
 {
-    return lsn_fail(err, LSN_FAILED, "%s: is damaged: %s", store->db.path, what);
+    return lsn_fail_at(err, LSN_FAILED, store->db.path, "is damaged: %s", what);
 }
 
 /* ---- facts --------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@ bool store_begin(lsn_store *store, lsn_error *err)
 bool store_may_add(lsn_store *store, lsn_error *err)
 {
     if (store->failure.code != LSN_OK)
-        return lsn_fail(err, store->failure.code, "%s", store->failure.text);
+        return lsn_fail_as(err, &store->failure);
     return store_begin(store, err);
 }
 
@@ -51,11 +51,10 @@ static bool check_writer(lsn_store *store, lsn_error *err)
         return true;
     bool ok = database_row(&store->db, query, &row, err);
     if (ok && (!row || strcmp(database_words(query, 0), store->lock.mine.token) != 0))
-        ok = lsn_fail(err, LSN_FAILED,
-                      "%s: was taken over by process %lld on host %s while this run was not heard of; it stops and "
-                      "writes nothing more. What it had stored before is kept",
-                      store->db.path, row ? (long long)sqlite3_column_int64(query, 2) : 0LL,
-                      row ? database_words(query, 1) : "?");
+        ok = lsn_fail_at(err, LSN_FAILED, store->db.path,
+                         "was taken over by process %lld on host %s while this run was not heard of; it stops and "
+                         "writes nothing more. What it had stored before is kept",
+                         row ? (long long)sqlite3_column_int64(query, 2) : 0LL, row ? database_words(query, 1) : "?");
     sqlite3_reset(query);
     return ok;
 }
@@ -63,7 +62,7 @@ static bool check_writer(lsn_store *store, lsn_error *err)
 bool lsn_store_commit(lsn_store *store, lsn_error *err)
 {
     if (!store->in_transaction)
-        return store->failure.code == LSN_OK || lsn_fail(err, store->failure.code, "%s", store->failure.text);
+        return store->failure.code == LSN_OK || lsn_fail_as(err, &store->failure);
     lsn_error why;
     if (!check_writer(store, &why) || !progress_count(store, &why) || !count(store, &why))
         return store_give_up(store, &why, err);

@@ -17,13 +17,15 @@ static void add_place(lsn_text *text, const char *path, const lsn_node *at)
         lsn_text_add(text, "%s:%d:%d", path, at->line, at->column);
 }
 
-static bool add_mistake(lsn_mistakes *mistakes, const lsn_node *at, const char *what)
+/* `what` without its place, or, where `whole`, with it. */
+static bool add_mistake(lsn_mistakes *mistakes, const lsn_node *at, bool whole, const char *what)
 {
     if (mistakes->failure.code != LSN_OK)
         return false;
     lsn_text text = {0};
-    add_place(&text, mistakes->path, at);
-    lsn_text_add(&text, ": %s", what);
+    if (!whole)
+        add_place(&text, mistakes->path, at);
+    lsn_text_add(&text, "%s%s", whole ? "" : ": ", what);
     if (text.failed) {
         lsn_text_finish(&text);
         return lsn_fail(&mistakes->failure, LSN_FAILED, "out of memory: a message could not be composed");
@@ -51,13 +53,13 @@ bool lsn_mistake_at(lsn_mistakes *mistakes, const lsn_node *at, const char *form
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return add_mistake(mistakes, at, what);
+    return add_mistake(mistakes, at, false, what);
 }
 
 bool lsn_mistake_from(lsn_mistakes *mistakes, const lsn_node *at, const lsn_error *err)
 {
     if (err->code == LSN_INVALID)
-        return add_mistake(mistakes, at, err->text);
+        return add_mistake(mistakes, at, at == NULL && lsn_error_is_about(err, mistakes->path), err->text);
     if (mistakes->failure.code == LSN_OK)
         mistakes->failure = *err;
     return false;

@@ -35,12 +35,8 @@ static bool read_text(composition *c)
     lsn_error err = {0};
     lsn_file file;
     const char *path = c->plan->path;
-    if (!lsn_file_map(&file, path, &err)) {
-        size_t length = strlen(path);
-        if (err.code != LSN_INVALID || strncmp(err.text, path, length) != 0 || err.text[length] != ':')
-            return lsn_mistake_from(&c->mistakes, NULL, &err);
-        return lsn_mistake_at(&c->mistakes, NULL, "%s", err.text + length + 2); /* the path is put before it again */
-    }
+    if (!lsn_file_map(&file, path, &err))
+        return lsn_mistake_from(&c->mistakes, NULL, &err);
     bool ok = true;
     if (file.bytes > LARGEST_STUDY)
         ok = lsn_mistake_at(&c->mistakes, NULL, "has %zu bytes; a study has at most %d", file.bytes, LARGEST_STUDY);
@@ -111,25 +107,20 @@ static bool check_file(composition *c, const lsn_file_spec *file, bool folder)
     return true;
 }
 
-static bool begins_with(const char *text, const char *path)
-{
-    return path != NULL && strncmp(text, path, strlen(path)) == 0 && strchr(": ", text[strlen(path)]) != NULL;
-}
-
 /* Where the study names the images. */
 static const lsn_node *images_place(const lsn_images_spec *data)
 {
     return data->path.at != NULL ? data->path.at : data->images.at;
 }
 
-/* Where the data room's message belongs: it begins with the file it is about. */
-static const lsn_node *data_place(const lsn_images_spec *data, const char *text)
+/* Where the study names what the data room found wrong. */
+static const lsn_node *data_place(const lsn_images_spec *data, const lsn_error *err)
 {
-    if (data->preprocess_at != NULL && strstr(text, ": preprocess: ") != NULL)
+    if (data->preprocess_at != NULL && strcmp(err->part, "preprocess") == 0)
         return data->preprocess_at;
-    if (begins_with(text, data->labels.path))
+    if (lsn_error_is_about(err, data->labels.path))
         return data->labels.at;
-    return begins_with(text, data->classes.path) ? data->classes.at : images_place(data);
+    return lsn_error_is_about(err, data->classes.path) ? data->classes.at : images_place(data);
 }
 
 /* The channels that image files are wanted in; 0: any. A chain of fully connected layers tells once the crop is known.
@@ -164,7 +155,7 @@ static void open_data(composition *c)
     };
     c->plan->data = lsn_data_open(&spec, &err);
     if (c->plan->data == NULL)
-        lsn_mistake_from(&c->mistakes, data_place(data, err.text), &err);
+        lsn_mistake_from(&c->mistakes, data_place(data, &err), &err);
 }
 
 /* The network and the data must fit each other. */
@@ -375,11 +366,11 @@ static bool prepare(composition *c, const char *path, lsn_error *err)
 static bool report(composition *c, lsn_problems *problems, lsn_error *err)
 {
     if (failed(c))
-        return lsn_fail(err, c->mistakes.failure.code, "%s", c->mistakes.failure.text);
+        return lsn_fail_as(err, &c->mistakes.failure);
     if (c->mistakes.count == 0)
         return true;
-    lsn_fail(err, LSN_INVALID, "%s: has %zu mistake%s", c->plan->path, c->mistakes.count,
-             c->mistakes.count == 1 ? "" : "s");
+    lsn_fail_at(err, LSN_INVALID, c->plan->path, "has %zu mistake%s", c->mistakes.count,
+                c->mistakes.count == 1 ? "" : "s");
     lsn_mistakes_report(&c->mistakes, problems);
     return false;
 }

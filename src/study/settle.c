@@ -118,8 +118,8 @@ static bool skip_broken(lsn_plan *plan, const lsn_image_checks *found, int32_t b
 static bool check_left(const lsn_plan *plan, lsn_error *err)
 {
     if (plan->images.count == 0)
-        return lsn_fail(err, LSN_INVALID, "%s: none of the images can be read: the first, %.500s", plan->path,
-                        plan->skipped[0].reason);
+        return lsn_fail_at(err, LSN_INVALID, plan->path, "none of the images can be read: the first, %.500s",
+                           plan->skipped[0].reason);
     return lsn_calibration_check(plan, &plan->storage->uses, err) || lsn_fail_in(err, "%s", plan->path);
 }
 
