@@ -1,6 +1,8 @@
-/* Lesion: errors, memory, text, exact sums, seeded random numbers, digests, files.
+/* Lesion: errors, memory, text, exact sums, seeded random numbers, digests, files, processes.
  *
- * Everything here is thread-safe as long as no two threads share one object. Nothing here is collective over MPI.
+ * Everything here is thread-safe as long as no two threads share one object. Nothing here is collective over MPI. Each
+ * section is a file of src/base: error.c, memory.c, text.c (with log.c), utf8.c, fixed.c, random.c, digest.c, file.c
+ * and new_file.c, process.c.
  */
 #ifndef LESION_BASE_H
 #define LESION_BASE_H
@@ -35,7 +37,7 @@ LSN_API const char *lsn_version(void);
 typedef enum lsn_code {
     LSN_OK = 0,          /* complete */
     LSN_FAILED = 1,      /* I/O, storage, memory or MPI */
-    LSN_USAGE = 2,       /* a command line that means nothing */
+    LSN_USAGE = 2,       /* a command line that makes no sense */
     LSN_INVALID = 3,     /* an invalid study, model or data file */
     LSN_JOBS_FAILED = 4, /* complete, but some jobs failed */
     LSN_STOPPED = 75,    /* stopped early: run again to continue */
@@ -73,22 +75,30 @@ LSN_API bool lsn_fail_as(lsn_error *err, const lsn_error *cause);
 /* Whether an error is about this file (NULL: false). */
 LSN_API bool lsn_error_is_about(const lsn_error *err, const char *file);
 
+/* ---- comparing ----------------------------------------------------------------------------------------------- */
+
+/* Arguments are evaluated more than once. LSN_ORDER is what qsort's comparisons return: < 0, 0 or > 0; NaN equals
+ * everything. */
+#define LSN_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define LSN_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define LSN_ORDER(a, b) (((a) > (b)) - ((a) < (b)))
+
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
 /* A zeroed array of `count` items of `size` bytes, 64-byte aligned; NULL and *err set (LSN_FAILED) where the product
  * overflows or memory is short. A count of 0 gives a valid pointer. Released with free(). */
 LSN_API void *lsn_array(size_t count, size_t size, lsn_error *err);
 
-/* Makes room for one more item: `*items` holds `count` items of `size` bytes and room for `*room`. On failure *items
- * stays as it was and *err is set. The array is released with free(). */
+/* Makes room for one more item in an array that has `count` items of `size` bytes and room for `*room`. On failure
+ * *items stays as it was and *err is set (LSN_FAILED). The array is released with free(). */
 LSN_API bool lsn_grow(void **items, size_t count, size_t *room, size_t size, lsn_error *err);
 
 LSN_API char *lsn_strdup(const char *text, lsn_error *err);
 
 /* ---- text ---------------------------------------------------------------------------------------------------- */
 
-/* A growing string. Zero-initialised is empty. `failed` is set, and stays, when memory was short: check it once, at the
- * end. `data` is NULL while nothing was added. */
+/* A growing string. Zero-initialised is empty. `failed` is set, and stays set, when memory was short: check it once, at
+ * the end. `data` is NULL while nothing was added. */
 typedef struct lsn_text {
     char *data;
     size_t length, room;
@@ -96,13 +106,27 @@ typedef struct lsn_text {
 } lsn_text;
 
 LSN_API void lsn_text_add(lsn_text *text, const char *format, ...) LSN_PRINTF(2, 3);
-/* The bytes as they are, none of them zero: where text is written a million times, for the C library's formatting is
- * slow. */
+/* Adds bytes as they are, none of them zero: for text that is written a million times, where the C library's formatting
+ * is too slow. */
 LSN_API void lsn_text_put(lsn_text *text, const char *bytes, size_t count);
 LSN_API void lsn_text_finish(lsn_text *text);
+/* Hands the string over, empty where nothing was added; NULL and *err set (LSN_FAILED) where memory was short. `text`
+ * is finished in either case. Released with free(). */
+LSN_API char *lsn_text_take(lsn_text *text, lsn_error *err);
+/* A string of its own, by the format; NULL and *err set (LSN_FAILED) where memory is short. Released with free(). */
+LSN_API char *lsn_format(lsn_error *err, const char *format, ...) LSN_PRINTF(2, 3);
 
-/* What is wrong with a file that has many things wrong: a list of messages in the order they were found. Zero-
- * initialised is empty. */
+/* Bytes of the UTF-8 character that begins at `text` (RFC 3629); 0 where none does. */
+LSN_API int lsn_utf8_bytes(const char *text);
+/* Characters of UTF-8 in `bytes` bytes: those that do not continue another. */
+LSN_API int lsn_utf8_count(const char *text, size_t bytes);
+
+/* A finite number with the fewest of 15 to 17 digits that read back as the same one. Returns the length. */
+#define LSN_REAL_BYTES 32
+LSN_API int lsn_real_text(double number, char text[LSN_REAL_BYTES]);
+
+/* What is wrong with a file that has several mistakes: messages in the order they were found. Zero-initialised is
+ * empty. */
 typedef struct lsn_problems {
     char **text;
     size_t count, room;
@@ -112,13 +136,13 @@ typedef struct lsn_problems {
 LSN_API bool lsn_problem(lsn_problems *problems, const char *format, ...) LSN_PRINTF(2, 3);
 LSN_API void lsn_problems_finish(lsn_problems *problems);
 
-/* The one of `known` (ended by NULL) that is nearest to `word` by edit distance, or NULL where none is near enough to
- * be what was meant (more than a third of the word's length, and more than 2, edits away). */
+/* The word of `known` (ended by NULL) that is nearest to `word` by edit distance; NULL where none is near enough to be
+ * what was meant (more than 2 edits away, and more than a third of the word's length). */
 LSN_API const char *lsn_nearest(const char *word, const char *const known[]);
 
 /* ---- log ----------------------------------------------------------------------------------------------------- */
 
-/* One line on stderr: "lesion: ...". `lsn_log_quiet(true)` silences it (worker ranks). */
+/* Prints one line to stderr, "lesion: ..."; lsn_log_quiet(true) silences it (on worker ranks). */
 LSN_API void lsn_log(const char *format, ...) LSN_PRINTF(1, 2);
 LSN_API void lsn_log_quiet(bool quiet);
 
@@ -141,8 +165,8 @@ LSN_API double lsn_awake_s(lsn_awake *awake);
 
 /* ---- exact sums ---------------------------------------------------------------------------------------------- */
 
-/* Sums over images are kept as whole numbers of 2^-30, so that they are exact and do not depend on the order of
- * addition: results are then the same to the bit however the work was split. */
+/* Sums over images are whole multiples of 2^-30, so that they are exact and do not depend on the order of addition:
+ * results are the same to the bit however the work was split. */
 #define LSN_FIXED 1073741824.0  /* 2^30 units to 1 */
 #define LSN_FIXED_LIMIT 65536.0 /* a single value is clamped to +- this before it is converted (NaN: to +limit) */
 
@@ -183,7 +207,7 @@ LSN_API void lsn_hasher_add(lsn_hasher *hasher, const void *data, size_t bytes);
 /* Adds a label and a value so that no two different sequences of calls give the same bytes. */
 LSN_API void lsn_hasher_text(lsn_hasher *hasher, const char *label, const char *value);
 LSN_API void lsn_hasher_number(lsn_hasher *hasher, const char *label, int64_t value);
-/* The digest of all that was added; the hasher is empty again afterwards. False (LSN_FAILED) if any step failed. */
+/* Sets the digest of all that was added and empties the hasher. False (LSN_FAILED) if any step failed. */
 LSN_API bool lsn_hasher_take(lsn_hasher *hasher, lsn_digest *digest, lsn_error *err);
 LSN_API void lsn_hasher_destroy(lsn_hasher *hasher);
 
@@ -202,36 +226,37 @@ typedef struct lsn_file {
 LSN_API bool lsn_file_map(lsn_file *file, const char *path, lsn_error *err);
 LSN_API void lsn_file_unmap(lsn_file *file);
 
-/* A file as it is written: under its name, in place of an older one, only when it is whole. A device or a pipe is not
- * replaced, but written into. */
+/* A file that is being written. It gets its name, and replaces an older file, only once it is whole. A device or a pipe
+ * is written into instead. */
 typedef struct lsn_new_file {
     FILE *out;
     const char *path; /* not owned */
-    char *part;       /* what it is called meanwhile; NULL: a device or a pipe */
+    char *part;       /* its name until then; NULL: a device or a pipe */
 } lsn_new_file;
 
-/* LSN_FAILED with the path and the reason; nothing is to be closed then. */
+/* LSN_FAILED with the path and the reason; there is nothing to close then. */
 LSN_API bool lsn_new_file_open(lsn_new_file *file, const char *path, lsn_error *err);
-/* ok: it is whole, and gets its name (LSN_FAILED where that cannot be, or not all could be written); else it is
- * removed, and *err stays. Returns whether it has its name. */
+/* Where `ok`, all of it was written, and it gets its name (LSN_FAILED where that cannot be done, or not everything
+ * could be written); otherwise it is removed and *err stays as it is. Returns whether it has got its name. */
 LSN_API bool lsn_new_file_close(lsn_new_file *file, bool ok, lsn_error *err);
 
-/* The path of `name` as seen from the folder of `beside` (a file), or `name` itself where it is absolute. To be freed.
- */
+/* `name` relative to the folder that the file `beside` is in, or `name` itself where it is absolute. To be freed. */
 LSN_API char *lsn_path_beside(const char *beside, const char *name, lsn_error *err);
 
 /* ---- processes ----------------------------------------------------------------------------------------------- */
 
-/* A process among all that ever were: its number may come again, on another host, in another name space, or later. */
+/* Identifies a process among all that ever ran: its number alone may be used again later, on another host or in another
+ * name space. */
 typedef struct lsn_process {
     int64_t pid;
-    uint64_t begun; /* ticks of its kernel */
+    uint64_t begun; /* when it was started, in ticks of its kernel */
     uint64_t space; /* its name space of process numbers */
-    char boot[40];  /* its kernel, from its start to its end; "": not known */
+    char boot[40];  /* which boot of which kernel it runs under; "": not known */
 } lsn_process;
 
 LSN_API lsn_process lsn_process_self(void);
-/* Whether two processes are of one kernel, so that files tell both the same, or see each other by number besides. */
+/* Whether two processes run under the same kernel, so that both see the same files; and whether, besides, one can see
+ * the other's process number. */
 LSN_API bool lsn_process_same_kernel(const lsn_process *a, const lsn_process *b);
 LSN_API bool lsn_process_sees(const lsn_process *self, const lsn_process *other);
 /* Whether a process that this one can see has ended (it may not have been waited for yet). */

@@ -1,3 +1,4 @@
+/* SHA-256 of what is added piece by piece. */
 #include "lesion/base.h"
 
 #include <openssl/evp.h>

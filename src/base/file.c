@@ -1,3 +1,4 @@
+/* Files mapped for reading, and paths relative to others. */
 #include "lesion/base.h"
 
 #include <errno.h>
@@ -47,12 +48,5 @@ char *lsn_path_beside(const char *beside, const char *name, lsn_error *err)
     const char *slash = strrchr(beside, '/');
     if (name[0] == '/' || slash == NULL)
         return lsn_strdup(name, err);
-    lsn_text path = {0};
-    lsn_text_add(&path, "%.*s/%s", (int)(slash - beside), beside, name);
-    if (path.failed) {
-        lsn_text_finish(&path);
-        lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-        return NULL;
-    }
-    return path.data;
+    return lsn_format(err, "%.*s/%s", (int)(slash - beside), beside, name);
 }

@@ -1,3 +1,4 @@
+/* Values as whole numbers, so that sums are exact. */
 #include "lesion/base.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Arrays, zeroed and aligned or growing, and copies of strings. */
 #include "lesion/base.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ void *lsn_array(size_t count, size_t size, lsn_error *err)
     bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     void *items = aligned_alloc(ALIGNMENT, bytes == 0 ? ALIGNMENT : bytes);
     if (items == NULL) {
-        lsn_fail(err, LSN_FAILED, "out of memory: %zu bytes could not be had", bytes);
+        lsn_fail(err, LSN_FAILED, "out of memory allocating %zu bytes", bytes);
         return NULL;
     }
     memset(items, 0, bytes == 0 ? ALIGNMENT : bytes);
@@ -33,7 +34,7 @@ bool lsn_grow(void **items, size_t count, size_t *room, size_t size, lsn_error *
     if (!__builtin_mul_overflow(wanted, size, &bytes))
         grown = realloc(old, bytes);
     if (grown == NULL)
-        return lsn_fail(err, LSN_FAILED, "out of memory: %zu items of %zu bytes could not be had", wanted, size);
+        return lsn_fail(err, LSN_FAILED, "out of memory allocating %zu items of %zu bytes", wanted, size);
     memcpy(items, &grown, sizeof grown);
     *room = wanted;
     return true;
@@ -43,6 +44,6 @@ char *lsn_strdup(const char *text, lsn_error *err)
 {
     char *copy = strdup(text);
     if (copy == NULL)
-        lsn_fail(err, LSN_FAILED, "out of memory: a text of %zu bytes could not be copied", strlen(text));
+        lsn_fail(err, LSN_FAILED, "out of memory copying a text of %zu bytes", strlen(text));
     return copy;
 }

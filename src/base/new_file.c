@@ -1,3 +1,4 @@
+/* Files that get their name only once they are whole. */
 #include "lesion/base.h"
 
 #include <errno.h>
@@ -9,21 +10,15 @@
 bool lsn_new_file_open(lsn_new_file *file, const char *path, lsn_error *err)
 {
     struct stat status;
-    lsn_text part = {0};
     *file = (lsn_new_file){.path = path};
     const bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-    if (!special)
-        lsn_text_add(&part, "%s.part", path);
-    if (part.failed) {
-        lsn_text_finish(&part);
-        return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    }
-    file->part = part.data;
-    file->out = fopen(special ? path : part.data, "we");
+    if (!special && (file->part = lsn_format(err, "%s.part", path)) == NULL)
+        return false;
+    file->out = fopen(special ? path : file->part, "we");
     if (file->out != NULL)
         return true;
     lsn_fail_at(err, LSN_FAILED, path, "cannot be written: %s", strerror(errno));
-    lsn_text_finish(&part);
+    free(file->part);
     file->part = NULL;
     return false;
 }

@@ -1,3 +1,4 @@
+/* Seeded random numbers: xoshiro256**, the same on every machine. */
 #include "lesion/base.h"
 
 static uint64_t splitmix64(uint64_t *state)

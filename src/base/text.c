@@ -1,3 +1,4 @@
+/* Growing strings, lists of problems, and the nearest word. */
 #include "lesion/base.h"
 
 #include <stdio.h>
@@ -60,6 +61,39 @@ void lsn_text_finish(lsn_text *text)
     *text = (lsn_text){0};
 }
 
+char *lsn_text_take(lsn_text *text, lsn_error *err)
+{
+    lsn_text_add(text, "%s", "");
+    char *data = text->failed ? NULL : text->data;
+    if (text->failed) {
+        free(text->data);
+        lsn_fail(err, LSN_FAILED, "out of memory composing a text");
+    }
+    *text = (lsn_text){0};
+    return data;
+}
+
+char *lsn_format(lsn_error *err, const char *format, ...)
+{
+    lsn_text text = {0};
+    va_list args;
+    va_start(args, format);
+    add_v(&text, format, args);
+    va_end(args);
+    return lsn_text_take(&text, err);
+}
+
+int lsn_real_text(double number, char text[LSN_REAL_BYTES])
+{
+    int length = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        length = snprintf(text, LSN_REAL_BYTES, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    return length;
+}
+
 /* Stands in for the list where there was no memory for a first message. */
 static char lost[] = "out of memory: the message was lost";
 static char *lost_list[] = {lost};
@@ -97,8 +131,8 @@ void lsn_problems_finish(lsn_problems *problems)
 
 enum { LONGEST_WORD = 64 };
 
-/* Letters that are left out, put in, changed, or exchanged with their neighbour (the optimal string alignment distance);
- * words longer than LONGEST_WORD are too far from everything. */
+/* Letters that are left out, put in, changed, or exchanged with their neighbour (the optimal string alignment
+ * distance); words longer than LONGEST_WORD are too far from everything. */
 static size_t edit_distance(const char *a, const char *b)
 {
     const size_t n = strlen(a), m = strlen(b);
@@ -113,8 +147,7 @@ static size_t edit_distance(const char *a, const char *b)
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
             const size_t change = last[j - 1] + (a[i - 1] != b[j - 1]);
-            const size_t shift = (last[j] < row[j - 1] ? last[j] : row[j - 1]) + 1;
-            row[j] = change < shift ? change : shift;
+            row[j] = LSN_MIN(change, LSN_MIN(last[j], row[j - 1]) + 1);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j])
                 row[j] = before[j - 2] + 1;
         }

@@ -1,3 +1,4 @@
+/* The library's version. */
 #include "lesion/base.h"
 
 const char *lsn_version(void)

@@ -49,7 +49,7 @@ static void quote(lsn_text *to, const char *text, int most, const char *percent)
     int characters = 0;
     lsn_text_add(to, "'");
     for (const char *c = text; *c != '\0';) {
-        const int bytes = page_character(c);
+        const int bytes = lsn_utf8_bytes(c);
         if (most > 0 && characters++ == most) {
             lsn_text_add(to, "\xE2\x80\xA6");
             break;
@@ -208,10 +208,7 @@ enum { SAMPLE = 22, LETTER = 7, LINE = 19 };
 void figure_legend(figure *f, figure_mark mark, const char *colour, const char *text)
 {
     double *x = &f->legend_x, *y = &f->legend_y;
-    int letters = 0;
-    for (const char *c = text; *c != '\0'; c++)
-        letters += (*c & 0xC0) != 0x80;
-    const int shown = letters > 56 ? 56 : letters;
+    const int shown = LSN_MIN(lsn_utf8_count(text, strlen(text)), 56);
     if (*x + SAMPLE + 6 + shown * LETTER > f->width && *x > 100) {
         *x = 60;
         *y += LINE;

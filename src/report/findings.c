@@ -6,15 +6,6 @@
 
 enum { COLUMNS = 100, INDENT = 4 };
 
-/* Columns that `bytes` of UTF-8 take. */
-static int columns_of(const char *text, size_t bytes)
-{
-    int columns = 0;
-    for (size_t i = 0; i < bytes; i++)
-        columns += ((unsigned char)text[i] & 0xC0) != 0x80;
-    return columns;
-}
-
 /* Words until the line is full, then the next line. */
 static void print_bullet(void *context, const char *text)
 {
@@ -23,7 +14,7 @@ static void print_bullet(void *context, const char *text)
     fputs("  - ", out);
     for (const char *word = text; *word != '\0';) {
         const size_t bytes = strcspn(word, " ");
-        const int width = columns_of(word, bytes);
+        const int width = lsn_utf8_count(word, bytes);
         if (column > INDENT && column + 1 + width > COLUMNS) {
             fprintf(out, "\n%*s", INDENT, "");
             column = INDENT;

@@ -5,21 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 sequence that begins here (RFC 3629); 0 where there is none. */
-static int sequence(const unsigned char *c)
-{
-    const int length = c[0] < 0x80 ? 1 : c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : 4;
-    if (c[0] >= 0x80 && (c[0] < 0xc2 || c[0] > 0xf4))
-        return 0;
-    for (int i = 1; i < length; i++)
-        if ((c[i] & 0xc0) != 0x80)
-            return 0;
-    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf0 && c[1] < 0x90) ||
-        (c[0] == 0xf4 && c[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 static void escaped(FILE *out, unsigned char c)
 {
     static const char letters[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
@@ -34,7 +19,7 @@ void json_string(FILE *out, const char *text)
 {
     fputc('"', out);
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0';) {
-        const int length = sequence(c);
+        const int length = lsn_utf8_bytes((const char *)c);
         if (length == 0)
             fputs("\\ufffd", out);
         else if (*c < 0x20 || *c == '"' || *c == '\\' || *c == 0x7f)
@@ -48,16 +33,12 @@ void json_string(FILE *out, const char *text)
 
 void json_number(FILE *out, double number)
 {
-    char text[40];
+    char text[LSN_REAL_BYTES];
     if (!isfinite(number)) {
         fputs("null", out);
         return;
     }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number)
-            break;
-    }
+    lsn_real_text(number, text);
     fputs(text, out);
 }
 

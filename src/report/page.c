@@ -22,25 +22,6 @@ void page_markup(lsn_text *html, const char *format, ...)
 
 /* ---- escaping ------------------------------------------------------------------------------------------------ */
 
-int page_character(const char *text)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    int more = c[0] < 0x80                   ? 0
-               : c[0] >= 0xC2 && c[0] < 0xE0 ? 1
-               : c[0] >= 0xE0 && c[0] < 0xF0 ? 2
-               : c[0] >= 0xF0 && c[0] < 0xF5 ? 3
-                                             : -1;
-    if (more < 0)
-        return 0;
-    for (int i = 1; i <= more; i++)
-        if ((c[i] & 0xC0) != 0x80)
-            return 0;
-    if ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] > 0x9F) || (c[0] == 0xF0 && c[1] < 0x90) ||
-        (c[0] == 0xF4 && c[1] > 0x8F))
-        return 0;
-    return 1 + more;
-}
-
 static const char *entity_of(unsigned char c)
 {
     switch (c) {
@@ -71,7 +52,7 @@ void page_text(lsn_text *html, const char *text)
         const char *entity = NULL;
         int bytes = 1;
         while (c[plain] != '\0' && (entity = entity_of(c[plain])) == NULL &&
-               (bytes = page_character((const char *)c + plain)) > 0)
+               (bytes = lsn_utf8_bytes((const char *)c + plain)) > 0)
             plain += (size_t)bytes;
         if (plain > 0)
             lsn_text_add(html, "%.*s", (int)plain, (const char *)c);

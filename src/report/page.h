@@ -10,9 +10,6 @@ void page_markup(lsn_text *html, const char *format, ...) LSN_PRINTF(2, 3);
 /* A text from anywhere: `&`, `<`, `>` and quotes become entities, bytes that are no UTF-8 and control characters the
  * replacement character. For contents of elements and values of quoted attributes. */
 void page_text(lsn_text *html, const char *text);
-/* How many bytes the character at `text` has: 1 to 4, 0 where it is no UTF-8 (overlong forms and surrogates are none).
- */
-int page_character(const char *text);
 /* The same as page_text, for sentences: numbers keep their signs and units beside them. */
 void page_prose(lsn_text *html, const char *text);
 

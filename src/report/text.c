@@ -55,10 +55,7 @@ const char *lsn_quantity_text(double quantity, char *text)
 /* Columns of text on a terminal: bytes that do not continue a UTF-8 sequence. */
 static int columns_of(const char *text)
 {
-    int columns = 0;
-    for (; *text != '\0'; text++)
-        columns += ((unsigned char)*text & 0xC0) != 0x80;
-    return columns;
+    return lsn_utf8_count(text, strlen(text));
 }
 
 static void print_cell(FILE *out, const char *text, int width, char align, bool last)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Texts live in chunks that never move, so that cells can point into them while the table grows. */
-enum { CHUNK_BYTES = 1 << 16, NUMBER_BYTES = 32 };
+enum { CHUNK_BYTES = 1 << 16, NUMBER_BYTES = LSN_REAL_BYTES + 2 };
 
 typedef struct chunk {
     struct chunk *next;
@@ -40,15 +40,10 @@ static char *keep(lsn_table *table, const char *words, size_t length, lsn_error 
     return copy;
 }
 
-/* The shortest of three that reads back as the same number. */
-static int real_text(double number, char *words)
+/* As a real number, with a point or an exponent. */
+static int real_text(double number, char words[NUMBER_BYTES])
 {
-    int length = 0;
-    for (int digits = 15; digits <= 17; digits++) {
-        length = snprintf(words, NUMBER_BYTES - 2, "%.*g", digits, number);
-        if (strtod(words, NULL) == number)
-            break;
-    }
+    int length = lsn_real_text(number, words);
     if (strspn(words, "-0123456789") == (size_t)length) {
         strcpy(words + length, ".0");
         length += 2;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lesion/base.h"
@@ -54,6 +55,73 @@ static void adding_nothing_gives_an_empty_string(void **state)
     lsn_text_add(&text, "%s", "");
     assert_string_equal(text.data, "");
     lsn_text_finish(&text);
+}
+
+static void a_text_is_handed_over(void **state)
+{
+    (void)state;
+    lsn_error err = {0};
+    lsn_text text = {0};
+    lsn_text_add(&text, "%d", 7);
+    char *taken = lsn_text_take(&text, &err);
+    assert_string_equal(taken, "7");
+    assert_null(text.data);
+    free(taken);
+    taken = lsn_text_take(&text, &err);
+    assert_string_equal(taken, "");
+    free(taken);
+    taken = lsn_format(&err, "%s/%d", "a", 8);
+    assert_string_equal(taken, "a/8");
+    free(taken);
+    assert_int_equal(err.code, LSN_OK);
+    assert_null(lsn_format(&err, "%ls", NOT_PRINTABLE));
+    assert_int_equal(err.code, LSN_FAILED);
+}
+
+static void characters_of_utf8_are_known(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int bytes;
+    } cases[] = {
+        {"a", 1},
+        {"", 1},
+        {"\xC3\xA9x", 2},
+        {"\xE2\x82\xAC", 3},
+        {"\xF0\x9F\x98\x80", 4},
+        {"\xF4\x8F\xBF\xBF", 4},
+        {"\x80", 0},
+        {"\xC1\x80", 0},
+        {"\xC3", 0},
+        {"\xC3x", 0},
+        {"\xE0\x9F\x80", 0},
+        {"\xED\xA0\x80", 0},
+        {"\xE2\x82", 0},
+        {"\xF0\x8F\xBF\xBF", 0},
+        {"\xF4\x90\x80\x80", 0},
+        {"\xF5\x80\x80\x80", 0},
+        {"\xFF", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(lsn_utf8_bytes(cases[i].text), cases[i].bytes);
+    assert_int_equal(lsn_utf8_count("a\xC3\xA9\xE2\x82\xAC", 6), 3);
+    assert_int_equal(lsn_utf8_count("a\xC3\xA9\xE2\x82\xAC", 1), 1);
+}
+
+static void numbers_read_back_as_the_same(void **state)
+{
+    (void)state;
+    char text[LSN_REAL_BYTES];
+    assert_int_equal(lsn_real_text(0.1, text), 3);
+    assert_string_equal(text, "0.1");
+    const double numbers[] = {1.0 / 3, -2.2250738585072014e-308, 1.7976931348623157e308, 5e-324, 0.1 + 0.2};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const int length = lsn_real_text(numbers[i], text);
+        const double back = strtod(text, NULL);
+        assert_int_equal(length, strlen(text));
+        assert_memory_equal(&back, &numbers[i], sizeof back);
+    }
 }
 
 static void a_text_that_failed_stays_so(void **state)
@@ -152,6 +220,9 @@ int main(void)
         cmocka_unit_test(a_text_grows),
         cmocka_unit_test(bytes_are_added_as_they_are),
         cmocka_unit_test(adding_nothing_gives_an_empty_string),
+        cmocka_unit_test(a_text_is_handed_over),
+        cmocka_unit_test(characters_of_utf8_are_known),
+        cmocka_unit_test(numbers_read_back_as_the_same),
         cmocka_unit_test(a_text_that_failed_stays_so),
         cmocka_unit_test(problems_stand_in_order),
         cmocka_unit_test(a_lost_problem_counts),
