@@ -114,7 +114,7 @@ LSN_API void lsn_text_finish(lsn_text *text);
  * is finished in either case. Released with free(). */
 LSN_API char *lsn_text_take(lsn_text *text, lsn_error *err);
 /* A string of its own, by the format; NULL and *err set (LSN_FAILED) where memory is short. Released with free(). */
-LSN_API char *lsn_format(lsn_error *err, const char *format, ...) LSN_PRINTF(2, 3);
+LSN_API char *lsn_compose(lsn_error *err, const char *format, ...) LSN_PRINTF(2, 3);
 
 /* Bytes of the UTF-8 character that begins at `text` (RFC 3629); 0 where none does. */
 LSN_API int lsn_utf8_bytes(const char *text);

@@ -48,5 +48,5 @@ char *lsn_path_beside(const char *beside, const char *name, lsn_error *err)
     const char *slash = strrchr(beside, '/');
     if (name[0] == '/' || slash == NULL)
         return lsn_strdup(name, err);
-    return lsn_format(err, "%.*s/%s", (int)(slash - beside), beside, name);
+    return lsn_compose(err, "%.*s/%s", (int)(slash - beside), beside, name);
 }

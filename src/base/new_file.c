@@ -12,7 +12,7 @@ bool lsn_new_file_open(lsn_new_file *file, const char *path, lsn_error *err)
     struct stat status;
     *file = (lsn_new_file){.path = path};
     const bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-    if (!special && (file->part = lsn_format(err, "%s.part", path)) == NULL)
+    if (!special && (file->part = lsn_compose(err, "%s.part", path)) == NULL)
         return false;
     file->out = fopen(special ? path : file->part, "we");
     if (file->out != NULL)

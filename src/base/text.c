@@ -73,7 +73,7 @@ char *lsn_text_take(lsn_text *text, lsn_error *err)
     return data;
 }
 
-char *lsn_format(lsn_error *err, const char *format, ...)
+char *lsn_compose(lsn_error *err, const char *format, ...)
 {
     lsn_text text = {0};
     va_list args;

@@ -1,3 +1,4 @@
+/* Memory that is taken piece by piece and released at once. */
 #include "study/tree.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static struct lsn_chunk *add_chunk(lsn_arena *arena, size_t bytes, lsn_error *er
     if (room <= SIZE_MAX - sizeof *chunk)
         chunk = calloc(1, sizeof *chunk + room);
     if (chunk == NULL) {
-        lsn_fail(err, LSN_FAILED, "out of memory: %zu bytes could not be had", room);
+        lsn_fail(err, LSN_FAILED, "out of memory allocating %zu bytes", room);
         return NULL;
     }
     chunk->room = room;
@@ -57,6 +58,25 @@ char *lsn_arena_text(lsn_arena *arena, const char *text, size_t bytes, lsn_error
     if (copy != NULL && bytes > 0)
         memcpy(copy, text, bytes);
     return copy;
+}
+
+char *lsn_arena_keep(lsn_arena *arena, lsn_text *text, lsn_error *err)
+{
+    char *taken = lsn_text_take(text, err), *kept = NULL;
+    if (taken != NULL)
+        kept = lsn_arena_text(arena, taken, strlen(taken), err);
+    free(taken);
+    return kept;
+}
+
+void *lsn_keep(lsn_reading *in, size_t count, size_t size)
+{
+    return lsn_arena_array(in->arena, count, size, &in->failure);
+}
+
+char *lsn_keep_text(lsn_reading *in, const char *text, size_t bytes)
+{
+    return lsn_arena_text(in->arena, text, bytes, &in->failure);
 }
 
 void lsn_arena_finish(lsn_arena *arena)

@@ -1,11 +1,14 @@
+/* Trees of similar filters (hierarchical clustering by nearest-neighbour chains), and their groups. */
 #include "study/cluster.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
-const char *const lsn_linkage_names[LSN_N_LINKAGES + 1] = {
-    [LSN_LINKAGE_AVERAGE] = "average", [LSN_LINKAGE_COMPLETE] = "complete", [LSN_LINKAGE_SINGLE] = "single", [LSN_LINKAGE_WARD] = "ward"};
+const char *const lsn_linkage_names[LSN_N_LINKAGES + 1] = {[LSN_LINKAGE_AVERAGE] = "average",
+                                                           [LSN_LINKAGE_COMPLETE] = "complete",
+                                                           [LSN_LINKAGE_SINGLE] = "single",
+                                                           [LSN_LINKAGE_WARD] = "ward"};
 
 double lsn_lance_williams(lsn_linkage linkage, double kept, double gone, double between, double n_kept, double n_gone,
                           double other)
@@ -88,10 +91,9 @@ static void merge_clusters(linking *l, int32_t kept, int32_t gone, double betwee
 
 static int by_height(const void *a, const void *b)
 {
-    const lsn_merge *one = a, *two = b;
-    if (one->height < two->height || one->height > two->height)
-        return one->height < two->height ? -1 : 1;
-    return (one->found > two->found) - (one->found < two->found);
+    const lsn_merge *first = a, *second = b;
+    const int order = LSN_ORDER(first->height, second->height);
+    return order != 0 ? order : LSN_ORDER(first->found, second->found);
 }
 
 bool lsn_link(double *distances, int32_t count, lsn_linkage linkage, lsn_merge *merges, lsn_error *err)
@@ -104,8 +106,8 @@ bool lsn_link(double *distances, int32_t count, lsn_linkage linkage, lsn_merge *
         l.size[i] = 1;
     for (int32_t m = 0; ok && m < count - 1; m++) {
         double height = grow_chain(&l);
-        int32_t one = l.chain[l.length - 1], two = l.chain[l.length - 2];
-        merges[m] = (lsn_merge){one < two ? one : two, one < two ? two : one, m, height};
+        const int32_t last = l.chain[l.length - 1], before = l.chain[l.length - 2];
+        merges[m] = (lsn_merge){LSN_MIN(last, before), LSN_MAX(last, before), m, height};
         l.length -= 2;
         merge_clusters(&l, merges[m].kept, merges[m].gone, height);
     }
@@ -140,8 +142,8 @@ void lsn_cut_tree(const lsn_merge *merges, int32_t count, int32_t n_merges, int3
     for (int32_t i = 0; i < count; i++)
         groups[i] = i;
     for (int32_t m = 0; m < n_merges; m++) {
-        int32_t one = root_of(groups, merges[m].kept), two = root_of(groups, merges[m].gone);
-        groups[one > two ? one : two] = one > two ? two : one;
+        const int32_t kept = root_of(groups, merges[m].kept), gone = root_of(groups, merges[m].gone);
+        groups[LSN_MAX(kept, gone)] = LSN_MIN(kept, gone);
     }
     for (int32_t i = 0; i < count; i++)
         groups[i] = root_of(groups, i);

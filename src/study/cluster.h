@@ -27,7 +27,13 @@ typedef enum lsn_metric {
 
 /* The distance of two clusters: of all pairs of their filters the mean, the largest, the smallest; or Ward's, the root
  * of twice the growth of the sum of squares around the means (Lance & Williams 1967; Ward 1963; SciPy's scale). */
-typedef enum lsn_linkage { LSN_LINKAGE_AVERAGE, LSN_LINKAGE_COMPLETE, LSN_LINKAGE_SINGLE, LSN_LINKAGE_WARD, LSN_N_LINKAGES } lsn_linkage;
+typedef enum lsn_linkage {
+    LSN_LINKAGE_AVERAGE,
+    LSN_LINKAGE_COMPLETE,
+    LSN_LINKAGE_SINGLE,
+    LSN_LINKAGE_WARD,
+    LSN_N_LINKAGES
+} lsn_linkage;
 
 /* Their names in a study, each list ended by NULL. */
 extern const char *const lsn_normalise_names[LSN_N_NORMALISE + 1];

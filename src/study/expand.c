@@ -243,25 +243,16 @@ static bool add_baseline(expansion *of, lsn_error *err)
            lsn_ledger_add(&of->ledger, &nothing, &plan->jobs[0].evaluation, err);
 }
 
-static char *why_in_words(expansion *of, const lsn_experiment_spec *experiment, lsn_error *err)
-{
-    lsn_text text = {0};
-    lsn_experiment_why(experiment, of->plan, &text);
-    char *why = text.failed ? NULL : lsn_arena_text(of->ledger.arena, text.data, text.length, err);
-    if (text.failed)
-        lsn_fail(err, LSN_FAILED, "out of memory: an experiment could not be described");
-    lsn_text_finish(&text);
-    return why;
-}
-
 static bool add_experiment(expansion *of, const lsn_experiment_spec *experiment, lsn_error *err)
 {
     lsn_plan *plan = of->plan;
+    lsn_text why = {0};
     lsn_experiment *added = &plan->experiments[plan->n_experiments];
     *added =
         (lsn_experiment){.first_job = plan->n_jobs, .line = experiment->at->origin == NULL ? experiment->at->line : 0};
     added->name = lsn_arena_text(of->ledger.arena, experiment->name, strlen(experiment->name), err);
-    added->why = why_in_words(of, experiment, err);
+    lsn_experiment_why(experiment, plan, &why);
+    added->why = lsn_arena_keep(of->ledger.arena, &why, err);
     of->experiment = experiment;
     of->index = plan->n_experiments++;
     const int at_once = experiment->together ? experiment->n_resolved : 1;

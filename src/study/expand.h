@@ -32,15 +32,15 @@ void lsn_rank(const double *scores, int count, bool highest, lsn_ranked *ranked)
 /* The plan's scores, one for each of the spec's, all NaN; then their values, of the layers that are ranked by them:
  * those of weights and files, and, once there are activations, those of these (NULL: filters' indices stand in). */
 bool lsn_scores_create(lsn_plan *plan, const lsn_study_spec *spec, lsn_arena *arena, lsn_error *err);
-bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_mistakes *mistakes);
+bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_reading *in);
 void lsn_scores_of_activations(lsn_plan *plan, const lsn_study_spec *spec, const lsn_activations *activations);
 /* Whether none is of activations. */
 bool lsn_scores_are_known(const lsn_study_spec *spec);
 /* Which layers are ranked by a score. */
 void lsn_score_layers(const lsn_study_spec *spec, int score, bool used[LSN_MAX_LAYERS]);
 /* Reads values[lsn_net_filters] from a file; every filter of the `used` layers must be there. */
-bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS],
-                         double *values, lsn_mistakes *mistakes);
+bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS], double *values,
+                         lsn_reading *in);
 
 /* LSN_INVALID where the plan's calibration images are too few for what needs them. */
 bool lsn_calibration_check(const lsn_plan *plan, const lsn_calibration_uses *uses, lsn_error *err);
@@ -94,7 +94,7 @@ void lsn_choose(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *se
 /* Adds to the plan's groupings those that an experiment needs; its layers must be resolved. */
 bool lsn_groupings_make(lsn_plan *plan, const lsn_experiment_spec *experiment, lsn_arena *arena, lsn_error *err);
 /* Checks what depends on them. */
-bool lsn_groups_check(const lsn_experiment_spec *experiment, const lsn_plan *plan, lsn_mistakes *mistakes);
+bool lsn_groups_check(const lsn_experiment_spec *experiment, const lsn_plan *plan, lsn_reading *in);
 /* The grouping of a layer at a point, an index; -1 where it was not made. */
 int32_t lsn_grouping_find(const lsn_plan *plan, const lsn_point *point, lsn_cut cut, int layer);
 

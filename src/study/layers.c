@@ -9,7 +9,7 @@ enum { LONGEST_PATTERN = 256 }; /* bytes: fnmatch takes time for long ones */
 
 typedef struct resolver {
     const lsn_net *net;
-    lsn_mistakes *mistakes;
+    lsn_reading *mistakes;
     bool taken[LSN_MAX_LAYERS];
 } resolver;
 
@@ -115,7 +115,7 @@ static bool take_layers(resolver *of, const lsn_node *at)
     return layer >= 0;
 }
 
-bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_mistakes *mistakes)
+bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_reading *mistakes)
 {
     resolver of = {.net = net, .mistakes = mistakes};
     const lsn_node *layers = experiment->layers;

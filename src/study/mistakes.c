@@ -1,3 +1,4 @@
+/* Mistakes of a study: where each is, and in which order they are reported. */
 #include "study/tree.h"
 
 #include <stdio.h>
@@ -17,83 +18,62 @@ static void add_place(lsn_text *text, const char *path, const lsn_node *at)
         lsn_text_add(text, "%s:%d:%d", path, at->line, at->column);
 }
 
-/* `what` without its place, or, where `whole`, with it. */
-static bool add_mistake(lsn_mistakes *mistakes, const lsn_node *at, bool whole, const char *what)
+/* `text` has its place, and is finished. */
+static bool add_mistake(lsn_reading *in, const lsn_node *at, lsn_text *text)
 {
-    if (mistakes->failure.code != LSN_OK)
-        return false;
-    lsn_text text = {0};
-    if (!whole)
-        add_place(&text, mistakes->path, at);
-    lsn_text_add(&text, "%s%s", whole ? "" : ": ", what);
-    if (text.failed) {
-        lsn_text_finish(&text);
-        return lsn_fail(&mistakes->failure, LSN_FAILED, "out of memory: a message could not be composed");
-    }
-    if (!lsn_grow((void **)&mistakes->list, mistakes->count, &mistakes->room, sizeof *mistakes->list,
-                  &mistakes->failure)) {
-        lsn_text_finish(&text);
-        return false;
-    }
-    mistakes->list[mistakes->count] = (lsn_mistake){
-        .in_option = at != NULL && at->origin != NULL,
-        .line = at == NULL ? 0 : at->line,
-        .column = at == NULL ? 0 : at->column,
-        .order = mistakes->count,
-        .text = text.data,
-    };
-    mistakes->count++;
+    lsn_mistake added = {.order = in->n_mistakes, .text = lsn_arena_keep(in->arena, text, &in->failure)};
+    if (at != NULL)
+        added.place = (lsn_node){.line = at->line, .column = at->column, .origin = at->origin};
+    if (added.text != NULL &&
+        lsn_grow((void **)&in->mistakes, in->n_mistakes, &in->room, sizeof *in->mistakes, &in->failure))
+        in->mistakes[in->n_mistakes++] = added;
     return false;
 }
 
-bool lsn_mistake_at(lsn_mistakes *mistakes, const lsn_node *at, const char *format, ...)
+bool lsn_mistake_at(lsn_reading *in, const lsn_node *at, const char *format, ...)
 {
     char what[4096]; /* values are shown cut, layer lists are bounded: nothing is longer */
+    lsn_text text = {0};
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return add_mistake(mistakes, at, false, what);
+    add_place(&text, in->path, at);
+    lsn_text_add(&text, ": %s", what);
+    return add_mistake(in, at, &text);
 }
 
-bool lsn_mistake_from(lsn_mistakes *mistakes, const lsn_node *at, const lsn_error *err)
+bool lsn_mistake_from(lsn_reading *in, const lsn_node *at, const lsn_error *err)
 {
-    if (err->code == LSN_INVALID)
-        return add_mistake(mistakes, at, at == NULL && lsn_error_is_about(err, mistakes->path), err->text);
-    if (mistakes->failure.code == LSN_OK)
-        mistakes->failure = *err;
-    return false;
+    lsn_text text = {0};
+    if (err->code != LSN_INVALID)
+        return in->failure.code == LSN_OK && lsn_fail_as(&in->failure, err);
+    if (at != NULL || !lsn_error_is_about(err, in->path))
+        return lsn_mistake_at(in, at, "%s", err->text);
+    lsn_text_add(&text, "%s", err->text); /* the study's path is in it */
+    return add_mistake(in, at, &text);
 }
 
+/* Options last, in the order in which they were found. */
 static int by_place(const void *a, const void *b)
 {
-    const lsn_mistake *one = a, *two = b;
-    if (one->in_option != two->in_option)
-        return one->in_option - two->in_option;
-    if (!one->in_option && one->line != two->line)
-        return one->line < two->line ? -1 : 1;
-    if (!one->in_option && one->column != two->column)
-        return one->column < two->column ? -1 : 1;
-    return one->order < two->order ? -1 : 1;
+    const lsn_mistake *first = a, *second = b;
+    const bool options[2] = {first->place.origin != NULL, second->place.origin != NULL};
+    int order = LSN_ORDER(options[0], options[1]);
+    if (order == 0 && !options[0])
+        order = lsn_node_order(&first->place, &second->place);
+    return order != 0 ? order : LSN_ORDER(first->order, second->order);
 }
 
-void lsn_mistakes_report(lsn_mistakes *mistakes, lsn_problems *problems)
+void lsn_mistakes_report(lsn_reading *in, lsn_problems *problems)
 {
-    if (mistakes->count > 0)
-        qsort(mistakes->list, mistakes->count, sizeof *mistakes->list, by_place);
-    for (size_t i = 0; i < mistakes->count && i < MOST_REPORTED; i++)
-        lsn_problem(problems, "%s", mistakes->list[i].text);
-    if (mistakes->count > MOST_REPORTED)
-        lsn_problem(problems, "%s: and %zu more mistakes; correct these first", mistakes->path,
-                    mistakes->count - MOST_REPORTED);
-}
-
-void lsn_mistakes_finish(lsn_mistakes *mistakes)
-{
-    for (size_t i = 0; i < mistakes->count; i++)
-        free(mistakes->list[i].text);
-    free(mistakes->list);
-    *mistakes = (lsn_mistakes){0};
+    if (in->n_mistakes > 0)
+        qsort(in->mistakes, in->n_mistakes, sizeof *in->mistakes, by_place);
+    for (size_t i = 0; i < in->n_mistakes && i < MOST_REPORTED; i++)
+        lsn_problem(problems, "%s", in->mistakes[i].text);
+    if (in->n_mistakes > MOST_REPORTED)
+        lsn_problem(problems, "%s: and %zu more mistakes; correct these first", in->path,
+                    in->n_mistakes - MOST_REPORTED);
 }
 
 const char *lsn_shown(const char *text, char shown[LSN_SHOWN_BYTES])

@@ -1,10 +1,11 @@
+/* Making nodes, putting them together, finding them again. */
 #include "study/tree.h"
 
 #include <string.h>
 
-lsn_node *lsn_node_create(lsn_arena *arena, lsn_node_kind kind, const lsn_node *like, lsn_error *err)
+lsn_node *lsn_node_create(lsn_reading *in, lsn_node_kind kind, const lsn_node *like)
 {
-    lsn_node *node = lsn_arena_take(arena, sizeof *node, err);
+    lsn_node *node = lsn_keep(in, 1, sizeof *node);
     if (node != NULL)
         *node =
             (lsn_node){.kind = kind, .line = like->line, .column = like->column, .origin = like->origin, .text = ""};
@@ -12,9 +13,9 @@ lsn_node *lsn_node_create(lsn_arena *arena, lsn_node_kind kind, const lsn_node *
 }
 
 /* Doubles the room of a pointer array. The old one stays in the arena: together not more than the new one. */
-static bool widen(lsn_arena *arena, lsn_node ***array, int count, int room, lsn_error *err)
+static bool widen(lsn_reading *in, lsn_node ***array, int count, int room)
 {
-    lsn_node **wide = lsn_arena_array(arena, (size_t)room, sizeof *wide, err);
+    lsn_node **wide = lsn_keep(in, (size_t)room, sizeof *wide);
     if (wide == NULL)
         return false;
     if (count > 0)
@@ -23,12 +24,12 @@ static bool widen(lsn_arena *arena, lsn_node ***array, int count, int room, lsn_
     return true;
 }
 
-bool lsn_node_append(lsn_arena *arena, lsn_node *parent, lsn_node *key, lsn_node *item, lsn_error *err)
+bool lsn_node_append(lsn_reading *in, lsn_node *parent, lsn_node *key, lsn_node *item)
 {
     if (parent->count == parent->room) {
         int room = parent->room < 4 ? 4 : 2 * parent->room;
-        if (!widen(arena, &parent->items, parent->count, room, err) ||
-            (key != NULL && !widen(arena, &parent->keys, parent->count, room, err)))
+        if (!widen(in, &parent->items, parent->count, room) ||
+            (key != NULL && !widen(in, &parent->keys, parent->count, room)))
             return false;
         parent->room = room;
     }
@@ -45,4 +46,15 @@ int lsn_node_find(const lsn_node *map, const char *key)
         if (strcmp(map->keys[i]->text, key) == 0)
             return i;
     return -1;
+}
+
+int lsn_node_order(const lsn_node *a, const lsn_node *b)
+{
+    return a->line != b->line ? LSN_ORDER(a->line, b->line) : LSN_ORDER(a->column, b->column);
+}
+
+const lsn_node *lsn_node_get(const lsn_node *map, const char *key)
+{
+    int i = lsn_node_find(map, key);
+    return i < 0 ? NULL : map->items[i];
 }

@@ -7,8 +7,7 @@
 
 typedef struct setting {
     lsn_node here; /* where its mistakes are */
-    lsn_arena *arena;
-    lsn_mistakes *mistakes;
+    lsn_reading *in;
 } setting;
 
 static const char *experiment_name(const lsn_node *item)
@@ -51,9 +50,8 @@ static bool fail_in_list(const setting *set, const lsn_node *list, const char *s
             used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", used == 0 ? ", or a name: " : ", ", name);
     }
     if (list->count == 0)
-        return lsn_mistake_at(set->mistakes, &set->here, "there is no element %s: the list is empty",
-                              lsn_shown(step, shown));
-    return lsn_mistake_at(set->mistakes, &set->here, "there is no element %s in this list; give an index, 0..%d%s",
+        return lsn_mistake_at(set->in, &set->here, "there is no element %s: the list is empty", lsn_shown(step, shown));
+    return lsn_mistake_at(set->in, &set->here, "there is no element %s in this list; give an index, 0..%d%s",
                           lsn_shown(step, shown), list->count - 1, all);
 }
 
@@ -61,7 +59,7 @@ static bool fail_in_list(const setting *set, const lsn_node *list, const char *s
 static lsn_node **step_down(const setting *set, lsn_node *parent, const char *path, size_t *length)
 {
     *length = strcspn(path, ".");
-    char *step = lsn_arena_text(set->arena, path, *length, &set->mistakes->failure);
+    char *step = lsn_keep_text(set->in, path, *length);
     if (step == NULL)
         return NULL;
     if (parent->kind == LSN_LIST) {
@@ -77,8 +75,8 @@ static lsn_node **step_down(const setting *set, lsn_node *parent, const char *pa
     }
     int i = lsn_node_find(parent, step);
     if (i < 0) {
-        lsn_node *key = lsn_node_create(set->arena, LSN_SCALAR, &set->here, &set->mistakes->failure);
-        if (key == NULL || !lsn_node_append(set->arena, parent, key, NULL, &set->mistakes->failure))
+        lsn_node *key = lsn_node_create(set->in, LSN_SCALAR, &set->here);
+        if (key == NULL || !lsn_node_append(set->in, parent, key, NULL))
             return NULL;
         key->text = step;
         i = parent->count - 1;
@@ -92,7 +90,7 @@ static bool set_value(const setting *set, lsn_node **root, const char *path, lsn
     lsn_node **slot = root;
     for (;;) {
         if (*slot == NULL || (*slot)->kind == LSN_SCALAR)
-            *slot = lsn_node_create(set->arena, LSN_MAP, &set->here, &set->mistakes->failure);
+            *slot = lsn_node_create(set->in, LSN_MAP, &set->here);
         size_t length = 0;
         slot = *slot == NULL ? NULL : step_down(set, *slot, path, &length);
         if (slot == NULL)
@@ -112,36 +110,33 @@ static bool path_is_whole(const char *path)
 }
 
 /* The option as it is shown in messages, on one line. */
-static const char *show_option(const char *override, lsn_arena *arena, lsn_error *err)
+static const char *show_option(lsn_reading *in, const char *override)
 {
-    static const char option[] = "--set ";
-    char *shown = lsn_arena_take(arena, sizeof option + strlen(override), err);
-    if (shown == NULL)
-        return NULL;
-    strcpy(shown, option);
-    strcat(shown, override);
-    for (char *c = shown; *c != '\0'; c++)
+    lsn_text text = {0};
+    lsn_text_add(&text, "--set %s", override);
+    char *shown = lsn_arena_keep(in->arena, &text, &in->failure);
+    for (char *c = shown; c != NULL && *c != '\0'; c++)
         if ((unsigned char)*c < ' ')
             *c = ' ';
     return shown;
 }
 
-bool lsn_override_apply(lsn_node **root, const char *override, lsn_arena *arena, lsn_mistakes *mistakes)
+bool lsn_override_apply(lsn_reading *in, lsn_node **root, const char *override)
 {
-    const char *origin = show_option(override, arena, &mistakes->failure);
+    const char *origin = show_option(in, override);
     if (origin == NULL)
         return false;
-    setting set = {.here = {.origin = origin}, .arena = arena, .mistakes = mistakes};
+    setting set = {.here = {.origin = origin}, .in = in};
     const char *equals = strchr(override, '=');
-    char *path = lsn_arena_text(arena, override, equals == NULL ? 0 : (size_t)(equals - override), &mistakes->failure);
+    char *path = lsn_keep_text(in, override, equals == NULL ? 0 : (size_t)(equals - override));
     if (path == NULL)
         return false;
     if (!path_is_whole(path))
-        return lsn_mistake_at(mistakes, &set.here, "expected key.path=value, such as data.take.count=100");
+        return lsn_mistake_at(in, &set.here, "expected key.path=value, such as data.take.count=100");
     lsn_node *value;
-    if (!lsn_yaml_read(equals + 1, strlen(equals + 1), origin, arena, mistakes, &value))
+    if (!lsn_yaml_read(in, equals + 1, strlen(equals + 1), origin, &value))
         return false;
     if (value == NULL)
-        value = lsn_node_create(arena, LSN_SCALAR, &set.here, &mistakes->failure);
+        value = lsn_node_create(in, LSN_SCALAR, &set.here);
     return value != NULL && set_value(&set, root, path, value);
 }

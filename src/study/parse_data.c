@@ -14,13 +14,13 @@ static void refuse_two(lsn_reading *in, const char *what, const lsn_node *one, c
 {
     const bool added = (one->origin == NULL) != (two->origin == NULL);
     if (added)
-        lsn_mistake_at(in->mistakes, one->origin != NULL ? one : two,
+        lsn_mistake_at(in, one->origin != NULL ? one : two,
                        "%s: give only one of count, per_class and first; the file gives %s: to replace that, --set "
                        "'data.%s={%s: %s}'",
                        what, one->origin != NULL ? two->text : one->text, what,
                        one->origin != NULL ? one->text : two->text, value->text);
     else
-        lsn_mistake_at(in->mistakes, two, "%s: give only one of count, per_class and first", what);
+        lsn_mistake_at(in, two, "%s: give only one of count, per_class and first", what);
 }
 
 /* The one of count, per_class and first that is given. */
@@ -44,7 +44,7 @@ static const lsn_node *find_amount(lsn_reading *in, const lsn_node *node, const 
         take->kind = amounts[i].kind;
     }
     if (found == NULL && !lsn_has_unknown_key(node))
-        lsn_mistake_at(in->mistakes, node, "%s does not say how many images; give %s", what, take_right);
+        lsn_mistake_at(in, node, "%s does not say how many images; give %s", what, take_right);
     return found;
 }
 
@@ -58,18 +58,16 @@ static void read_take(lsn_reading *in, const lsn_node *node, const char *what, l
         spec->ok = true;
         return;
     }
-    if (!lsn_read_map(in->mistakes, node, what, take_right, keys))
+    if (!lsn_read_map(in, node, what, take_right, keys))
         return;
     const lsn_node *amount = find_amount(in, node, what, &spec->take);
-    int64_t seed = 0;
-    int at = lsn_node_find(node, "seed");
-    bool ok = at < 0 || lsn_read_whole(in->mistakes, node->items[at], "seed", 0, INT64_MAX / 2, &seed);
+    int64_t seed;
+    const int at = lsn_node_find(node, "seed");
+    bool ok = lsn_read_seed(in, node, &seed);
     if (at >= 0 && amount != NULL && spec->take.kind == LSN_TAKE_FIRST)
-        ok = lsn_mistake_at(in->mistakes, node->keys[at], "%s: nothing is random about the first images; remove seed",
-                            what);
+        ok = lsn_mistake_at(in, node->keys[at], "%s: nothing is random about the first images; remove seed", what);
     spec->take.seed = (uint64_t)seed;
-    spec->ok = amount != NULL &&
-               lsn_read_whole(in->mistakes, amount, "number of images", 1, INT32_MAX, &spec->take.count) && ok;
+    spec->ok = amount != NULL && lsn_read_whole(in, amount, "number of images", 1, INT32_MAX, &spec->take.count) && ok;
 }
 
 /* ---- the section --------------------------------------------------------------------------------------------- */
@@ -79,7 +77,7 @@ static bool read_format(lsn_reading *in, const lsn_node *node, lsn_data_format *
     const char *names[LSN_N_FORMATS + 1] = {NULL};
     for (int i = 0; i < LSN_N_FORMATS; i++)
         names[i] = lsn_data_format_name((lsn_data_format)i);
-    int found = node == NULL ? -1 : lsn_read_word(in->mistakes, node, "format", names);
+    int found = node == NULL ? -1 : lsn_read_word(in, node, "format", names);
     *format = (lsn_data_format)found;
     return found >= 0;
 }
@@ -88,8 +86,7 @@ static bool read_format(lsn_reading *in, const lsn_node *node, lsn_data_format *
 static bool refuse_key(lsn_reading *in, const lsn_node *node, const char *key, const char *format, const char *instead)
 {
     int at = lsn_node_find(node, key);
-    return at < 0 ||
-           lsn_mistake_at(in->mistakes, node->keys[at], "format %s has no key \"%s\"; give %s", format, key, instead);
+    return at < 0 || lsn_mistake_at(in, node->keys[at], "format %s has no key \"%s\"; give %s", format, key, instead);
 }
 
 /* images: and labels:, or path:. */
@@ -98,27 +95,20 @@ static bool read_paths(lsn_reading *in, const lsn_node *node, lsn_images_spec *d
     const char *format = lsn_data_format_name(data->format);
     if (data->format == LSN_IDX || data->format == LSN_NPY) {
         bool ok = refuse_key(in, node, "path", format, "images and labels");
-        const lsn_node *images = lsn_node_need(in->mistakes, node, "images", "give the path of the file of images");
-        const lsn_node *labels = lsn_node_need(in->mistakes, node, "labels", "give the path of the file of labels");
+        const lsn_node *images = lsn_node_need(in, node, "images", "give the path of the file of images");
+        const lsn_node *labels = lsn_node_need(in, node, "labels", "give the path of the file of labels");
         lsn_path_read(in, images, "images", &data->images);
         lsn_path_read(in, labels, "labels", &data->labels);
         return ok && data->images.path != NULL && data->labels.path != NULL;
     }
     bool ok = refuse_key(in, node, "images", format, "path");
     ok = refuse_key(in, node, "labels", format, "path") && ok;
-    const lsn_node *path = lsn_node_need(in->mistakes, node, "path",
+    const lsn_node *path = lsn_node_need(in, node, "path",
                                          data->format == LSN_IMAGEFOLDER
                                              ? "give the path of the folder that has a folder of each class"
                                              : "give the path of a file of CIFAR's binary version, or of their folder");
     lsn_path_read(in, path, "path", &data->path);
     return ok && data->path.path != NULL;
-}
-
-static void read_skip_broken(lsn_reading *in, const lsn_node *node, lsn_images_spec *data)
-{
-    static const char *const words[] = {"false", "true", NULL};
-    if (node != NULL)
-        data->skip_broken = lsn_read_word(in->mistakes, node, "skip_broken", words) == 1;
 }
 
 void lsn_images_read(lsn_reading *in, const lsn_node *node)
@@ -128,22 +118,21 @@ void lsn_images_read(lsn_reading *in, const lsn_node *node)
     lsn_images_spec *data = &in->spec->data;
     data->at = node;
     data->take.ok = data->calibration.ok = false;
-    if (node == NULL ||
-        !lsn_read_map(in->mistakes, node, "data", "a map with format, and images and labels or path", keys))
+    if (node == NULL || !lsn_read_map(in, node, "data", "a map with format, and images and labels or path", keys))
         return;
-    bool ok = read_format(in, lsn_node_need(in->mistakes, node, "format", "give imagefolder, cifar10, idx or npy"),
-                          &data->format);
+    bool ok =
+        read_format(in, lsn_node_need(in, node, "format", "give imagefolder, cifar10, idx or npy"), &data->format);
     ok = ok && read_paths(in, node, data);
     const lsn_node *classes = lsn_node_get(node, "classes");
     lsn_path_read(in, classes, "classes", &data->classes);
     data->preprocess_at = lsn_node_get(node, "preprocess");
     ok = lsn_preprocess_read(in, data->preprocess_at, &data->preprocess) && ok;
     data->ok = ok && (classes == NULL || data->classes.path != NULL);
-    read_skip_broken(in, lsn_node_get(node, "skip_broken"), data);
+    data->skip_broken = lsn_read_flag(in, node, "skip_broken");
     read_take(in, lsn_node_get(node, "take"), "take", &data->take);
     read_take(in, lsn_node_get(node, "calibration"), "calibration", &data->calibration);
     if (data->calibration.at != NULL && data->take.ok && data->take.take.kind == LSN_TAKE_ALL)
-        data->calibration.ok = lsn_mistake_at(in->mistakes, data->calibration.at,
+        data->calibration.ok = lsn_mistake_at(in, data->calibration.at,
                                               "take: all leaves no images for calibration; give take a count, such as "
                                               "take: {count: 1000, seed: 7}");
 }

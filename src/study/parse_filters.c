@@ -24,18 +24,17 @@ static bool read_each(lsn_reading *in, const lsn_node *map, const lsn_node *node
         return lsn_filters_read(in, node, selector);
     }
     selector->kind = LSN_EACH_SAMPLE;
-    lsn_read_map(in->mistakes, node, "each", "", keys);
-    const lsn_node *count = lsn_node_need(in->mistakes, node, "count", "say how many filters of a layer to take"),
-                   *seed = lsn_node_get(node, "seed");
-    int64_t value = 0;
-    bool ok = seed == NULL || lsn_read_whole(in->mistakes, seed, "seed", 0, INT64_MAX / 2, &value);
-    selector->amounts = lsn_arena_array(in->arena, 1, sizeof *selector->amounts, &in->mistakes->failure);
+    lsn_read_map(in, node, "each", "", keys);
+    const lsn_node *count = lsn_node_need(in, node, "count", "say how many filters of a layer to take");
+    int64_t seed;
+    bool ok = lsn_read_seed(in, node, &seed);
+    selector->amounts = lsn_keep(in, 1, sizeof *selector->amounts);
     if (count == NULL || selector->amounts == NULL || !lsn_seeds_read(in, NULL, &selector->seeds, &selector->n_seeds))
         return false;
-    selector->seeds[0] = (lsn_number_range){.low = value, .high = value, .at = seed};
+    selector->seeds[0] = (lsn_number_range){.low = seed, .high = seed};
     selector->n_amounts = 1;
     selector->amounts[0] = (lsn_amount){.fraction = NAN, .distance = NAN, .at = count};
-    return lsn_read_whole(in->mistakes, count, "count", 1, INT32_MAX, &selector->amounts[0].count) && ok;
+    return lsn_read_whole(in, count, "count", 1, INT32_MAX, &selector->amounts[0].count) && ok;
 }
 
 /* {random: {fraction: .., seeds: 0..9}}. */
@@ -44,7 +43,7 @@ static bool read_random(lsn_reading *in, const lsn_node *map, const lsn_node *no
     static const char *const keys[] = {"fraction", "count", "seeds", NULL};
     (void)map;
     selector->kind = LSN_RANDOM;
-    if (!lsn_read_map(in->mistakes, node, "random", "a map such as {fraction: [0.1, 0.5], seeds: 0..9}", keys))
+    if (!lsn_read_map(in, node, "random", "a map such as {fraction: [0.1, 0.5], seeds: 0..9}", keys))
         return false;
     bool ok = lsn_seeds_read(in, lsn_node_get(node, "seeds"), &selector->seeds, &selector->n_seeds);
     return read_size(in, node, "random", selector) && ok;
@@ -76,14 +75,14 @@ static bool read_order(lsn_reading *in, const lsn_node *map, const lsn_node *ord
     static const char *const directions[] = {"lowest", "highest", NULL};
     const int seeds = lsn_node_find(map, "seeds"), first = lsn_node_find(map, "first");
     if (order->kind == LSN_SCALAR && strcmp(order->text, "random") == 0) {
-        bool ok = first < 0 || lsn_mistake_at(in->mistakes, map->keys[first],
-                                              "a random order has no lowest or highest filter; remove first");
+        bool ok = first < 0 ||
+                  lsn_mistake_at(in, map->keys[first], "a random order has no lowest or highest filter; remove first");
         return lsn_seeds_read(in, seeds < 0 ? NULL : map->items[seeds], &selector->seeds, &selector->n_seeds) && ok;
     }
-    bool ok = seeds < 0 || lsn_mistake_at(in->mistakes, map->keys[seeds],
+    bool ok = seeds < 0 || lsn_mistake_at(in, map->keys[seeds],
                                           "nothing is random about the order of a score; remove seeds, or write order: "
                                           "random");
-    int direction = first < 0 ? 0 : lsn_read_word(in->mistakes, map->items[first], "first", directions);
+    int direction = first < 0 ? 0 : lsn_read_word(in, map->items[first], "first", directions);
     selector->highest = direction == 1;
     return lsn_scores_read(in, order, "order", selector) && direction >= 0 && ok;
 }
@@ -94,12 +93,12 @@ static bool read_cumulative(lsn_reading *in, const lsn_node *map, const lsn_node
     static const char *const keys[] = {"order", "steps", "seeds", "first", NULL};
     (void)map;
     selector->kind = LSN_CUMULATIVE;
-    if (!lsn_read_map(in->mistakes, node, "cumulative",
+    if (!lsn_read_map(in, node, "cumulative",
                       "a map such as {order: l1, steps: 16} or {order: random, steps: 16, seeds: 0..4}", keys))
         return false;
-    const lsn_node *order = lsn_node_need(in->mistakes, node, "order", "give a score, such as l1, or random"),
-                   *steps = lsn_node_need(in->mistakes, node, "steps", "say how many points the curve has");
-    bool ok = steps != NULL && lsn_read_whole(in->mistakes, steps, "steps", 1, MOST_STEPS, &selector->steps);
+    const lsn_node *order = lsn_node_need(in, node, "order", "give a score, such as l1, or random"),
+                   *steps = lsn_node_need(in, node, "steps", "say how many points the curve has");
+    bool ok = steps != NULL && lsn_read_whole(in, steps, "steps", 1, MOST_STEPS, &selector->steps);
     return order != NULL && read_order(in, node, order, selector) && ok;
 }
 
@@ -117,7 +116,7 @@ static bool read_pairs(lsn_reading *in, const lsn_node *map, const lsn_node *nod
     if (!lsn_selector_read(in, node, selector))
         return false;
     if (!is_plain(selector) || selector->kind == LSN_SIMILAR)
-        return lsn_mistake_at(in->mistakes, node,
+        return lsn_mistake_at(in, node,
                               "pairs are made of the filters of each, all, a list, {random: ..}, {lowest: ..} or "
                               "{highest: ..}; give one of these");
     selector->shape = LSN_IN_PAIRS;
@@ -131,7 +130,7 @@ static bool read_keep(lsn_reading *in, const lsn_node *map, const lsn_node *node
     if (!lsn_selector_read(in, node, selector))
         return false;
     if (!is_plain(selector) || selector->kind == LSN_WHOLE)
-        return lsn_mistake_at(in->mistakes, node,
+        return lsn_mistake_at(in, node,
                               "what is kept is given by each, a list, {random: ..}, {lowest: ..}, {highest: ..} or "
                               "{similar: ..}; give one of these");
     selector->keep = true;
@@ -165,8 +164,8 @@ static bool refuse_amounts(lsn_reading *in, const lsn_node *map, const struct re
     for (int i = 0; reader->sized != NULL && amounts[i] != NULL; i++) {
         int at = lsn_node_find(map, amounts[i]);
         if (at >= 0)
-            ok = lsn_mistake_at(in->mistakes, map->keys[at], "%s means nothing beside %s; write %s", amounts[i],
-                                reader->key, reader->sized);
+            ok = lsn_mistake_at(in, map->keys[at], "%s means nothing beside %s; write %s", amounts[i], reader->key,
+                                reader->sized);
     }
     return ok;
 }
@@ -178,7 +177,7 @@ static bool read_selector_map(lsn_reading *in, const lsn_node *map, lsn_selector
         known[i] = selectors[i] = readers[i].key;
     known[N_READERS] = "fraction";
     known[N_READERS + 1] = "count";
-    lsn_read_map(in->mistakes, map, "filters", "", known);
+    lsn_read_map(in, map, "filters", "", known);
     const char *key = lsn_one_key(in, map, "filters", selectors,
                                   "does not say which; give each, random, lowest, highest, similar, cumulative, pairs "
                                   "or keep");
@@ -203,10 +202,10 @@ bool lsn_selector_read(lsn_reading *in, const lsn_node *node, lsn_selector *sele
         return lsn_filters_read(in, node, selector);
     }
     if (node->text[0] == '\0' && !node->wrong)
-        return lsn_mistake_at(in->mistakes, node,
+        return lsn_mistake_at(in, node,
                               "filters is empty; give each, all, a list, or one of {each: ..}, {random: ..}, "
                               "{lowest: ..}, {highest: ..}, {similar: ..}, {cumulative: ..}, {pairs: ..}, {keep: ..}");
-    int word = lsn_read_word(in->mistakes, node, "filters", words);
+    int word = lsn_read_word(in, node, "filters", words);
     selector->kind = word == 0 ? LSN_EACH : LSN_WHOLE;
     selector->shape = word == 0 ? LSN_ONE_BY_ONE : LSN_AS_ONE;
     return word >= 0;

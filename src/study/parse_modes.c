@@ -20,7 +20,7 @@ bool lsn_calibration_need(lsn_reading *in, const lsn_node *at, const char *what,
         in->spec->uses.any = what;
     if (data == NULL || data->kind != LSN_MAP || lsn_node_find(data, "calibration") >= 0)
         return true;
-    return lsn_mistake_at(in->mistakes, at, "%s %s; add calibration: {count: 256, seed: 1} to data", what, why);
+    return lsn_mistake_at(in, at, "%s %s; add calibration: {count: 256, seed: 1} to data", what, why);
 }
 
 static void check_calibration(lsn_reading *in, const lsn_node *at, lsn_mode mode)
@@ -38,17 +38,17 @@ static const lsn_node *read_map(lsn_reading *in, const lsn_node *node, lsn_words
     static const char *const keys[] = {"seeds", NULL};
     char shown[LSN_SHOWN_BYTES];
     const char *key = NULL;
-    if (lsn_read_map(in->mistakes, node, "mode", "", names))
+    if (lsn_read_map(in, node, "mode", "", names))
         key = lsn_one_key(in, node, "mode", names, "is an empty map; give zero, mean, resample or noise");
     if (key == NULL)
         return NULL;
     const int at = lsn_node_find(node, key);
     if (!needs[lsn_mode_find(key)].draws) {
-        lsn_mistake_at(in->mistakes, node->keys[at], "nothing is random about mode %s; write %s alone", key, key);
+        lsn_mistake_at(in, node->keys[at], "nothing is random about mode %s; write %s alone", key, key);
         return NULL;
     }
     snprintf(shown, sizeof shown, "mode %s", key);
-    if (!lsn_read_map(in->mistakes, node->items[at], shown, "a map such as {seeds: 0..4}", keys))
+    if (!lsn_read_map(in, node->items[at], shown, "a map such as {seeds: 0..4}", keys))
         return NULL;
     *seeds = lsn_node_get(node->items[at], "seeds");
     return node->keys[at];
@@ -57,12 +57,12 @@ static const lsn_node *read_map(lsn_reading *in, const lsn_node *node, lsn_words
 static void read_mode(lsn_reading *in, const lsn_node *node, lsn_words names, lsn_experiment_spec *experiment)
 {
     const lsn_node *seeds = NULL, *at = node->kind == LSN_MAP ? read_map(in, node, names, &seeds) : node;
-    const int mode = at == NULL ? -1 : lsn_read_word(in->mistakes, at, "mode", names);
+    const int mode = at == NULL ? -1 : lsn_read_word(in, at, "mode", names);
     if (mode < 0)
         return;
     for (int i = 0; i < experiment->n_modes; i++)
         if (experiment->modes[i].mode == (lsn_mode)mode) {
-            lsn_mistake_at(in->mistakes, at, "mode %s stands twice; remove one", names[mode]);
+            lsn_mistake_at(in, at, "mode %s stands twice; remove one", names[mode]);
             return;
         }
     lsn_mode_spec *added = &experiment->modes[experiment->n_modes++];
@@ -81,9 +81,8 @@ void lsn_modes_read(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *
         experiment->n_modes = lsn_seeds_read(in, NULL, &experiment->modes[0].seeds, &experiment->modes[0].n_seeds);
         return;
     }
-    int count = node->kind == LSN_MAP
-                    ? 1
-                    : lsn_read_count(in->mistakes, node, "mode", "zero, mean, resample, noise or a list of them");
+    int count =
+        node->kind == LSN_MAP ? 1 : lsn_read_count(in, node, "mode", "zero, mean, resample, noise or a list of them");
     for (int i = 0; i < count; i++)
         read_mode(in, lsn_node_item(node, i), names, experiment);
 }

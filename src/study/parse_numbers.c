@@ -10,12 +10,9 @@
 
 static int by_low(const void *a, const void *b)
 {
-    const lsn_number_range *one = a, *two = b;
-    if (one->low != two->low)
-        return one->low < two->low ? -1 : 1;
-    if (one->at->line != two->at->line)
-        return one->at->line < two->at->line ? -1 : 1;
-    return (one->at->column > two->at->column) - (one->at->column < two->at->column);
+    const lsn_number_range *first = a, *second = b;
+    const int order = LSN_ORDER(first->low, second->low);
+    return order != 0 ? order : lsn_node_order(first->at, second->at);
 }
 
 /* Puts the intervals in order and joins those that overlap. Returns how many are left. */
@@ -37,7 +34,7 @@ static int merge(lsn_number_range *intervals, int count)
 
 static bool check_distinct(lsn_reading *in, const lsn_number_range *intervals, int count, const char *what)
 {
-    lsn_number_range *sorted = lsn_arena_array(in->arena, (size_t)count, sizeof *sorted, &in->mistakes->failure);
+    lsn_number_range *sorted = lsn_keep(in, (size_t)count, sizeof *sorted);
     if (sorted == NULL)
         return false;
     memcpy(sorted, intervals, (size_t)count * sizeof *sorted);
@@ -45,38 +42,38 @@ static bool check_distinct(lsn_reading *in, const lsn_number_range *intervals, i
     bool ok = true;
     for (int i = 1; i < count; i++)
         if (sorted[i].low <= sorted[i - 1].high) {
-            ok = lsn_mistake_at(in->mistakes, sorted[i].at, "%s %" PRId64 " stands twice; remove one", what,
-                                sorted[i].low);
+            ok = lsn_mistake_at(in, sorted[i].at, "%s %" PRId64 " stands twice; remove one", what, sorted[i].low);
             sorted[i].high = sorted[i].high > sorted[i - 1].high ? sorted[i].high : sorted[i - 1].high;
         }
     return ok;
 }
 
-static bool read_interval(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, lsn_number_range *interval)
+static bool read_interval(lsn_reading *in, const lsn_node *node, const char *what, int64_t most,
+                          lsn_number_range *interval)
 {
     char shown[LSN_SHOWN_BYTES];
     if (node->wrong)
         return false;
     interval->at = node;
     if (node->kind != LSN_SCALAR || !lsn_number_range_parse(node->text, &interval->low, &interval->high))
-        return lsn_mistake_at(in->mistakes, node, "%s is %s; give whole numbers or ranges, such as [0, 8..15]", what,
+        return lsn_mistake_at(in, node, "%s is %s; give whole numbers or ranges, such as [0, 8..15]", what,
                               lsn_node_describe(node, shown));
     if (interval->low > interval->high)
-        return lsn_mistake_at(in->mistakes, node, "range %s is reversed; write %" PRId64 "..%" PRId64,
+        return lsn_mistake_at(in, node, "range %s is reversed; write %" PRId64 "..%" PRId64,
                               lsn_shown(node->text, shown), interval->high, interval->low);
     if (interval->high > most)
-        return lsn_mistake_at(in->mistakes, node, "%s %s is too large; at most %" PRId64, what,
-                              lsn_shown(node->text, shown), most);
+        return lsn_mistake_at(in, node, "%s %s is too large; at most %" PRId64, what, lsn_shown(node->text, shown),
+                              most);
     return true;
 }
 
 bool lsn_number_ranges_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
-                        lsn_number_range **intervals, int *count)
+                            lsn_number_range **intervals, int *count)
 {
-    int n = lsn_read_count(in->mistakes, node, what, "a number, a range such as 0..9, or a list of these");
+    int n = lsn_read_count(in, node, what, "a number, a range such as 0..9, or a list of these");
     if (n == 0)
         return false;
-    *intervals = lsn_arena_array(in->arena, (size_t)n, sizeof **intervals, &in->mistakes->failure);
+    *intervals = lsn_keep(in, (size_t)n, sizeof **intervals);
     bool ok = *intervals != NULL;
     for (int i = 0; *intervals != NULL && i < n; i++)
         ok = read_interval(in, lsn_node_item(node, i), what, most, &(*intervals)[i]) && ok;
@@ -95,58 +92,49 @@ bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_number_range **se
 {
     if (node != NULL)
         return lsn_number_ranges_read(in, node, "seed", INT64_MAX / 2, true, seeds, count);
-    *seeds = lsn_arena_array(in->arena, 1, sizeof **seeds, &in->mistakes->failure);
+    *seeds = lsn_keep(in, 1, sizeof **seeds);
     *count = *seeds != NULL; /* seed 0 */
     return *seeds != NULL;
 }
 
 /* ---- how many ------------------------------------------------------------------------------------------------ */
 
-static int compare_reals(double a, double b)
+/* Of two amounts; what one does not have is NaN in both. */
+static int compare_amounts(const lsn_amount *a, const lsn_amount *b)
 {
-    return (a > b) - (a < b); /* NaN and NaN are the same */
+    return a->count != b->count ? LSN_ORDER(a->count, b->count)
+                                : LSN_ORDER(a->fraction, b->fraction) + LSN_ORDER(a->distance, b->distance);
 }
 
 static int by_amount(const void *a, const void *b)
 {
-    const lsn_amount *one = a, *two = b;
-    int order = compare_reals((double)one->count, (double)two->count);
-    if (order == 0)
-        order = compare_reals(one->fraction, two->fraction);
-    if (order == 0)
-        order = compare_reals(one->distance, two->distance);
-    if (order != 0)
-        return order;
-    if (one->at->line != two->at->line)
-        return one->at->line < two->at->line ? -1 : 1;
-    return (one->at->column > two->at->column) - (one->at->column < two->at->column);
+    const lsn_amount *first = a, *second = b;
+    const int order = compare_amounts(first, second);
+    return order != 0 ? order : lsn_node_order(first->at, second->at);
 }
 
 static bool check_distinct_amounts(lsn_reading *in, const lsn_selector *selector, const char *what)
 {
     size_t count = (size_t)selector->n_amounts;
-    lsn_amount *sorted = lsn_arena_array(in->arena, count, sizeof *sorted, &in->mistakes->failure);
+    lsn_amount *sorted = lsn_keep(in, count, sizeof *sorted);
     if (sorted == NULL)
         return false;
     memcpy(sorted, selector->amounts, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, by_amount);
     bool ok = true;
-    for (size_t i = 1; i < count; i++) {
-        const lsn_amount *one = &sorted[i - 1], *two = &sorted[i];
-        if (one->count == two->count && compare_reals(one->fraction, two->fraction) == 0 &&
-            compare_reals(one->distance, two->distance) == 0)
-            ok = lsn_mistake_at(in->mistakes, two->at, "%s %s stands twice; remove one", what, two->at->text);
-    }
+    for (size_t i = 1; i < count; i++)
+        if (compare_amounts(&sorted[i - 1], &sorted[i]) == 0)
+            ok = lsn_mistake_at(in, sorted[i].at, "%s %s stands twice; remove one", what, sorted[i].at->text);
     return ok;
 }
 
 static bool read_fraction(lsn_reading *in, const lsn_node *node, lsn_amount *amount)
 {
     char shown[LSN_SHOWN_BYTES];
-    if (!lsn_read_real(in->mistakes, node, "fraction", &amount->fraction))
+    if (!lsn_read_real(in, node, "fraction", &amount->fraction))
         return false;
     if (!(amount->fraction > 0 && amount->fraction <= 1))
-        return lsn_mistake_at(in->mistakes, node, "fraction is %s; give a number greater than 0 and at most 1",
+        return lsn_mistake_at(in, node, "fraction is %s; give a number greater than 0 and at most 1",
                               lsn_node_describe(node, shown));
     return true;
 }
@@ -154,10 +142,10 @@ static bool read_fraction(lsn_reading *in, const lsn_node *node, lsn_amount *amo
 static bool read_distance(lsn_reading *in, const lsn_node *node, lsn_amount *amount)
 {
     char shown[LSN_SHOWN_BYTES];
-    if (!lsn_read_real(in->mistakes, node, "distance", &amount->distance))
+    if (!lsn_read_real(in, node, "distance", &amount->distance))
         return false;
-    return amount->distance >= 0 || lsn_mistake_at(in->mistakes, node, "distance is %s; give a number of at least 0",
-                                                   lsn_node_describe(node, shown));
+    return amount->distance >= 0 ||
+           lsn_mistake_at(in, node, "distance is %s; give a number of at least 0", lsn_node_describe(node, shown));
 }
 
 static bool read_amount(lsn_reading *in, const lsn_node *node, const char *key, lsn_amount *amount)
@@ -167,15 +155,15 @@ static bool read_amount(lsn_reading *in, const lsn_node *node, const char *key, 
         return read_fraction(in, node, amount);
     if (strcmp(key, "distance") == 0)
         return read_distance(in, node, amount);
-    return lsn_read_whole(in->mistakes, node, key, 1, INT32_MAX, &amount->count);
+    return lsn_read_whole(in, node, key, 1, INT32_MAX, &amount->count);
 }
 
 bool lsn_amounts_read(lsn_reading *in, const lsn_node *node, const char *key, lsn_selector *selector)
 {
-    int n = lsn_read_count(in->mistakes, node, key, "a number or a list of numbers");
+    int n = lsn_read_count(in, node, key, "a number or a list of numbers");
     if (n == 0)
         return false;
-    selector->amounts = lsn_arena_array(in->arena, (size_t)n, sizeof *selector->amounts, &in->mistakes->failure);
+    selector->amounts = lsn_keep(in, (size_t)n, sizeof *selector->amounts);
     if (selector->amounts == NULL)
         return false;
     selector->n_amounts = n;
@@ -194,13 +182,13 @@ const char *lsn_one_key(lsn_reading *in, const lsn_node *map, const char *what, 
             continue;
         if (found >= 0) {
             int later = at > found ? at : found;
-            lsn_mistake_at(in->mistakes, map->keys[later], "%s: give %s or %s, not both", what, map->keys[found]->text,
+            lsn_mistake_at(in, map->keys[later], "%s: give %s or %s, not both", what, map->keys[found]->text,
                            map->keys[at]->text);
             return NULL;
         }
         found = at;
     }
     if (found < 0 && !lsn_has_unknown_key(map))
-        lsn_mistake_at(in->mistakes, map, "%s %s", what, remedy);
+        lsn_mistake_at(in, map, "%s %s", what, remedy);
     return found < 0 ? NULL : map->keys[found]->text;
 }

@@ -10,21 +10,19 @@
 /* Reads mean or std, a number or a list: how many there are; 0 where something is wrong. */
 static int read_channels(lsn_reading *in, const lsn_node *node, const char *what, float *values)
 {
-    int count = lsn_read_count(in->mistakes, node, what, "a number, or a list of one number a channel");
+    int count = lsn_read_count(in, node, what, "a number, or a list of one number a channel");
     if (count > LSN_MAX_CHANNELS) {
-        lsn_mistake_at(in->mistakes, node, "%s has %d numbers; images have at most %d channels", what, count,
-                       LSN_MAX_CHANNELS);
+        lsn_mistake_at(in, node, "%s has %d numbers; images have at most %d channels", what, count, LSN_MAX_CHANNELS);
         return 0;
     }
     bool ok = count > 0;
     for (int i = 0; i < count; i++) {
         const lsn_node *item = lsn_node_item(node, i);
         double value;
-        if (!lsn_read_real(in->mistakes, item, what, &value))
+        if (!lsn_read_real(in, item, what, &value))
             ok = false;
         else if (!(fabs(value) <= 1e6))
-            ok = lsn_mistake_at(in->mistakes, item, "%s is out of range; it is in units of pixel / 255, usually 0..1",
-                                what);
+            ok = lsn_mistake_at(in, item, "%s is out of range; it is in units of pixel / 255, usually 0..1", what);
         else
             values[i] = (float)value;
     }
@@ -36,7 +34,7 @@ static bool check_std(lsn_reading *in, const lsn_node *node, const float *std, i
     bool ok = true;
     for (int i = 0; i < count; i++)
         if (!(std[i] > 0))
-            ok = lsn_mistake_at(in->mistakes, lsn_node_item(node, i),
+            ok = lsn_mistake_at(in, lsn_node_item(node, i),
                                 "std must be greater than 0: pixels are divided "
                                 "by it");
     return ok;
@@ -65,8 +63,8 @@ static bool read_mean_and_std(lsn_reading *in, const lsn_node *node, lsn_preproc
     if (n_mean == 0 || n_std == 0)
         return false;
     if (n_mean > 1 && n_std > 1 && n_mean != n_std)
-        return lsn_mistake_at(in->mistakes, std, "std has %d numbers, but mean has %d; give one a channel to both",
-                              n_std, n_mean);
+        return lsn_mistake_at(in, std, "std has %d numbers, but mean has %d; give one a channel to both", n_std,
+                              n_mean);
     int channels = n_mean > n_std ? n_mean : n_std;
     widen(preprocess->mean, n_mean, channels);
     widen(preprocess->std, n_std, channels);
@@ -79,7 +77,7 @@ static bool read_size(lsn_reading *in, const lsn_node *node, const char *what, i
     int64_t pixels;
     if (node == NULL)
         return true;
-    if (!lsn_read_whole(in->mistakes, node, what, 1, LSN_MAX_RESIZE, &pixels))
+    if (!lsn_read_whole(in, node, what, 1, LSN_MAX_RESIZE, &pixels))
         return false;
     *size = (int)pixels;
     return true;
@@ -92,10 +90,10 @@ static bool read_interpolation(lsn_reading *in, const lsn_node *node, const lsn_
     if (node == NULL)
         return true;
     if (resize == NULL)
-        return lsn_mistake_at(in->mistakes, node, "interpolation is that of resize; give resize too, or remove it");
+        return lsn_mistake_at(in, node, "interpolation is that of resize; give resize too, or remove it");
     for (int i = 0; i < LSN_N_INTERPOLATIONS; i++)
         names[i] = lsn_interpolation_name((lsn_interpolation)i);
-    int found = lsn_read_word(in->mistakes, node, "interpolation", names);
+    int found = lsn_read_word(in, node, "interpolation", names);
     *interpolation = found < 0 ? LSN_BILINEAR : (lsn_interpolation)found;
     return found >= 0;
 }
@@ -104,7 +102,7 @@ static bool read_interpolation(lsn_reading *in, const lsn_node *node, const lsn_
 static bool read_steps(lsn_reading *in, const lsn_node *node, lsn_preprocess *preprocess)
 {
     static const char *const keys[] = {"resize", "interpolation", "crop", "pad", "mean", "std", NULL};
-    if (!lsn_read_map(in->mistakes, node, "preprocess",
+    if (!lsn_read_map(in, node, "preprocess",
                       "imagenet, cifar10, or a map such as {resize: 256, crop: 224, mean: 0.286, std: 0.353}", keys))
         return false;
     const lsn_node *resize = lsn_node_get(node, "resize"), *pad = lsn_node_get(node, "pad");
@@ -112,7 +110,7 @@ static bool read_steps(lsn_reading *in, const lsn_node *node, lsn_preprocess *pr
     bool ok = read_size(in, resize, "resize", &preprocess->resize);
     ok = read_interpolation(in, lsn_node_get(node, "interpolation"), resize, &preprocess->interpolation) && ok;
     ok = read_size(in, lsn_node_get(node, "crop"), "crop", &preprocess->crop) && ok;
-    ok = (pad == NULL || lsn_read_whole(in->mistakes, pad, "pad", 0, 1024, &pixels)) && ok;
+    ok = (pad == NULL || lsn_read_whole(in, pad, "pad", 0, 1024, &pixels)) && ok;
     preprocess->pad = (int)pixels;
     return read_mean_and_std(in, node, preprocess) && ok;
 }
@@ -124,7 +122,7 @@ bool lsn_preprocess_read(lsn_reading *in, const lsn_node *node, lsn_preprocess *
         return true;
     if (node->kind != LSN_SCALAR || node->text[0] == '\0')
         return read_steps(in, node, preprocess);
-    int found = lsn_read_word(in->mistakes, node, "preprocess", names);
+    int found = lsn_read_word(in, node, "preprocess", names);
     return found >= 0 && lsn_preprocess_find(names[found], preprocess);
 }
 

@@ -26,19 +26,16 @@ static void check_calibration(lsn_reading *in, const lsn_node *at, lsn_score_kin
 static bool read_file(lsn_reading *in, const lsn_node *node, lsn_score_spec *score)
 {
     static const char *const keys[] = {"file", NULL};
-    lsn_read_map(in->mistakes, node, "score", "", keys);
+    lsn_read_map(in, node, "score", "", keys);
     const lsn_node *file =
-        lsn_node_need(in->mistakes, node, "file", "give the path of a file with the columns layer, filter and score");
+        lsn_node_need(in, node, "file", "give the path of a file with the columns layer, filter and score");
     lsn_path_read(in, file, "file", &score->file);
     if (score->file.path == NULL)
         return false;
-    const size_t bytes = strlen("file:") + strlen(file->text);
-    char *name = lsn_arena_take(in->arena, bytes + 1, &in->mistakes->failure);
-    if (name == NULL)
-        return false;
-    strcat(strcpy(name, "file:"), file->text);
-    score->name = name;
-    return true;
+    lsn_text name = {0};
+    lsn_text_add(&name, "file:%s", file->text);
+    score->name = lsn_arena_keep(in->arena, &name, &in->failure);
+    return score->name != NULL;
 }
 
 static bool read_score(lsn_reading *in, const lsn_node *node, bool order, lsn_score_spec *score)
@@ -46,12 +43,11 @@ static bool read_score(lsn_reading *in, const lsn_node *node, bool order, lsn_sc
     *score = (lsn_score_spec){.kind = LSN_SCORE_FILE, .at = node};
     if (node->kind == LSN_MAP)
         return read_file(in, node, score);
-    int word = lsn_read_word(in->mistakes, node, "score", order ? order_words : score_words);
+    int word = lsn_read_word(in, node, "score", order ? order_words : score_words);
     if (word < 0)
         return false;
     if (word == LSN_SCORE_FILE)
-        return lsn_mistake_at(in->mistakes, node,
-                              "random stands alone: give it an experiment of its own, with order: random");
+        return lsn_mistake_at(in, node, "random stands alone: give it an experiment of its own, with order: random");
     score->kind = (lsn_score_kind)word;
     score->name = score_words[word];
     check_calibration(in, node, score->kind);
@@ -66,7 +62,7 @@ static int place_of(lsn_reading *in, const lsn_score_spec *score)
         if (strcmp(spec->scores[i].name, score->name) == 0)
             return i;
     if (spec->n_scores == LSN_MOST_SCORES) {
-        lsn_mistake_at(in->mistakes, score->at, "a study ranks filters by at most %d scores; make several studies",
+        lsn_mistake_at(in, score->at, "a study ranks filters by at most %d scores; make several studies",
                        LSN_MOST_SCORES);
         return -1;
     }
@@ -79,7 +75,7 @@ static bool add_score(lsn_reading *in, const lsn_score_spec *score, lsn_selector
     int place = place_of(in, score);
     for (int i = 0; i < selector->n_scores; i++)
         if (selector->scores[i] == place)
-            return lsn_mistake_at(in->mistakes, score->at, "score %s stands twice; remove one", score->name);
+            return lsn_mistake_at(in, score->at, "score %s stands twice; remove one", score->name);
     if (place >= 0)
         selector->scores[selector->n_scores++] = place;
     return place >= 0;
@@ -87,11 +83,11 @@ static bool add_score(lsn_reading *in, const lsn_score_spec *score, lsn_selector
 
 bool lsn_scores_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector)
 {
-    int count = node->kind == LSN_MAP ? 1
-                                      : lsn_read_count(in->mistakes, node, what,
-                                                       "a score, such as l1, apoz or {file: scores.csv}, or a list");
+    int count = node->kind == LSN_MAP
+                    ? 1
+                    : lsn_read_count(in, node, what, "a score, such as l1, apoz or {file: scores.csv}, or a list");
     bool ok = count > 0;
-    selector->scores = lsn_arena_array(in->arena, (size_t)count, sizeof *selector->scores, &in->mistakes->failure);
+    selector->scores = lsn_keep(in, (size_t)count, sizeof *selector->scores);
     for (int i = 0; selector->scores != NULL && i < count; i++) {
         lsn_score_spec score;
         ok = read_score(in, lsn_node_item(node, i), strcmp(what, "order") == 0, &score) &&

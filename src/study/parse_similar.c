@@ -10,14 +10,14 @@ static bool read_choices(lsn_reading *in, const lsn_node *map, const char *key, 
     choices[0] = 0;
     if (node == NULL)
         return true;
-    int count = lsn_read_count(in->mistakes, node, key, "a word or a list of words");
+    int count = lsn_read_count(in, node, key, "a word or a list of words");
     for (int i = 0; i < count; i++) {
         const lsn_node *item = lsn_node_item(node, i);
-        int word = lsn_read_word(in->mistakes, item, key, known);
+        int word = lsn_read_word(in, item, key, known);
         ok = word >= 0 && ok;
         for (int k = 0; word >= 0 && k < *n; k++)
             if (choices[k] == word) {
-                ok = lsn_mistake_at(in->mistakes, item, "%s %s stands twice; remove one", key, known[word]);
+                ok = lsn_mistake_at(in, item, "%s %s stands twice; remove one", key, known[word]);
                 word = -1;
             }
         if (word >= 0)
@@ -35,7 +35,7 @@ static bool check_ward(lsn_reading *in, const lsn_node *map, const lsn_selector 
     for (int i = 0; i < selector->n_metrics; i++)
         cosine = cosine || selector->metrics[i] == LSN_COSINE;
     return !(ward && cosine) ||
-           lsn_mistake_at(in->mistakes, lsn_node_get(map, "linkage"),
+           lsn_mistake_at(in, lsn_node_get(map, "linkage"),
                           "linkage ward is defined for metric euclidean only; with cosine take average, complete or "
                           "single, or metric euclidean with normalise: l2");
 }
@@ -46,8 +46,7 @@ bool lsn_similar_read(lsn_reading *in, const lsn_node *map, const lsn_node *node
     static const char *const cuts[] = {"groups", "distance", "fraction", NULL};
     (void)map;
     selector->kind = LSN_SIMILAR;
-    if (!lsn_read_map(in->mistakes, node, "similar", "a map such as {groups: 16, metric: euclidean, linkage: average}",
-                      keys))
+    if (!lsn_read_map(in, node, "similar", "a map such as {groups: 16, metric: euclidean, linkage: average}", keys))
         return false;
     bool ok = read_choices(in, node, "metric", lsn_metric_names, selector->metrics, &selector->n_metrics);
     ok = read_choices(in, node, "linkage", lsn_linkage_names, selector->linkages, &selector->n_linkages) && ok;

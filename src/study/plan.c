@@ -12,19 +12,19 @@
 
 enum { LARGEST_STUDY = 16 << 20 }; /* bytes */
 
+/* A plan that is being made. */
 typedef struct composition {
     lsn_plan *plan;
-    lsn_arena *kept; /* the plan's */
-    lsn_arena *tree; /* the tree's and the spec's: until the plan is expanded */
-    lsn_study_spec *spec;
-    lsn_mistakes mistakes;
-    const lsn_node *root;
+    lsn_arena *arena;     /* the plan's; the reading's holds the tree and the spec until the plan is expanded */
+    lsn_study_spec *spec; /* the reading's */
+    lsn_reading reading;
+    lsn_node *root;
     const lsn_net_source *source;
 } composition;
 
 static bool failed(const composition *c)
 {
-    return c->mistakes.failure.code != LSN_OK;
+    return c->reading.failure.code != LSN_OK;
 }
 
 /* ---- the study file ------------------------------------------------------------------------------------------ */
@@ -36,15 +36,13 @@ static bool read_text(composition *c)
     lsn_file file;
     const char *path = c->plan->path;
     if (!lsn_file_map(&file, path, &err))
-        return lsn_mistake_from(&c->mistakes, NULL, &err);
+        return lsn_mistake_from(&c->reading, NULL, &err);
     bool ok = true;
     if (file.bytes > LARGEST_STUDY)
-        ok = lsn_mistake_at(&c->mistakes, NULL, "has %zu bytes; a study has at most %d", file.bytes, LARGEST_STUDY);
+        ok = lsn_mistake_at(&c->reading, NULL, "has %zu bytes; a study has at most %d", file.bytes, LARGEST_STUDY);
     else {
-        c->plan->text = lsn_arena_text(c->kept, (const char *)file.data, file.bytes, &c->mistakes.failure);
-        lsn_node *root;
-        ok = c->plan->text != NULL && lsn_yaml_read(c->plan->text, file.bytes, NULL, c->tree, &c->mistakes, &root);
-        c->root = ok ? root : NULL;
+        c->plan->text = lsn_arena_text(c->arena, (const char *)file.data, file.bytes, &c->reading.failure);
+        ok = c->plan->text != NULL && lsn_yaml_read(&c->reading, c->plan->text, file.bytes, NULL, &c->root);
     }
     lsn_file_unmap(&file);
     return ok;
@@ -53,21 +51,15 @@ static bool read_text(composition *c)
 static bool read_overrides(composition *c, const char *const *overrides, int n_overrides)
 {
     lsn_text lines = {0};
-    lsn_node *root = (lsn_node *)(uintptr_t)c->root;
     bool ok = true;
     for (int i = 0; i < n_overrides; i++) {
         lsn_text_add(&lines, "%s\n", overrides[i]);
-        ok = lsn_override_apply(&root, overrides[i], c->tree, &c->mistakes) && ok;
+        ok = lsn_override_apply(&c->reading, &c->root, overrides[i]) && ok;
     }
-    if (lines.failed)
-        lsn_fail(&c->mistakes.failure, LSN_FAILED, "out of memory: the options could not be kept");
-    else
-        c->plan->overrides = lsn_arena_text(c->kept, lines.data, lines.length, &c->mistakes.failure);
-    lsn_text_finish(&lines);
-    c->root = root;
-    if (root == NULL && ok)
-        return lsn_mistake_at(&c->mistakes, NULL, "is empty; a study is a map with study, model, data and ablate");
-    return root != NULL && lsn_variables_expand(root, c->tree, &c->mistakes);
+    c->plan->overrides = lsn_arena_keep(c->arena, &lines, &c->reading.failure);
+    if (c->root == NULL && ok)
+        return lsn_mistake_at(&c->reading, NULL, "is empty; a study is a map with study, model, data and ablate");
+    return c->root != NULL && lsn_variables_expand(&c->reading, c->root);
 }
 
 static void read_study(composition *c, const char *const *overrides, int n_overrides)
@@ -75,9 +67,8 @@ static void read_study(composition *c, const char *const *overrides, int n_overr
     if (!read_text(c))
         return;
     read_overrides(c, overrides, n_overrides);
-    lsn_reading in = {.path = c->plan->path, .arena = c->tree, .mistakes = &c->mistakes, .spec = c->spec};
     if (c->root != NULL && !failed(c))
-        lsn_study_read(&in, c->root);
+        lsn_study_read(&c->reading, c->root);
 }
 
 /* ---- what it refers to --------------------------------------------------------------------------------------- */
@@ -89,7 +80,7 @@ static void open_model(composition *c)
         return;
     c->plan->net = c->source->load(c->source->context, c->spec->weights.path, &err);
     if (c->plan->net == NULL)
-        lsn_mistake_from(&c->mistakes, c->spec->weights.at, &err);
+        lsn_mistake_from(&c->reading, c->spec->weights.at, &err);
 }
 
 /* All missing files are found at once, before the first of them stops the opening. `folder`: it may be one. */
@@ -99,11 +90,10 @@ static bool check_file(composition *c, const lsn_file_spec *file, bool folder)
     if (file->path == NULL)
         return true;
     if (stat(file->path, &status) != 0 || access(file->path, R_OK) != 0)
-        return lsn_mistake_at(&c->mistakes, file->at,
-                              "%s: cannot be opened: %s; give a path relative to the study file", file->path,
-                              strerror(errno));
+        return lsn_mistake_at(&c->reading, file->at, "%s: cannot be opened: %s; give a path relative to the study file",
+                              file->path, strerror(errno));
     if (!S_ISREG(status.st_mode) && !(folder && S_ISDIR(status.st_mode)))
-        return lsn_mistake_at(&c->mistakes, file->at, "%s: is not a file", file->path);
+        return lsn_mistake_at(&c->reading, file->at, "%s: is not a file", file->path);
     return true;
 }
 
@@ -155,7 +145,7 @@ static void open_data(composition *c)
     };
     c->plan->data = lsn_data_open(&spec, &err);
     if (c->plan->data == NULL)
-        lsn_mistake_from(&c->mistakes, data_place(data, &err), &err);
+        lsn_mistake_from(&c->reading, data_place(data, &err), &err);
 }
 
 /* The network and the data must fit each other. */
@@ -169,22 +159,22 @@ static void match(composition *c)
     /* A misspelt key, reported already, may have been the preprocessing that makes the images fit. */
     if (!lsn_net_set_input(net, lsn_data_height(data), lsn_data_width(data), lsn_data_channels(data), &err) &&
         !lsn_has_unknown_key(c->spec->data.at))
-        lsn_mistake_from(&c->mistakes, images_place(&c->spec->data), &err);
+        lsn_mistake_from(&c->reading, images_place(&c->spec->data), &err);
     int classes = lsn_data_classes(data);
     if (classes <= net->classes)
         return;
     if (c->spec->data.classes.at != NULL)
-        lsn_mistake_at(&c->mistakes, c->spec->data.classes.at,
+        lsn_mistake_at(&c->reading, c->spec->data.classes.at,
                        "%s names %d classes, but the network has %d logits; give weights and classes that belong "
                        "together",
                        c->spec->data.classes.path, classes, net->classes);
     else if (c->spec->data.path.at != NULL)
-        lsn_mistake_at(&c->mistakes, c->spec->data.path.at,
+        lsn_mistake_at(&c->reading, c->spec->data.path.at,
                        "%s has %d classes, but the network has %d logits; give classes (the folder of each class, in "
                        "the network's order), or weights that belong to the images",
                        c->spec->data.path.path, classes, net->classes);
     else
-        lsn_mistake_at(&c->mistakes, c->spec->data.labels.at,
+        lsn_mistake_at(&c->reading, c->spec->data.labels.at,
                        "the greatest label in %s is %d, but the network has %d logits, for labels 0..%d; give weights "
                        "and labels that belong together",
                        c->spec->data.labels.path, classes - 1, net->classes, net->classes - 1);
@@ -207,13 +197,13 @@ static void take_images(composition *c)
     if (plan->data == NULL || !data->take.ok)
         return;
     if (!lsn_data_take(plan->data, &data->take.take, NULL, &plan->images, &err)) {
-        lsn_mistake_from(&c->mistakes, data->take.at != NULL ? data->take.at : images_place(data), &err);
+        lsn_mistake_from(&c->reading, data->take.at != NULL ? data->take.at : images_place(data), &err);
         return;
     }
     if (data->calibration.at != NULL && data->calibration.ok &&
         !(lsn_data_take(plan->data, &data->calibration.take, &plan->images, &plan->calibration, &err) &&
           lsn_calibration_check(plan, &c->spec->uses, &err)))
-        lsn_mistake_from(&c->mistakes, data->calibration.at, &err);
+        lsn_mistake_from(&c->reading, data->calibration.at, &err);
     if (c->spec->stop.half_width > 0)
         shuffle(&plan->images, c->spec->stop.seed);
 }
@@ -229,7 +219,7 @@ static void count_jobs(composition *c, const lsn_experiment_spec *experiment, do
         return;
     lsn_text why = {0};
     lsn_experiment_why(experiment, c->plan, &why);
-    lsn_mistake_at(&c->mistakes, experiment->at,
+    lsn_mistake_at(&c->reading, experiment->at,
                    "this experiment has %.0f jobs (%s), %.0f with those before it; at most %d are possible: take fewer "
                    "seeds, fractions, filters or layers",
                    more, why.failed ? "" : why.data, *jobs, LSN_MOST_JOBS);
@@ -242,11 +232,11 @@ static bool make_groups(composition *c, const lsn_experiment_spec *experiment)
     lsn_error err = {0};
     if (experiment->selector.kind != LSN_SIMILAR)
         return true;
-    if (c->mistakes.count > 0 || failed(c))
+    if (c->reading.n_mistakes > 0 || failed(c))
         return false;
-    if (!lsn_groupings_make(c->plan, experiment, c->kept, &err))
-        return lsn_mistake_from(&c->mistakes, NULL, &err);
-    return lsn_groups_check(experiment, c->plan, &c->mistakes);
+    if (!lsn_groupings_make(c->plan, experiment, c->arena, &err))
+        return lsn_mistake_from(&c->reading, NULL, &err);
+    return lsn_groups_check(experiment, c->plan, &c->reading);
 }
 
 static void check_experiments(composition *c)
@@ -256,9 +246,9 @@ static void check_experiments(composition *c)
         return;
     for (int i = 0; i < c->spec->n_experiments; i++) {
         lsn_experiment_spec *experiment = &c->spec->experiments[i];
-        experiment->fits = experiment->layers != NULL && lsn_layers_resolve(experiment, c->plan->net, &c->mistakes) &&
+        experiment->fits = experiment->layers != NULL && lsn_layers_resolve(experiment, c->plan->net, &c->reading) &&
                            experiment->has_selector;
-        experiment->fits = experiment->fits && lsn_selector_check(experiment, c->plan->net, &c->mistakes);
+        experiment->fits = experiment->fits && lsn_selector_check(experiment, c->plan->net, &c->reading);
     }
     for (int i = 0; i < c->spec->n_experiments; i++)
         if (c->spec->experiments[i].fits && make_groups(c, &c->spec->experiments[i]))
@@ -274,26 +264,13 @@ static void find_scores(composition *c)
         ok = check_file(c, &c->spec->scores[i].file, false) && ok;
     if (c->plan->net == NULL || !ok || failed(c))
         return;
-    if (!lsn_scores_create(c->plan, c->spec, c->kept, &err))
-        lsn_mistake_from(&c->mistakes, NULL, &err);
+    if (!lsn_scores_create(c->plan, c->spec, c->arena, &err))
+        lsn_mistake_from(&c->reading, NULL, &err);
     else
-        lsn_scores_fill(c->plan, c->spec, &c->mistakes);
+        lsn_scores_fill(c->plan, c->spec, &c->reading);
 }
 
 /* ---- the plan ------------------------------------------------------------------------------------------------ */
-
-static char *preprocess_in_words(composition *c)
-{
-    lsn_text text = {0};
-    char *words = NULL;
-    lsn_preprocess_words(&c->spec->data.preprocess, &text);
-    if (text.failed)
-        lsn_fail(&c->mistakes.failure, LSN_FAILED, "out of memory: the preprocessing could not be described");
-    else
-        words = lsn_arena_text(c->kept, text.data, text.length, &c->mistakes.failure);
-    lsn_text_finish(&text);
-    return words;
-}
 
 static lsn_activation_needs find_needs(const lsn_study_spec *spec)
 {
@@ -318,6 +295,7 @@ static void fill(composition *c)
 {
     lsn_plan *plan = c->plan;
     lsn_error err = {0};
+    lsn_text preprocess = {0};
     plan->metrics = (lsn_metrics){
         .per_class = c->spec->per_class != NULL, .images = c->spec->images != NULL, .drift = c->spec->drift != NULL};
     plan->stop = c->spec->stop;
@@ -325,14 +303,11 @@ static void fill(composition *c)
     plan->storage->ablate = lsn_node_get(c->root, "ablate");
     plan->storage->uses = c->spec->uses;
     plan->skip_broken = c->spec->data.skip_broken;
-    plan->name = lsn_arena_text(c->kept, c->spec->name, strlen(c->spec->name), &c->mistakes.failure);
-    plan->preprocess = preprocess_in_words(c);
-    if (plan->name == NULL || plan->preprocess == NULL)
-        return;
-    if (!lsn_scores_are_known(c->spec))
-        return;
-    if (!lsn_plan_expand(plan, NULL, &err))
-        lsn_mistake_from(&c->mistakes, NULL, &err);
+    plan->name = lsn_arena_text(c->arena, c->spec->name, strlen(c->spec->name), &c->reading.failure);
+    lsn_preprocess_words(&c->spec->data.preprocess, &preprocess);
+    plan->preprocess = lsn_arena_keep(c->arena, &preprocess, &c->reading.failure);
+    if (!failed(c) && lsn_scores_are_known(c->spec) && !lsn_plan_expand(plan, NULL, &err))
+        lsn_mistake_from(&c->reading, NULL, &err);
 }
 
 static void compose(composition *c, const char *const *overrides, int n_overrides)
@@ -344,7 +319,7 @@ static void compose(composition *c, const char *const *overrides, int n_override
     take_images(c);
     check_experiments(c);
     find_scores(c);
-    if (c->mistakes.count == 0 && !failed(c))
+    if (c->reading.n_mistakes == 0 && !failed(c))
         fill(c);
 }
 
@@ -354,11 +329,10 @@ static bool prepare(composition *c, const char *path, lsn_error *err)
     plan->storage = lsn_array(1, sizeof *plan->storage, err);
     if (plan->storage == NULL)
         return false;
-    c->kept = &plan->storage->arena;
-    c->tree = &plan->storage->tree;
+    c->arena = &plan->storage->arena;
     c->spec = &plan->storage->spec;
-    plan->path = lsn_arena_text(c->kept, path, strlen(path), err);
-    c->mistakes.path = plan->path;
+    plan->path = lsn_arena_text(c->arena, path, strlen(path), err);
+    c->reading = (lsn_reading){.path = plan->path, .arena = &plan->storage->tree, .spec = c->spec};
     return plan->path != NULL;
 }
 
@@ -366,12 +340,12 @@ static bool prepare(composition *c, const char *path, lsn_error *err)
 static bool report(composition *c, lsn_problems *problems, lsn_error *err)
 {
     if (failed(c))
-        return lsn_fail_as(err, &c->mistakes.failure);
-    if (c->mistakes.count == 0)
+        return lsn_fail_as(err, &c->reading.failure);
+    if (c->reading.n_mistakes == 0)
         return true;
-    lsn_fail_at(err, LSN_INVALID, c->plan->path, "has %zu mistake%s", c->mistakes.count,
-                c->mistakes.count == 1 ? "" : "s");
-    lsn_mistakes_report(&c->mistakes, problems);
+    lsn_fail_at(err, LSN_INVALID, c->plan->path, "has %zu mistake%s", c->reading.n_mistakes,
+                c->reading.n_mistakes == 1 ? "" : "s");
+    lsn_mistakes_report(&c->reading, problems);
     return false;
 }
 
@@ -384,7 +358,7 @@ lsn_plan *lsn_plan_create_from(const char *path, const char *const *overrides, i
         compose(&c, overrides, n_overrides);
         ok = report(&c, problems, err);
     }
-    lsn_mistakes_finish(&c.mistakes);
+    free(c.reading.mistakes);
     if (ok)
         return c.plan;
     lsn_plan_destroy(c.plan);

@@ -16,7 +16,7 @@ static const char *const column_names[N_COLUMNS + 1] = {"layer", "filter", "scor
 typedef struct score_file {
     const lsn_net *net;
     const lsn_file_spec *spec;
-    lsn_mistakes *mistakes;
+    lsn_reading *in;
     double *values;
     int32_t *line_of; /* [filters of the network] where its score stands; 0: nowhere */
     int column[N_COLUMNS];
@@ -37,7 +37,7 @@ static bool wrong(score_file *file, const char *format, ...)
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     if (file->n_mistakes++ < MOST_MISTAKES)
-        lsn_mistake_at(file->mistakes, file->spec->at, "%s:%d: %s", file->spec->path, file->line, what);
+        lsn_mistake_at(file->in, file->spec->at, "%s:%d: %s", file->spec->path, file->line, what);
     return false;
 }
 
@@ -189,7 +189,7 @@ static void find_missing(score_file *file, const bool used[LSN_MAX_LAYERS])
             if (isnan(values[f]) && missing++ == 0)
                 first = f;
         if (missing > 0)
-            lsn_mistake_at(file->mistakes, file->spec->at,
+            lsn_mistake_at(file->in, file->spec->at,
                            "%s: %d of the %d filters of layer %s have no score, the first is %d; add their rows, or "
                            "leave the layer out",
                            file->spec->path, missing, layer->filters, layer->name, first);
@@ -204,19 +204,19 @@ static void forget_unused(const score_file *file, const bool used[LSN_MAX_LAYERS
             file->values[lsn_net_filter_offset(file->net, l) + f] = (double)NAN;
 }
 
-bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS],
-                         double *values, lsn_mistakes *mistakes)
+bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS], double *values,
+                         lsn_reading *in)
 {
     lsn_error err = {0};
     lsn_file bytes;
-    score_file file = {.net = net, .spec = spec, .mistakes = mistakes, .values = values};
+    score_file file = {.net = net, .spec = spec, .in = in, .values = values};
     if (!lsn_file_map(&bytes, spec->path, &err))
-        return lsn_mistake_from(mistakes, spec->at, &err);
-    file.line_of = lsn_array((size_t)lsn_net_filters(net), sizeof *file.line_of, &mistakes->failure);
+        return lsn_mistake_from(in, spec->at, &err);
+    file.line_of = lsn_array((size_t)lsn_net_filters(net), sizeof *file.line_of, &in->failure);
     if (file.line_of != NULL) {
         read_lines(&file, (const char *)bytes.data, bytes.bytes);
         if (file.n_mistakes > MOST_MISTAKES)
-            lsn_mistake_at(mistakes, spec->at, "%s: and %d more mistakes; correct these first", spec->path,
+            lsn_mistake_at(in, spec->at, "%s: and %d more mistakes; correct these first", spec->path,
                            file.n_mistakes - MOST_MISTAKES);
         if (file.n_mistakes == 0)
             find_missing(&file, used);
@@ -224,5 +224,5 @@ bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bo
     }
     lsn_file_unmap(&bytes);
     free(file.line_of);
-    return mistakes->count == 0 && mistakes->failure.code == LSN_OK;
+    return in->n_mistakes == 0 && in->failure.code == LSN_OK;
 }

@@ -25,10 +25,9 @@ void lsn_norms(const lsn_layer *layer, lsn_score_kind kind, double *scores)
 
 static int by_score(const void *a, const void *b)
 {
-    const lsn_ranked *one = a, *two = b;
-    if (one->score < two->score || one->score > two->score)
-        return one->score < two->score ? -1 : 1;
-    return (one->filter > two->filter) - (one->filter < two->filter);
+    const lsn_ranked *first = a, *second = b;
+    const int order = LSN_ORDER(first->score, second->score);
+    return order != 0 ? order : LSN_ORDER(first->filter, second->filter);
 }
 
 void lsn_rank(const double *scores, int count, bool highest, lsn_ranked *ranked)
@@ -75,7 +74,7 @@ void lsn_score_layers(const lsn_study_spec *spec, int score, bool used[LSN_MAX_L
                 used[spec->experiments[x].resolved[i]] = true;
 }
 
-bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_mistakes *mistakes)
+bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_reading *in)
 {
     bool used[LSN_MAX_LAYERS], ok = true;
     for (int s = 0; s < spec->n_scores; s++) {
@@ -83,7 +82,7 @@ bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_mistakes *m
         double *values = plan->scores[s].values;
         lsn_score_layers(spec, s, used);
         if (score->kind == LSN_SCORE_FILE)
-            ok = lsn_score_file_read(plan->net, &score->file, used, values, mistakes) && ok;
+            ok = lsn_score_file_read(plan->net, &score->file, used, values, in) && ok;
         for (int l = 0; (score->kind == LSN_L1 || score->kind == LSN_L2) && l < plan->net->n_layers; l++)
             if (used[l])
                 lsn_norms(&plan->net->layers[l], score->kind, values + lsn_net_filter_offset(plan->net, l));

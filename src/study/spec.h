@@ -156,14 +156,6 @@ typedef struct lsn_study_spec {
     lsn_stopping stop;
 } lsn_study_spec;
 
-/* What reading needs. */
-typedef struct lsn_reading {
-    const char *path; /* of the study file */
-    lsn_arena *arena;
-    lsn_mistakes *mistakes;
-    lsn_study_spec *spec;
-} lsn_reading;
-
 /* Reads the whole tree into in->spec; whatever is wrong is among the mistakes afterwards. */
 void lsn_study_read(lsn_reading *in, const lsn_node *root);
 
@@ -190,7 +182,7 @@ const char *lsn_one_key(lsn_reading *in, const lsn_node *map, const char *what, 
 /* Numbers and ranges up to `most`, one or a list. `distinct`: they stay in their order, and a number that stands twice
  * is a mistake; otherwise they are put in ascending order, and overlapping ones joined. */
 bool lsn_number_ranges_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
-                        lsn_number_range **intervals, int *count);
+                            lsn_number_range **intervals, int *count);
 
 /* Preprocessing: `preprocess:`, and in words: "resize 256 bilinear, crop 224, mean 0.286, std 0.353", "none". */
 bool lsn_preprocess_read(lsn_reading *in, const lsn_node *node, lsn_preprocess *preprocess);
@@ -199,8 +191,8 @@ void lsn_preprocess_words(const lsn_preprocess *preprocess, lsn_text *text);
 /* ---- against the network ------------------------------------------------------------------------------------- */
 
 /* Finds the layers of an experiment's patterns. */
-bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_mistakes *mistakes);
+bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_reading *in);
 /* Checks filter indices and counts against the layers that were found. */
-bool lsn_selector_check(const lsn_experiment_spec *experiment, const lsn_net *net, lsn_mistakes *mistakes);
+bool lsn_selector_check(const lsn_experiment_spec *experiment, const lsn_net *net, lsn_reading *in);
 
 #endif

@@ -14,7 +14,7 @@ static size_t name_length(const char *text)
 }
 
 /* Adds what the variable at `at` (its "${") stands for to `out`; returns what follows it, NULL after a mistake. */
-static const char *expand_one(const char *at, const lsn_node *node, lsn_text *out, lsn_mistakes *mistakes)
+static const char *expand_one(const char *at, const lsn_node *node, lsn_text *out, lsn_reading *in)
 {
     const char *name = at + 2, *close = strchr(name, '}');
     size_t length = name_length(name);
@@ -22,8 +22,7 @@ static const char *expand_one(const char *at, const lsn_node *node, lsn_text *ou
     const char *after = name + length;
     bool has_default = strncmp(after, ":-", 2) == 0;
     if (close == NULL || length == 0 || length >= sizeof copy || (*after != '}' && !has_default)) {
-        lsn_mistake_at(mistakes, node,
-                       "%s: write a variable as ${NAME} or ${NAME:-default}, and $${ for a ${ that is none",
+        lsn_mistake_at(in, node, "%s: write a variable as ${NAME} or ${NAME:-default}, and $${ for a ${ that is none",
                        lsn_shown(at, shown));
         return NULL;
     }
@@ -36,14 +35,13 @@ static const char *expand_one(const char *at, const lsn_node *node, lsn_text *ou
     else if (value != NULL)
         lsn_text_add(out, "%.*s", LONGEST_VALUE + 1, value);
     else {
-        lsn_mistake_at(mistakes, node, "the environment has no variable %s; set it, or write ${%s:-default}", copy,
-                       copy);
+        lsn_mistake_at(in, node, "the environment has no variable %s; set it, or write ${%s:-default}", copy, copy);
         return NULL;
     }
     return close + 1;
 }
 
-static bool expand_text(const lsn_node *node, lsn_text *out, lsn_mistakes *mistakes)
+static bool expand_text(const lsn_node *node, lsn_text *out, lsn_reading *in)
 {
     for (const char *at = node->text; *at != '\0' && out->length <= LONGEST_VALUE;) {
         size_t plain = strcspn(at, "$");
@@ -51,7 +49,7 @@ static bool expand_text(const lsn_node *node, lsn_text *out, lsn_mistakes *mista
             lsn_text_add(out, "${");
             at += 3;
         } else if (strncmp(at, "${", 2) == 0) {
-            at = expand_one(at, node, out, mistakes);
+            at = expand_one(at, node, out, in);
             if (at == NULL)
                 return false;
         } else {
@@ -62,32 +60,29 @@ static bool expand_text(const lsn_node *node, lsn_text *out, lsn_mistakes *mista
         }
     }
     return out->length <= LONGEST_VALUE ||
-           lsn_mistake_at(mistakes, node, "with its variables' values this is longer than %d bytes", LONGEST_VALUE);
+           lsn_mistake_at(in, node, "with its variables' values this is longer than %d bytes", LONGEST_VALUE);
 }
 
-static bool expand_scalar(lsn_node *node, lsn_arena *arena, lsn_mistakes *mistakes)
+static bool expand_scalar(lsn_node *node, lsn_reading *in)
 {
     if (strstr(node->text, "${") == NULL)
         return true;
     lsn_text out = {0};
-    bool ok = expand_text(node, &out, mistakes);
-    node->wrong = !ok;
-    if (ok && out.failed)
-        ok = lsn_fail(&mistakes->failure, LSN_FAILED, "out of memory: a variable could not be expanded");
-    if (ok) {
-        node->text = lsn_arena_text(arena, out.data, out.length, &mistakes->failure);
-        ok = node->text != NULL;
+    node->wrong = !expand_text(node, &out, in);
+    if (node->wrong) {
+        lsn_text_finish(&out);
+        return false;
     }
-    lsn_text_finish(&out);
-    return ok;
+    node->text = lsn_arena_keep(in->arena, &out, &in->failure);
+    return node->text != NULL;
 }
 
-bool lsn_variables_expand(lsn_node *root, lsn_arena *arena, lsn_mistakes *mistakes)
+bool lsn_variables_expand(lsn_reading *in, lsn_node *root)
 {
     if (root->kind == LSN_SCALAR)
-        return expand_scalar(root, arena, mistakes);
+        return expand_scalar(root, in);
     bool ok = true;
     for (int i = 0; i < root->count; i++)
-        ok = lsn_variables_expand(root->items[i], arena, mistakes) && ok;
+        ok = lsn_variables_expand(in, root->items[i]) && ok;
     return ok;
 }

@@ -25,8 +25,7 @@ typedef struct loader {
     const char *text; /* all of the input */
     size_t bytes;
     const char *origin;
-    lsn_arena *arena;
-    lsn_mistakes *mistakes;
+    lsn_reading *reading;
     lsn_node *root;
     frame stack[DEEPEST];
     int depth, n_nodes, n_documents, n_anchors;
@@ -89,18 +88,16 @@ static bool fail_syntax(const loader *in)
 {
     const yaml_parser_t *parser = &in->parser;
     if (parser->error == YAML_MEMORY_ERROR) {
-        lsn_error err;
-        lsn_fail(&err, LSN_FAILED, "out of memory: the study could not be read");
-        return lsn_mistake_from(in->mistakes, NULL, &err);
+        return lsn_fail(&in->reading->failure, LSN_FAILED, "out of memory reading the study");
     }
     if (parser->error == YAML_READER_ERROR) {
         lsn_node place = place_at_byte(in, parser->problem_offset);
-        return lsn_mistake_at(in->mistakes, &place, "YAML: %s; the file must be UTF-8 text", parser->problem);
+        return lsn_mistake_at(in->reading, &place, "YAML: %s; the file must be UTF-8 text", parser->problem);
     }
     lsn_node place = place_at(in, parser->problem_mark);
     if (parser->context == NULL || in->origin != NULL)
-        return lsn_mistake_at(in->mistakes, &place, "YAML: %s%s", parser->problem, find_hint(in));
-    return lsn_mistake_at(in->mistakes, &place, "YAML: %s, %s that begins at line %zu, column %zu%s", parser->problem,
+        return lsn_mistake_at(in->reading, &place, "YAML: %s%s", parser->problem, find_hint(in));
+    return lsn_mistake_at(in->reading, &place, "YAML: %s, %s that begins at line %zu, column %zu%s", parser->problem,
                           parser->context, parser->context_mark.line + 1, parser->context_mark.column + 1,
                           find_hint(in));
 }
@@ -110,17 +107,17 @@ static bool fail_syntax(const loader *in)
 static bool add_key(loader *in, frame *top, lsn_node *key)
 {
     if (key->kind != LSN_SCALAR)
-        return lsn_mistake_at(in->mistakes, key, "a key must be a word, not a %s",
+        return lsn_mistake_at(in->reading, key, "a key must be a word, not a %s",
                               key->kind == LSN_LIST ? "list" : "map");
     int before = lsn_node_find(top->node, key->text);
     top->key = key;
     top->dropped = before >= 0;
     if (before >= 0) {
         char shown[LSN_SHOWN_BYTES];
-        lsn_mistake_at(in->mistakes, key, "key %s is already given at line %d; keep one of them",
+        lsn_mistake_at(in->reading, key, "key %s is already given at line %d; keep one of them",
                        lsn_shown(key->text, shown), top->node->keys[before]->line);
     } else if (top->node->count == MOST_KEYS)
-        return lsn_mistake_at(in->mistakes, key, "this map has more than %d keys; no map of a study has so many",
+        return lsn_mistake_at(in->reading, key, "this map has more than %d keys; no map of a study has so many",
                               MOST_KEYS);
     return true;
 }
@@ -139,22 +136,22 @@ static bool place_node(loader *in, lsn_node *node)
     bool dropped = top->dropped;
     top->key = NULL;
     top->dropped = false;
-    return dropped || lsn_node_append(in->arena, top->node, key, node, &in->mistakes->failure);
+    return dropped || lsn_node_append(in->reading, top->node, key, node);
 }
 
 static bool fail_depth(const loader *in, const lsn_node *at)
 {
-    return lsn_mistake_at(in->mistakes, at, "lists and maps are nested more than %d deep", DEEPEST);
+    return lsn_mistake_at(in->reading, at, "lists and maps are nested more than %d deep", DEEPEST);
 }
 
 static lsn_node *new_node(loader *in, lsn_node_kind kind, const lsn_node *like)
 {
     if (++in->n_nodes > MOST_NODES) {
-        lsn_mistake_at(in->mistakes, like, "the study has more than %d values (aliases count as what they stand for)",
+        lsn_mistake_at(in->reading, like, "the study has more than %d values (aliases count as what they stand for)",
                        MOST_NODES);
         return NULL;
     }
-    return lsn_node_create(in->arena, kind, like, &in->mistakes->failure);
+    return lsn_node_create(in->reading, kind, like);
 }
 
 /* ---- anchors and aliases ------------------------------------------------------------------------------------- */
@@ -164,7 +161,7 @@ static bool keep_anchor(loader *in, const char *name, const lsn_node *node)
     if (name == NULL)
         return true;
     if (in->n_anchors == MOST_ANCHORS)
-        return lsn_mistake_at(in->mistakes, node, "the study has more than %d anchors", MOST_ANCHORS);
+        return lsn_mistake_at(in->reading, node, "the study has more than %d anchors", MOST_ANCHORS);
     in->anchors[in->n_anchors].name = name;
     in->anchors[in->n_anchors++].node = node;
     return true;
@@ -186,8 +183,7 @@ static lsn_node *copy_tree(loader *in, const lsn_node *node, const lsn_node *ali
     copy->quoted = node->quoted;
     for (int i = 0; i < node->count; i++) {
         lsn_node *item = copy_tree(in, node->items[i], alias, depth + 1);
-        if (item == NULL || !lsn_node_append(in->arena, copy, node->kind == LSN_MAP ? node->keys[i] : NULL, item,
-                                             &in->mistakes->failure))
+        if (item == NULL || !lsn_node_append(in->reading, copy, node->kind == LSN_MAP ? node->keys[i] : NULL, item))
             return NULL;
     }
     return copy;
@@ -203,7 +199,7 @@ static bool read_alias(loader *in, const yaml_event_t *event)
             return copy != NULL && place_node(in, copy);
         }
     char shown[LSN_SHOWN_BYTES];
-    return lsn_mistake_at(in->mistakes, &place,
+    return lsn_mistake_at(in->reading, &place,
                           "alias %s stands for no anchor above it; write a pattern that begins with * in quotes",
                           lsn_shown(name, shown));
 }
@@ -218,8 +214,8 @@ static bool read_scalar(loader *in, const yaml_event_t *event, const char *ancho
     const char *text = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
     if (memchr(text, '\0', length) != NULL)
-        return lsn_mistake_at(in->mistakes, node, "a value contains a zero byte; take it out");
-    node->text = lsn_arena_text(in->arena, text, length, &in->mistakes->failure);
+        return lsn_mistake_at(in->reading, node, "a value contains a zero byte; take it out");
+    node->text = lsn_keep_text(in->reading, text, length);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     return node->text != NULL && keep_anchor(in, anchor, node) && place_node(in, node);
 }
@@ -247,7 +243,7 @@ static bool begin_document(loader *in, const yaml_event_t *event)
 {
     lsn_node place = place_at(in, event->start_mark);
     if (in->n_documents++ > 0)
-        return lsn_mistake_at(in->mistakes, &place, "a second document begins here; a study is one: remove the ---");
+        return lsn_mistake_at(in->reading, &place, "a second document begins here; a study is one: remove the ---");
     return true;
 }
 
@@ -274,13 +270,12 @@ static const char *read_properties(loader *in, const yaml_event_t *event, bool *
     if (tag != NULL) {
         char shown[LSN_SHOWN_BYTES];
         lsn_node place = place_at(in, event->start_mark);
-        lsn_mistake_at(in->mistakes, &place, "tag %s: a study has no tags; remove it",
+        lsn_mistake_at(in->reading, &place, "tag %s: a study has no tags; remove it",
                        lsn_shown((const char *)tag, shown));
     }
     if (anchor == NULL)
         return NULL;
-    const char *copy =
-        lsn_arena_text(in->arena, (const char *)anchor, strlen((const char *)anchor), &in->mistakes->failure);
+    const char *copy = lsn_keep_text(in->reading, (const char *)anchor, strlen((const char *)anchor));
     *ok = copy != NULL;
     return copy;
 }
@@ -323,18 +318,15 @@ static bool read_events(loader *in)
     }
 }
 
-bool lsn_yaml_read(const char *text, size_t bytes, const char *origin, lsn_arena *arena, lsn_mistakes *mistakes,
-                   lsn_node **root)
+bool lsn_yaml_read(lsn_reading *reading, const char *text, size_t bytes, const char *origin, lsn_node **root)
 {
     *root = NULL;
-    loader *in = lsn_arena_take(arena, sizeof *in, &mistakes->failure);
+    loader *in = lsn_keep(reading, 1, sizeof *in);
     if (in == NULL)
         return false;
-    *in = (loader){.text = text, .bytes = bytes, .origin = origin, .arena = arena, .mistakes = mistakes};
-    if (!yaml_parser_initialize(&in->parser)) {
-        lsn_fail(&mistakes->failure, LSN_FAILED, "out of memory: the study could not be read");
-        return false;
-    }
+    *in = (loader){.text = text, .bytes = bytes, .origin = origin, .reading = reading};
+    if (!yaml_parser_initialize(&in->parser))
+        return lsn_fail(&reading->failure, LSN_FAILED, "out of memory reading the study");
     yaml_parser_set_input_string(&in->parser, (const unsigned char *)text, bytes);
     bool ok = read_events(in);
     yaml_parser_delete(&in->parser);

@@ -70,11 +70,11 @@ static void a_text_is_handed_over(void **state)
     taken = lsn_text_take(&text, &err);
     assert_string_equal(taken, "");
     free(taken);
-    taken = lsn_format(&err, "%s/%d", "a", 8);
+    taken = lsn_compose(&err, "%s/%d", "a", 8);
     assert_string_equal(taken, "a/8");
     free(taken);
     assert_int_equal(err.code, LSN_OK);
-    assert_null(lsn_format(&err, "%ls", NOT_PRINTABLE));
+    assert_null(lsn_compose(&err, "%ls", NOT_PRINTABLE));
     assert_int_equal(err.code, LSN_FAILED);
 }
 

@@ -77,7 +77,7 @@ static void unfit_class_names_are_refused(void **state)
     (void)state;
     use(1);
     spec.classes = write_names("a\nb\nc\nd\n"); /* the greatest label is 4, first of image 3 */
-    not_opened(&spec, "classes.txt names 4 classes", "label of image 3");
+    not_opened(&spec, "classes.txt: names 4 classes", "label of image 3");
     spec.classes = write_names("a\n\nc\nd\ne\n");
     not_opened(&spec, "classes.txt:2: the name of class 1 is empty", "");
     spec.classes = write_names("");

@@ -38,7 +38,7 @@ static void fill_scores(lsn_reading *in, lsn_plan *plan, lsn_arena *kept)
         bool is_file = in->spec->scores[s].kind == LSN_SCORE_FILE;
         in->spec->scores[s].kind = is_file ? LSN_L1 : in->spec->scores[s].kind;
     }
-    assert(lsn_scores_fill(plan, in->spec, in->mistakes));
+    assert(lsn_scores_fill(plan, in->spec, in));
     lsn_scores_of_activations(plan, in->spec, NULL);
 }
 
@@ -52,14 +52,14 @@ static void expand(lsn_reading *in)
         lsn_experiment_spec *experiment = &in->spec->experiments[i];
         if (experiment->layers == NULL)
             continue;
-        if (!lsn_layers_resolve(experiment, plan.net, in->mistakes) || !experiment->has_selector ||
-            !lsn_selector_check(experiment, plan.net, in->mistakes) || in->mistakes->count > 0)
+        if (!lsn_layers_resolve(experiment, plan.net, in) || !experiment->has_selector ||
+            !lsn_selector_check(experiment, plan.net, in) || in->n_mistakes > 0)
             continue;
         assert(lsn_groupings_make(&plan, experiment, &kept, &err));
-        if (lsn_groups_check(experiment, &plan, in->mistakes))
+        if (lsn_groups_check(experiment, &plan, in))
             jobs += lsn_experiment_jobs(experiment, &plan);
     }
-    if (in->mistakes->count == 0 && jobs <= MOST_JOBS) {
+    if (in->n_mistakes == 0 && jobs <= MOST_JOBS) {
         fill_scores(in, &plan, &kept);
         assert(lsn_expand(&plan, in->spec, &kept, &err));
         assert((double)plan.n_jobs == jobs && plan.n_evaluations > 0 && plan.n_evaluations <= plan.n_jobs);
@@ -71,10 +71,10 @@ static void expand(lsn_reading *in)
     lsn_arena_finish(&kept);
 }
 
-static void check_problems(lsn_mistakes *mistakes)
+static void check_problems(lsn_reading *in)
 {
     lsn_problems problems = {0};
-    lsn_mistakes_report(mistakes, &problems);
+    lsn_mistakes_report(in, &problems);
     for (size_t i = 0; i < problems.count; i++)
         assert(strncmp(problems.text[i], "study.yaml", 10) == 0 && strchr(problems.text[i], '\n') == NULL);
     lsn_problems_finish(&problems);
@@ -83,24 +83,22 @@ static void check_problems(lsn_mistakes *mistakes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     lsn_arena arena = {0};
-    lsn_mistakes mistakes = {.path = "study.yaml"};
     lsn_study_spec spec = {0};
-    lsn_reading in = {.path = "study.yaml", .arena = &arena, .mistakes = &mistakes, .spec = &spec};
+    lsn_reading in = {.path = "study.yaml", .arena = &arena, .spec = &spec};
     lsn_node *root = NULL;
     char *text = malloc(size + 1);
     assert(text != NULL);
     memcpy(text, data, size);
     text[size] = '\0';
     fuzz_allow(64 << 20, 4096, size);
-    if (lsn_yaml_read(text, size, NULL, &arena, &mistakes, &root) && root != NULL &&
-        lsn_variables_expand(root, &arena, &mistakes)) {
+    if (lsn_yaml_read(&in, text, size, NULL, &root) && root != NULL && lsn_variables_expand(&in, root)) {
         lsn_study_read(&in, root);
         if (spec.n_experiments > 0)
             expand(&in);
     }
-    assert(mistakes.failure.code == LSN_OK);
-    check_problems(&mistakes);
-    lsn_mistakes_finish(&mistakes);
+    assert(in.failure.code == LSN_OK);
+    check_problems(&in);
+    free(in.mistakes);
     lsn_arena_finish(&arena);
     fuzz_allow_end();
     free(text);

@@ -27,13 +27,13 @@ static int open_with_variables(void **state)
 /* The text of a scalar with its variables' values; NULL where it is refused. */
 static const char *expanded(lsn_arena *arena, const char *text)
 {
-    lsn_mistakes mistakes = {.path = "study.yaml"};
+    lsn_reading reading = {.path = "study.yaml", .arena = arena};
     lsn_node node = {.kind = LSN_SCALAR, .line = 1, .column = 1, .text = text};
-    bool ok = lsn_variables_expand(&node, arena, &mistakes);
-    assert_int_equal(mistakes.count, ok ? 0 : 1);
-    assert_int_equal(mistakes.failure.code, LSN_OK);
+    bool ok = lsn_variables_expand(&reading, &node);
+    assert_int_equal(reading.n_mistakes, ok ? 0 : 1);
+    assert_int_equal(reading.failure.code, LSN_OK);
     assert_int_equal(node.wrong, !ok);
-    lsn_mistakes_finish(&mistakes);
+    free(reading.mistakes);
     return ok ? node.text : NULL;
 }
 
