@@ -3,7 +3,6 @@
 #include "lesion/formats.h"
 #include "mpi/node.h"
 
-#include "lesion/formats.h"
 
 #include <stdlib.h>
 
