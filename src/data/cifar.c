@@ -45,15 +45,14 @@ typedef struct paths {
     size_t count, room;
 } paths;
 
-static bool add_path(paths *all, const char *folder, const char *name, lsn_error *err)
+/* Takes `path`, which may be NULL after a failure. */
+static bool add_path(paths *all, char *path, lsn_error *err)
 {
-    lsn_text path = {0};
-    lsn_text_add(&path, name == NULL ? "%s" : "%s/%s", folder, name);
-    if (path.failed || !lsn_grow((void **)&all->list, all->count, &all->room, sizeof *all->list, err)) {
-        lsn_text_finish(&path);
-        return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
+    if (path == NULL || !lsn_grow((void **)&all->list, all->count, &all->room, sizeof *all->list, err)) {
+        free(path);
+        return false;
     }
-    all->list[all->count++] = path.data;
+    all->list[all->count++] = path;
     return true;
 }
 
@@ -65,7 +64,7 @@ static bool add_matching(paths *all, const char *folder, int (*matches)(const st
         return lsn_fail_at(err, LSN_INVALID, folder, "cannot be listed: %s", strerror(errno));
     bool ok = true;
     for (int i = 0; i < count; i++) {
-        ok = ok && add_path(all, folder, entries[i]->d_name, err);
+        ok = ok && add_path(all, lsn_compose(err, "%s/%s", folder, entries[i]->d_name), err);
         free(entries[i]);
     }
     free(entries);
@@ -78,7 +77,7 @@ static bool find_files(paths *all, const char *path, lsn_error *err)
     if (stat(path, &status) != 0)
         return lsn_fail_at(err, LSN_INVALID, path, "cannot be opened: %s", strerror(errno));
     if (!S_ISDIR(status.st_mode))
-        return add_path(all, path, NULL, err);
+        return add_path(all, lsn_strdup(path, err), err);
     if (!add_matching(all, path, is_test, err) || (all->count == 0 && !add_matching(all, path, is_training, err)))
         return false;
     return all->count > 0 || lsn_fail_at(err, LSN_INVALID, path,

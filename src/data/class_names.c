@@ -1,3 +1,4 @@
+/* Names of classes: a text file of one name a line. */
 #include "data/data_internal.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* A data set: opened, checked, and what is known of it. */
 #include "lesion/data.h"
 
 #include "data/data_internal.h"

@@ -1,4 +1,17 @@
-/* What the files of the data room share. */
+/* What the files of the data room share.
+ *
+ *   data.c           a data set: opened, checked, what is known of it
+ *   idx.c, gunzip.c  images and labels from idx files, also gzipped
+ *   npy.c            ... from NumPy files; npy_header.c reads their header, npy_write.c writes some
+ *   cifar.c          ... from CIFAR's binary version
+ *   folder.c         ... from a folder of JPEG and PNG files
+ *   stored.c         the checks that the formats share
+ *   class_names.c    names of classes
+ *   decode.c         an image file; jpeg.c, png_read.c (png_write.c writes them)
+ *   reshape.c        resize and crop, by resample.c; transform.c: pixels to floats; presets.c: both by name
+ *   fetch.c          one image through all of this; check.c: whether that works, and its digest
+ *   take.c           which images a study takes; sample_digest.c: the digest of those
+ */
 #ifndef LESION_DATA_INTERNAL_H
 #define LESION_DATA_INTERNAL_H
 

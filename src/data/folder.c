@@ -80,18 +80,6 @@ static DIR *open_folder(const char *path, lsn_error *err)
     return dir;
 }
 
-/* "<folder>/<name>"; `folder` may be NULL. */
-static char *join(const char *folder, const char *name, lsn_error *err)
-{
-    lsn_text path = {0};
-    lsn_text_add(&path, "%s%s%s", folder == NULL ? "" : folder, folder == NULL ? "" : "/", name);
-    if (!path.failed)
-        return path.data;
-    lsn_text_finish(&path);
-    lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    return NULL;
-}
-
 /* ---- images -------------------------------------------------------------------------------------------------- */
 
 /* Takes `path`. */
@@ -115,7 +103,7 @@ static bool take_entry(listing *l, DIR *dir, const struct dirent *entry, const c
         l->passed_over++;
         return true;
     }
-    char *path = join(below, entry->d_name, err);
+    char *path = lsn_compose(err, "%s/%s", below, entry->d_name);
     if (path == NULL)
         return false;
     if (kind == ENTRY_FILE)
@@ -128,7 +116,7 @@ static bool take_entry(listing *l, DIR *dir, const struct dirent *entry, const c
 /* Adds all images of the folder `below` root and of those in it. */
 static bool walk(listing *l, const char *below, int32_t label, int depth, lsn_error *err)
 {
-    char *path = join(l->root, below, err);
+    char *path = lsn_compose(err, "%s/%s", l->root, below);
     if (path == NULL)
         return false;
     bool ok = depth <= DEEPEST ||
@@ -170,7 +158,7 @@ static bool add_class(listing *l, char *name, int32_t class_index, lsn_error *er
 static bool is_folder(const char *root, const char *name, lsn_error *err)
 {
     struct stat status;
-    char *path = join(root, name, err);
+    char *path = lsn_compose(err, "%s/%s", root, name);
     bool is = path != NULL && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
     free(path);
     return is;
@@ -208,9 +196,9 @@ static bool read_classes(listing *l, lsn_class_names *names, const char *path, l
     qsort(l->classes, l->n_classes, sizeof *l->classes, by_name);
     for (size_t i = 1; i < l->n_classes; i++)
         if (strcmp(l->classes[i].name, l->classes[i - 1].name) == 0) {
-            int one = l->classes[i - 1].class_index + 1, two = l->classes[i].class_index + 1;
-            return lsn_fail_line(err, LSN_INVALID, path, one > two ? one : two,
-                                 "the folder %.80s stands in line %d too", l->classes[i].name, one > two ? two : one);
+            const int line = l->classes[i - 1].class_index + 1, other = l->classes[i].class_index + 1;
+            return lsn_fail_line(err, LSN_INVALID, path, LSN_MAX(line, other), "the folder %.80s stands in line %d too",
+                                 l->classes[i].name, LSN_MIN(line, other));
         }
     return true;
 }
@@ -324,6 +312,6 @@ void lsn_folder_finish(lsn_folder *folder)
 
 bool lsn_folder_open(const lsn_folder *folder, int32_t image, char **path, lsn_file *file, lsn_error *err)
 {
-    *path = join(folder->root, folder->paths[image], err);
+    *path = lsn_compose(err, "%s/%s", folder->root, folder->paths[image]);
     return *path != NULL && lsn_file_map(file, *path, err);
 }

@@ -1,3 +1,4 @@
+/* gzip, as a stream over a mapped file. */
 #define ZLIB_CONST
 #include "data/data_internal.h"
 

@@ -1,3 +1,4 @@
+/* NumPy files of float32. */
 #include "lesion/data.h"
 
 #include <errno.h>
@@ -31,17 +32,11 @@ bool lsn_npy_write(const char *path, const float *values, int64_t rows, int64_t 
                            columns);
     char header[START];
     compose_header(header, rows, columns);
-    errno = 0;
-    FILE *file = fopen(path, "wb");
-    if (file == NULL)
-        return lsn_fail_at(err, LSN_FAILED, path, "cannot be written: %s", strerror(errno));
-    bool ok = fwrite(header, 1, sizeof header, file) == sizeof header;
-    ok = ok && fwrite(values, sizeof *values, count, file) == count;
-    int reason = ok ? 0 : errno;
-    if (fclose(file) != 0 && ok) {
-        ok = false;
-        reason = errno;
-    }
-    return ok || lsn_fail_at(err, LSN_FAILED, path, "could not be written whole (%s): make room and write it again",
-                             strerror(reason));
+    lsn_new_file file;
+    if (!lsn_new_file_open(&file, path, err))
+        return false;
+    bool ok = (fwrite(header, 1, sizeof header, file.out) == sizeof header &&
+               fwrite(values, sizeof *values, count, file.out) == count) ||
+              lsn_fail_at(err, LSN_FAILED, path, "cannot be written: %s", strerror(errno));
+    return lsn_new_file_close(&file, ok, err);
 }

@@ -1,3 +1,4 @@
+/* The digest of all that the network will see of some images. */
 #include "data/data_internal.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Which images of a data set a study takes. */
 #include "data/data_internal.h"
 
 #include <assert.h>
@@ -8,8 +9,7 @@
 
 static int ascending(const void *a, const void *b)
 {
-    int32_t one = *(const int32_t *)a, two = *(const int32_t *)b;
-    return (one > two) - (one < two);
+    return LSN_ORDER(*(const int32_t *)a, *(const int32_t *)b);
 }
 
 /* The images that may be taken, ascending. */
@@ -29,12 +29,12 @@ static bool find_allowed(const lsn_data *data, const lsn_sample *without, lsn_sa
     return ok;
 }
 
-static bool too_few(const lsn_data *data, const char *of, int64_t there, int64_t asked, lsn_error *err)
+static bool too_few(const lsn_data *data, const char *whose, int64_t there, int64_t asked, lsn_error *err)
 {
     return lsn_fail_at(err, LSN_INVALID, data->path,
                        "%s%" PRId64 " images can be taken (of %" PRId32
                        ", without those that are taken already), but %" PRId64 " are asked for: ask for fewer",
-                       of, there, data->images.count, asked);
+                       whose, there, data->images.count, asked);
 }
 
 /* starts[class] .. starts[class + 1] of `by_class` are the allowed images of each class, ascending. */
@@ -62,11 +62,11 @@ static bool take_per_class(const lsn_data *data, const lsn_take *take, lsn_sampl
     for (int c = 0; ok && c < data->classes; c++) {
         int32_t there = starts[c + 1] - starts[c];
         const char *name = lsn_data_class_name(data, c);
-        char of[128];
+        char whose[128];
         if (there < take->count) {
-            snprintf(of, sizeof of, "of class %d%s%.60s%s ", c, name != NULL ? " (" : "", name != NULL ? name : "",
-                     name != NULL ? ")" : "");
-            ok = too_few(data, of, there, take->count, err);
+            snprintf(whose, sizeof whose, "of class %d%s%.60s%s ", c, name != NULL ? " (" : "",
+                     name != NULL ? name : "", name != NULL ? ")" : "");
+            ok = too_few(data, whose, there, take->count, err);
             break;
         }
         lsn_random random;

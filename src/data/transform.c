@@ -1,3 +1,4 @@
+/* Pixels to floats: the border, the mean, the standard deviation. */
 #include "data/data_internal.h"
 
 #include <math.h>

@@ -3,7 +3,6 @@
 #include "lesion/formats.h"
 #include "mpi/node.h"
 
-
 #include <stdlib.h>
 
 /* ---- the model ----------------------------------------------------------------------------------------------- */

@@ -6,6 +6,12 @@
  *
  * Ties. A chain begins at the cluster that has the lowest filter; of equally near clusters its last but one is taken,
  * else the one that has the lowest filter. Merges of equal height count in the order in which the chain found them.
+ *
+ *   products.c   products of filters, by the widest vectors that the processor has
+ *   distances.c  distances from products
+ *   cluster.c    trees and their groups
+ *   tightest.c   the tightest group of a size
+ *   groupings.c  those that a study asks for (expand.h)
  */
 #ifndef STUDY_CLUSTER_H
 #define STUDY_CLUSTER_H
@@ -52,6 +58,13 @@ static inline size_t lsn_pairs(size_t count)
     return count * (count - 1) / 2;
 }
 
+/* Sums are of eight lanes, each of every eighth weight: an order of additions that compilers turn into vectors. */
+enum { LSN_LANES = 8 };
+static inline double lsn_add_lanes(const double sums[LSN_LANES])
+{
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
 /* sum v w of filters: what all distances follow from. */
 typedef struct lsn_products {
     double *pairs;   /* [lsn_pairs(F)] */
@@ -70,7 +83,7 @@ bool lsn_distances(const lsn_layer *layer, const lsn_products *products, lsn_met
 
 /* Two clusters become one: the one whose lowest filter is `kept` takes in that of `gone`. kept < gone. */
 typedef struct lsn_merge {
-    int32_t kept, gone, found; /* found: the how many-th merge of the chain */
+    int32_t kept, gone, found; /* found: the number of the merge in the order of the chain */
     double height;             /* the clusters' distance */
 } lsn_merge;
 

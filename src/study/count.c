@@ -1,12 +1,6 @@
 /* How many jobs an experiment makes, and why. */
 #include "study/expand.h"
 
-/* The length of an axis that may be missing. */
-static double at_least_one(int n)
-{
-    return n > 0 ? n : 1;
-}
-
 static double count_seeds(const lsn_number_range *seeds, int n_seeds)
 {
     double count = 0;
@@ -75,7 +69,7 @@ static double pairs_of(double filters)
 static void count_chosen(const lsn_experiment_spec *experiment, const lsn_plan *plan, lot *counted)
 {
     const lsn_selector *selector = &experiment->selector;
-    for (int a = 0; a < (int)at_least_one(selector->n_amounts); a++) {
+    for (int a = 0; a < LSN_MAX(selector->n_amounts, 1); a++) {
         const lsn_amount *amount = selector->n_amounts > 0 ? &selector->amounts[a] : NULL;
         double all = 0;
         for (int i = 0; i < experiment->n_resolved; i++) {
@@ -109,11 +103,11 @@ double lsn_experiment_jobs(const lsn_experiment_spec *experiment, const lsn_plan
     const lsn_selector *selector = &experiment->selector;
     const lot counted = count_lot(experiment, plan);
     double axes =
-        at_least_one(selector->n_scores) * count_seeds(selector->seeds, selector->n_seeds) * count_modes(experiment);
+        LSN_MAX(selector->n_scores, 1) * count_seeds(selector->seeds, selector->n_seeds) * count_modes(experiment);
     if (selector->steps > 0)
         axes *= (double)selector->steps;
     if (counted.layers > 0)
-        axes *= at_least_one(selector->n_amounts) * lsn_selector_ways(selector);
+        axes *= LSN_MAX(selector->n_amounts, 1) * lsn_selector_ways(selector);
     return axes * (counted.filters + counted.pairs + counted.groups + counted.layers);
 }
 

@@ -8,20 +8,13 @@ const char *const lsn_normalise_names[LSN_N_NORMALISE + 1] = {
     [LSN_AS_IT_IS] = "none", [LSN_BY_L2] = "l2", [LSN_BY_MAX] = "max"};
 const char *const lsn_metric_names[LSN_N_METRICS + 1] = {[LSN_EUCLIDEAN] = "euclidean", [LSN_COSINE] = "cosine"};
 
-enum { LANES = 8 }; /* sums side by side: an order of additions that a compiler can turn into vectors */
-
-static double add_lanes(const double *sums)
-{
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
 /* Sum of (s v - t w)^2. */
 static double squared_distance(const float *v, double s, const float *w, double t, size_t n)
 {
-    double sums[LANES] = {0};
+    double sums[LSN_LANES] = {0};
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++) {
+    for (; i + LSN_LANES <= n; i += LSN_LANES)
+        for (size_t k = 0; k < LSN_LANES; k++) {
             double d = s * (double)v[i + k] - t * (double)w[i + k];
             sums[k] += d * d;
         }
@@ -29,7 +22,7 @@ static double squared_distance(const float *v, double s, const float *w, double 
         double d = s * (double)v[i] - t * (double)w[i];
         sums[k] += d * d;
     }
-    return add_lanes(sums);
+    return lsn_add_lanes(sums);
 }
 
 static double largest(const float *w, size_t n)

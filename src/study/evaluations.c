@@ -105,10 +105,7 @@ static bool keep_mask(lsn_ledger *ledger, const lsn_mask *mask, lsn_mask *kept, 
 
 bool lsn_ledger_init(lsn_ledger *ledger, const lsn_plan *plan, lsn_arena *arena, lsn_error *err)
 {
-    size_t widest = 1;
-    for (int i = 0; i < plan->net->n_layers; i++)
-        if ((size_t)plan->net->layers[i].filters > widest)
-            widest = (size_t)plan->net->layers[i].filters;
+    const size_t widest = lsn_widest_layer(plan->net);
     *ledger = (lsn_ledger){.net = plan->net, .arena = arena};
     ledger->consecutive = lsn_arena_array(arena, widest, sizeof *ledger->consecutive, err);
     if (ledger->consecutive == NULL)

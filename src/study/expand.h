@@ -1,4 +1,15 @@
-/* From a checked study to jobs and evaluations. */
+/* From a checked study to jobs and evaluations.
+ *
+ *   plan.c            a study with all it refers to: read, opened, checked, expanded
+ *   settle.c          what the check of its images makes of it
+ *   scores.c          scores from weights, and the order they give; score_file.c: from a file; calibration.c: from
+ *                     activations
+ *   select.c          which filters of a layer a selector means
+ *   groupings.c       groups of similar filters (cluster.h says how)
+ *   count.c           how many jobs, and why
+ *   expand.c          experiments into jobs
+ *   evaluations.c     equal masks found; masks.c: masks in words; keys.c: what results are found by
+ */
 #ifndef STUDY_EXPAND_H
 #define STUDY_EXPAND_H
 
@@ -71,7 +82,10 @@ typedef struct lsn_point {
 int lsn_selector_ways(const lsn_selector *selector);
 void lsn_selector_way(const lsn_selector *selector, int way, lsn_point *point);
 
-/* Room for choosing filters of some layers. */
+/* Filters of the widest layer. */
+size_t lsn_widest_layer(const lsn_net *net);
+
+/* Room for choosing filters of some layers, in an arena. */
 typedef struct lsn_choice {
     lsn_mask_part *parts; /* in ascending order of layer; layers of which nothing is chosen have none */
     int32_t n_parts;
@@ -82,8 +96,7 @@ typedef struct lsn_choice {
     bool *taken; /* all false between choices */
 } lsn_choice;
 
-bool lsn_choice_init(lsn_choice *choice, const lsn_net *net, lsn_error *err);
-void lsn_choice_finish(lsn_choice *choice);
+bool lsn_choice_init(lsn_choice *choice, const lsn_net *net, lsn_arena *arena, lsn_error *err);
 void lsn_choice_clear(lsn_choice *choice);
 /* Adds what the selector names in layer `layer` at that point; where it keeps them (and not one by one), the others. */
 void lsn_choose(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,

@@ -15,19 +15,23 @@ typedef struct key_maker {
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES];
     char stop[STOP_BYTES]; /* empty where every job sees all images */
     lsn_hasher *hasher;
-    unsigned char *bytes; /* of a part's filters */
 } key_maker;
 
 /* Filters as four bytes each, the lowest first, on any machine. */
-static void add_part(lsn_hasher *hasher, const lsn_net *net, const lsn_mask_part *part, unsigned char *bytes)
+static void add_part(lsn_hasher *hasher, const lsn_net *net, const lsn_mask_part *part)
 {
-    unsigned char *out = bytes;
-    for (int32_t i = 0; i < part->count; i++)
-        for (int shift = 0; shift < 32; shift += 8)
-            *out++ = (unsigned char)((uint32_t)part->filters[i] >> shift);
+    unsigned char bytes[1024];
+    size_t used = 0;
     lsn_hasher_text(hasher, "layer", net->layers[part->layer].name);
     lsn_hasher_number(hasher, "filters", part->count);
-    lsn_hasher_add(hasher, bytes, 4 * (size_t)part->count);
+    for (int32_t i = 0; i < part->count; i++) {
+        for (int shift = 0; shift < 32; shift += 8)
+            bytes[used++] = (unsigned char)((uint32_t)part->filters[i] >> shift);
+        if (used == sizeof bytes || i + 1 == part->count) {
+            lsn_hasher_add(hasher, bytes, used);
+            used = 0;
+        }
+    }
 }
 
 static bool set_key(key_maker *maker, lsn_evaluation *evaluation, lsn_error *err)
@@ -46,7 +50,7 @@ static bool set_key(key_maker *maker, lsn_evaluation *evaluation, lsn_error *err
         lsn_hasher_text(hasher, "stop", maker->stop);
     lsn_hasher_number(hasher, "layers", ablation->mask.count);
     for (int32_t p = 0; p < ablation->mask.count; p++)
-        add_part(hasher, maker->net, &ablation->mask.parts[p], maker->bytes);
+        add_part(hasher, maker->net, &ablation->mask.parts[p]);
     lsn_digest digest;
     char hex[LSN_HEX_BYTES];
     if (!lsn_hasher_take(hasher, &digest, err))
@@ -64,16 +68,6 @@ static void describe_stop(const lsn_stopping *stop, char *text, size_t bytes)
         snprintf(text, bytes, "top1 %.17g %.17g %" PRId64, stop->half_width, stop->confidence, stop->seed);
 }
 
-/* Room for the filters of the widest layer, as bytes. */
-static unsigned char *filter_bytes(const lsn_net *net, lsn_error *err)
-{
-    size_t widest = 1;
-    for (int i = 0; i < net->n_layers; i++)
-        if ((size_t)net->layers[i].filters > widest)
-            widest = (size_t)net->layers[i].filters;
-    return lsn_array(widest, 4, err);
-}
-
 bool lsn_keys_set(lsn_plan *plan, lsn_error *err)
 {
     key_maker maker = {.net = plan->net, .hasher = lsn_hasher_create(err)};
@@ -81,12 +75,10 @@ bool lsn_keys_set(lsn_plan *plan, lsn_error *err)
     lsn_digest_hex(&plan->images_digest, maker.images);
     lsn_digest_hex(&plan->calibration_digest, maker.calibration);
     describe_stop(&plan->stop, maker.stop, sizeof maker.stop);
-    maker.bytes = maker.hasher == NULL ? NULL : filter_bytes(plan->net, err);
-    bool ok = maker.bytes != NULL;
+    bool ok = maker.hasher != NULL;
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++)
         ok = set_key(&maker, &plan->evaluations[e], err);
     lsn_hasher_destroy(maker.hasher);
-    free(maker.bytes);
     return ok;
 }
 
@@ -128,14 +120,14 @@ static void outline_unexpanded(lsn_hasher *hasher, const lsn_plan *plan)
     }
 }
 
-static void outline_evaluations(lsn_hasher *hasher, const lsn_plan *plan, unsigned char *bytes)
+static void outline_evaluations(lsn_hasher *hasher, const lsn_plan *plan)
 {
     for (int32_t e = 0; e < plan->n_evaluations; e++) {
         const lsn_ablation *ablation = &plan->evaluations[e].ablation;
         lsn_hasher_number(hasher, "mode", ablation->mode);
         lsn_hasher_number(hasher, "seed", ablation->seed);
         for (int32_t p = 0; p < ablation->mask.count; p++)
-            add_part(hasher, plan->net, &ablation->mask.parts[p], bytes);
+            add_part(hasher, plan->net, &ablation->mask.parts[p]);
     }
 }
 
@@ -143,8 +135,7 @@ bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
 {
     char weights[LSN_HEX_BYTES], stop[STOP_BYTES];
     lsn_hasher *hasher = lsn_hasher_create(err);
-    unsigned char *bytes = hasher == NULL ? NULL : filter_bytes(plan->net, err);
-    bool ok = bytes != NULL;
+    bool ok = hasher != NULL;
     if (ok) {
         lsn_digest_hex(&plan->net->digest, weights);
         lsn_hasher_text(hasher, "weights", weights);
@@ -158,13 +149,12 @@ bool lsn_plan_outline(const lsn_plan *plan, lsn_digest *digest, lsn_error *err)
         outline_sample(hasher, plan->data, &plan->images);
         outline_sample(hasher, plan->data, &plan->calibration);
         if (plan->expanded)
-            outline_evaluations(hasher, plan, bytes);
+            outline_evaluations(hasher, plan);
         else
             outline_unexpanded(hasher, plan);
         ok = lsn_hasher_take(hasher, digest, err);
     }
     lsn_hasher_destroy(hasher);
-    free(bytes);
     return ok;
 }
 

@@ -9,18 +9,17 @@ static const char *const take_right =
     "all, or a map such as {count: 1000, seed: 7}, {per_class: 10, seed: 7} or {first: 100}";
 
 /* An option adds a key to those of the file; to take their place it has to give the whole map. */
-static void refuse_two(lsn_reading *in, const char *what, const lsn_node *one, const lsn_node *two,
+static void refuse_two(lsn_reading *in, const char *what, const lsn_node *first, const lsn_node *second,
                        const lsn_node *value)
 {
-    const bool added = (one->origin == NULL) != (two->origin == NULL);
-    if (added)
-        lsn_mistake_at(in, one->origin != NULL ? one : two,
+    const lsn_node *option = first->origin != NULL ? first : second, *key = first->origin != NULL ? second : first;
+    if ((first->origin == NULL) == (second->origin == NULL))
+        lsn_mistake_at(in, second, "%s: give only one of count, per_class and first", what);
+    else
+        lsn_mistake_at(in, option,
                        "%s: give only one of count, per_class and first; the file gives %s: to replace that, --set "
                        "'data.%s={%s: %s}'",
-                       what, one->origin != NULL ? two->text : one->text, what,
-                       one->origin != NULL ? one->text : two->text, value->text);
-    else
-        lsn_mistake_at(in, two, "%s: give only one of count, per_class and first", what);
+                       what, key->text, what, option->text, value->text);
 }
 
 /* The one of count, per_class and first that is given. */

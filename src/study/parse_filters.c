@@ -49,20 +49,14 @@ static bool read_random(lsn_reading *in, const lsn_node *map, const lsn_node *no
     return read_size(in, node, "random", selector) && ok;
 }
 
-/* {lowest: l1, fraction: ..}. */
-static bool read_lowest(lsn_reading *in, const lsn_node *map, const lsn_node *node, lsn_selector *selector)
+/* {lowest: l1, fraction: ..} and {highest: l1, fraction: ..}. */
+static bool read_ranked(lsn_reading *in, const lsn_node *map, const lsn_node *node, lsn_selector *selector)
 {
     selector->kind = LSN_SCORED;
-    bool ok = lsn_scores_read(in, node, "lowest", selector);
-    return read_size(in, map, "lowest", selector) && ok;
-}
-
-static bool read_highest(lsn_reading *in, const lsn_node *map, const lsn_node *node, lsn_selector *selector)
-{
-    selector->kind = LSN_SCORED;
-    selector->highest = true;
-    bool ok = lsn_scores_read(in, node, "highest", selector);
-    return read_size(in, map, "highest", selector) && ok;
+    selector->highest = lsn_node_get(map, "highest") == node;
+    const char *key = selector->highest ? "highest" : "lowest";
+    bool ok = lsn_scores_read(in, node, key, selector);
+    return read_size(in, map, key, selector) && ok;
 }
 
 /* ---- cumulative ---------------------------------------------------------------------------------------------- */
@@ -146,8 +140,8 @@ static const struct reader {
 } readers[] = {
     {"each", read_each, "{each: {count: ..}}"},
     {"random", read_random, "{random: {fraction: ..}}"},
-    {"lowest", read_lowest, NULL},
-    {"highest", read_highest, NULL},
+    {"lowest", read_ranked, NULL},
+    {"highest", read_ranked, NULL},
     {"similar", lsn_similar_read, "{similar: {fraction: ..}}"},
     {"cumulative", read_cumulative, "{cumulative: {steps: ..}}"},
     {"pairs", read_pairs, "{pairs: {highest: l1, count: ..}}"},

@@ -10,40 +10,39 @@
 #include <string.h>
 
 enum {
-    LANES = 8,
     PANEL = 4,  /* filters that are multiplied with as many others at once */
     BLOCK = 64, /* filters whose weights are converted to double at once ... */
-    STEPS = 64, /* ... so many times LANES of them */
-    PACKED = BLOCK * STEPS * LANES
+    STEPS = 64, /* ... so many times LSN_LANES of them */
+    PACKED = BLOCK * STEPS * LSN_LANES
 };
 
-/* sums[i][j] += the products of panels v[steps][PANEL][LANES] and w; i, j < PANEL, rows of BLOCK. */
+/* sums[i][j] += the products of panels v[steps][PANEL][LSN_LANES] and w; i, j < PANEL, rows of BLOCK. */
 typedef void multiply(const double *v, const double *w, size_t steps, double *sums);
 
 /* GNU C's vectors: sums of ROWS x PANEL pairs stay in registers of WIDTH doubles. */
-#define DEFINE_MULTIPLY(name, WIDTH, ROWS, TARGET)                                                 \
-    typedef double name##_vector __attribute__((vector_size(8 * WIDTH)));                          \
-    TARGET static void name(const double *v, const double *w, size_t steps, double *sums)          \
-    {                                                                                              \
-        for (size_t row = 0; row < PANEL; row += ROWS)                                             \
-            for (size_t lane = 0; lane < LANES; lane += WIDTH) {                                   \
-                name##_vector s[ROWS][PANEL], x[ROWS], y;                                          \
-                for (size_t i = 0; i < ROWS; i++)                                                  \
-                    for (size_t j = 0; j < PANEL; j++)                                             \
-                        memcpy(&s[i][j], sums + ((row + i) * BLOCK + j) * LANES + lane, sizeof y); \
-                for (size_t k = 0; k < steps * PANEL * LANES; k += PANEL * LANES) {                \
-                    for (size_t i = 0; i < ROWS; i++)                                              \
-                        memcpy(&x[i], v + k + (row + i) * LANES + lane, sizeof y);                 \
-                    for (size_t j = 0; j < PANEL; j++) {                                           \
-                        memcpy(&y, w + k + j * LANES + lane, sizeof y);                            \
-                        for (size_t i = 0; i < ROWS; i++)                                          \
-                            s[i][j] += x[i] * y;                                                   \
-                    }                                                                              \
-                }                                                                                  \
-                for (size_t i = 0; i < ROWS; i++)                                                  \
-                    for (size_t j = 0; j < PANEL; j++)                                             \
-                        memcpy(sums + ((row + i) * BLOCK + j) * LANES + lane, &s[i][j], sizeof y); \
-            }                                                                                      \
+#define DEFINE_MULTIPLY(name, WIDTH, ROWS, TARGET)                                                     \
+    typedef double name##_vector __attribute__((vector_size(8 * WIDTH)));                              \
+    TARGET static void name(const double *v, const double *w, size_t steps, double *sums)              \
+    {                                                                                                  \
+        for (size_t row = 0; row < PANEL; row += ROWS)                                                 \
+            for (size_t lane = 0; lane < LSN_LANES; lane += WIDTH) {                                   \
+                name##_vector s[ROWS][PANEL], x[ROWS], y;                                              \
+                for (size_t i = 0; i < ROWS; i++)                                                      \
+                    for (size_t j = 0; j < PANEL; j++)                                                 \
+                        memcpy(&s[i][j], sums + ((row + i) * BLOCK + j) * LSN_LANES + lane, sizeof y); \
+                for (size_t k = 0; k < steps * PANEL * LSN_LANES; k += PANEL * LSN_LANES) {            \
+                    for (size_t i = 0; i < ROWS; i++)                                                  \
+                        memcpy(&x[i], v + k + (row + i) * LSN_LANES + lane, sizeof y);                 \
+                    for (size_t j = 0; j < PANEL; j++) {                                               \
+                        memcpy(&y, w + k + j * LSN_LANES + lane, sizeof y);                            \
+                        for (size_t i = 0; i < ROWS; i++)                                              \
+                            s[i][j] += x[i] * y;                                                       \
+                    }                                                                                  \
+                }                                                                                      \
+                for (size_t i = 0; i < ROWS; i++)                                                      \
+                    for (size_t j = 0; j < PANEL; j++)                                                 \
+                        memcpy(sums + ((row + i) * BLOCK + j) * LSN_LANES + lane, &s[i][j], sizeof y); \
+            }                                                                                          \
     }
 
 DEFINE_MULTIPLY(multiply_portable, 2, 2, )
@@ -51,6 +50,14 @@ DEFINE_MULTIPLY(multiply_portable, 2, 2, )
 DEFINE_MULTIPLY(multiply_avx2, 4, 2, __attribute__((target("avx2,fma"))))
 DEFINE_MULTIPLY(multiply_avx512, 8, 4, __attribute__((target("avx512f"))))
 #endif
+
+static multiply *const kernels[] = {
+    multiply_portable,
+#if defined(__x86_64__)
+    multiply_avx2,
+    multiply_avx512,
+#endif
+};
 
 int lsn_product_kernels(void)
 {
@@ -61,88 +68,73 @@ int lsn_product_kernels(void)
     return 1;
 }
 
-static multiply *find_kernel(int kernel)
-{
-#if defined(__x86_64__)
-    if (kernel > 0)
-        return kernel == 1 ? multiply_avx2 : multiply_avx512;
-#endif
-    (void)kernel;
-    return multiply_portable;
-}
-
 typedef struct multiplier {
     const lsn_layer *layer;
     size_t filters, weights;
     multiply *multiply;
-    double *v, *w; /* [BLOCK / PANEL][STEPS][PANEL][LANES] */
-    double *sums;  /* [BLOCK][BLOCK][LANES] */
+    double *v, *w; /* [BLOCK / PANEL][STEPS][PANEL][LSN_LANES] */
+    double *sums;  /* [BLOCK][BLOCK][LSN_LANES] */
 } multiplier;
 
-/* Converts weights k .. k + STEPS * LANES of the filters from `first` on; 0 where there are none. */
-static void pack(const multiplier *of, size_t first, size_t k, double *packed)
+/* Converts weights k .. k + STEPS * LSN_LANES of the filters from `first` on; 0 where there are none. */
+static void pack(const multiplier *m, size_t first, size_t k, double *packed)
 {
     for (size_t panel = first; panel < first + BLOCK; panel += PANEL)
-        for (size_t at = k; at < k + STEPS * LANES; at += LANES)
-            for (size_t f = panel; f < panel + PANEL; f++, packed += LANES) {
-                const float *w = of->layer->weights + f * of->weights + at;
-                const size_t there = f >= of->filters || at >= of->weights ? 0 : of->weights - at;
-                for (size_t i = 0; i < LANES; i++)
+        for (size_t at = k; at < k + STEPS * LSN_LANES; at += LSN_LANES)
+            for (size_t f = panel; f < panel + PANEL; f++, packed += LSN_LANES) {
+                const float *w = m->layer->weights + f * m->weights + at;
+                const size_t there = f >= m->filters || at >= m->weights ? 0 : m->weights - at;
+                for (size_t i = 0; i < LSN_LANES; i++)
                     packed[i] = i < there ? (double)w[i] : 0;
             }
 }
 
 /* Fills the sums of the filters from `i` and from `j` on. */
-static void multiply_blocks(const multiplier *of, size_t i, size_t j)
+static void multiply_blocks(const multiplier *m, size_t i, size_t j)
 {
-    memset(of->sums, 0, BLOCK * BLOCK * LANES * sizeof *of->sums);
-    for (size_t k = 0; k < of->weights; k += STEPS * LANES) {
-        const size_t left = (of->weights - k + LANES - 1) / LANES, steps = left < STEPS ? left : STEPS;
-        pack(of, i, k, of->v);
-        pack(of, j, k, of->w);
+    memset(m->sums, 0, BLOCK * BLOCK * LSN_LANES * sizeof *m->sums);
+    for (size_t k = 0; k < m->weights; k += STEPS * LSN_LANES) {
+        const size_t left = (m->weights - k + LSN_LANES - 1) / LSN_LANES, steps = left < STEPS ? left : STEPS;
+        pack(m, i, k, m->v);
+        pack(m, j, k, m->w);
         for (size_t a = 0; a < BLOCK; a += PANEL)
             for (size_t b = 0; b < BLOCK; b += PANEL)
-                of->multiply(of->v + a * STEPS * LANES, of->w + b * STEPS * LANES, steps,
-                             of->sums + (a * BLOCK + b) * LANES);
+                m->multiply(m->v + a * STEPS * LSN_LANES, m->w + b * STEPS * LSN_LANES, steps,
+                            m->sums + (a * BLOCK + b) * LSN_LANES);
     }
 }
 
-static double add_lanes(const double *sums)
+static void keep_block(const multiplier *m, size_t i, size_t j, lsn_products *products)
 {
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
-static void keep_block(const multiplier *of, size_t i, size_t j, lsn_products *products)
-{
-    for (size_t a = i; a < i + BLOCK && a < of->filters; a++)
-        for (size_t b = j > a ? j : a; b < j + BLOCK && b < of->filters; b++) {
-            const double sum = add_lanes(of->sums + ((a - i) * BLOCK + b - j) * LANES);
+    for (size_t a = i; a < i + BLOCK && a < m->filters; a++)
+        for (size_t b = j > a ? j : a; b < j + BLOCK && b < m->filters; b++) {
+            const double sum = lsn_add_lanes(m->sums + ((a - i) * BLOCK + b - j) * LSN_LANES);
             if (a == b)
                 products->squares[a] = sum;
             else
-                products->pairs[lsn_pair(of->filters, a, b)] = sum;
+                products->pairs[lsn_pair(m->filters, a, b)] = sum;
         }
 }
 
 bool lsn_products_init(lsn_products *products, const lsn_layer *layer, int kernel, lsn_error *err)
 {
-    multiplier of = {.layer = layer, .filters = (size_t)layer->filters, .multiply = find_kernel(kernel)};
-    of.weights = (size_t)layer->channels * (size_t)layer->kernel * (size_t)layer->kernel;
-    products->squares = lsn_array(of.filters, sizeof *products->squares, err);
-    products->pairs = lsn_array(lsn_pairs(of.filters), sizeof *products->pairs, err);
-    of.v = lsn_array(PACKED, sizeof *of.v, err);
-    of.w = lsn_array(PACKED, sizeof *of.w, err);
-    of.sums = lsn_array(BLOCK * BLOCK, LANES * sizeof *of.sums, err);
+    multiplier m = {.layer = layer, .filters = (size_t)layer->filters, .multiply = kernels[kernel]};
+    m.weights = (size_t)layer->channels * (size_t)layer->kernel * (size_t)layer->kernel;
+    products->squares = lsn_array(m.filters, sizeof *products->squares, err);
+    products->pairs = lsn_array(lsn_pairs(m.filters), sizeof *products->pairs, err);
+    m.v = lsn_array(PACKED, sizeof *m.v, err);
+    m.w = lsn_array(PACKED, sizeof *m.w, err);
+    m.sums = lsn_array(BLOCK * BLOCK, LSN_LANES * sizeof *m.sums, err);
     const bool ok =
-        products->squares != NULL && products->pairs != NULL && of.v != NULL && of.w != NULL && of.sums != NULL;
-    for (size_t i = 0; ok && i < of.filters; i += BLOCK)
-        for (size_t j = i; j < of.filters; j += BLOCK) {
-            multiply_blocks(&of, i, j);
-            keep_block(&of, i, j, products);
+        products->squares != NULL && products->pairs != NULL && m.v != NULL && m.w != NULL && m.sums != NULL;
+    for (size_t i = 0; ok && i < m.filters; i += BLOCK)
+        for (size_t j = i; j < m.filters; j += BLOCK) {
+            multiply_blocks(&m, i, j);
+            keep_block(&m, i, j, products);
         }
-    free(of.v);
-    free(of.w);
-    free(of.sums);
+    free(m.v);
+    free(m.w);
+    free(m.sums);
     if (!ok)
         lsn_products_finish(products);
     return ok;

@@ -42,30 +42,25 @@ int32_t lsn_chosen_filters(const lsn_selector *selector, int filters, const lsn_
 
 /* ---- choice -------------------------------------------------------------------------------------------------- */
 
-bool lsn_choice_init(lsn_choice *choice, const lsn_net *net, lsn_error *err)
+size_t lsn_widest_layer(const lsn_net *net)
 {
     int widest = 1;
     for (int i = 0; i < net->n_layers; i++)
-        if (!net->layers[i].logits && net->layers[i].filters > widest)
-            widest = net->layers[i].filters;
-    *choice = (lsn_choice){0};
-    choice->parts = lsn_array((size_t)net->n_layers, sizeof *choice->parts, err);
-    choice->filters = lsn_array((size_t)lsn_net_filters(net), sizeof *choice->filters, err);
-    choice->order = lsn_array((size_t)widest, sizeof *choice->order, err);
-    choice->ranked = lsn_array((size_t)widest, sizeof *choice->ranked, err);
-    choice->taken = lsn_array((size_t)widest, sizeof *choice->taken, err);
-    return choice->parts != NULL && choice->filters != NULL && choice->order != NULL && choice->ranked != NULL &&
-           choice->taken != NULL;
+        widest = LSN_MAX(widest, net->layers[i].filters);
+    return (size_t)widest;
 }
 
-void lsn_choice_finish(lsn_choice *choice)
+bool lsn_choice_init(lsn_choice *choice, const lsn_net *net, lsn_arena *arena, lsn_error *err)
 {
-    free(choice->parts);
-    free(choice->filters);
-    free(choice->order);
-    free(choice->ranked);
-    free(choice->taken);
+    const size_t widest = lsn_widest_layer(net);
     *choice = (lsn_choice){0};
+    choice->parts = lsn_arena_array(arena, (size_t)net->n_layers, sizeof *choice->parts, err);
+    choice->filters = lsn_arena_array(arena, (size_t)lsn_net_filters(net), sizeof *choice->filters, err);
+    choice->order = lsn_arena_array(arena, widest, sizeof *choice->order, err);
+    choice->ranked = lsn_arena_array(arena, widest, sizeof *choice->ranked, err);
+    choice->taken = lsn_arena_array(arena, widest, sizeof *choice->taken, err);
+    return choice->parts != NULL && choice->filters != NULL && choice->order != NULL && choice->ranked != NULL &&
+           choice->taken != NULL;
 }
 
 void lsn_choice_clear(lsn_choice *choice)

@@ -1,5 +1,13 @@
 /* A validated study: what its tree means, before the network and the data are known. Texts and arrays live in the
- * arena the tree lives in. Nodes are kept where a later check (against the network or the data) needs a place. */
+ * arena the tree lives in. Nodes are kept where a later check (against the network or the data) needs a place.
+ *
+ *   parse.c             the top level; parse_data.c, parse_ablate.c, parse_stop.c: its sections
+ *   parse_preprocess.c  `preprocess` of the images
+ *   parse_filters.c     `filters` of an experiment; parse_numbers.c: numbers of filters, ranges, seeds;
+ *                       parse_scores.c: by what they are ranked; parse_similar.c: groups of similar ones
+ *   parse_modes.c       `mode` of an experiment
+ *   layers.c, check.c   experiments against the network
+ */
 #ifndef STUDY_SPEC_H
 #define STUDY_SPEC_H
 
