@@ -1,3 +1,4 @@
+/* Correction for many comparisons. */
 #include "lesion/stats.h"
 
 #include <math.h>

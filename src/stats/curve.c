@@ -1,3 +1,4 @@
+/* Degradation curves: area, half, quantiles, bands. */
 #include "lesion/stats.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Changes of top-1 and of the loss, with standard errors. */
 #include "lesion/stats.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* McNemar's test, exact and mid-p. */
 #include "lesion/stats.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* The normal distribution. */
 #include "stats/stats_internal.h"
 
 #include <assert.h>

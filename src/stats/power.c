@@ -1,3 +1,4 @@
+/* How many images or filters it takes to see an effect. */
 #include "lesion/stats.h"
 
 #include "stats/stats_internal.h"

@@ -1,3 +1,4 @@
+/* Confidence sequences: when images are enough. */
 #include "lesion/stats.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Rank correlation. */
 #include "lesion/stats.h"
 
 #include "stats/stats_internal.h"

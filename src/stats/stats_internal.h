@@ -1,4 +1,13 @@
-/* Shared by the files of this room. */
+/* Shared by the files of this room.
+ *
+ *   verdict, tally   one image: prediction, rank, loss; counts and sums over images
+ *   wilson, mcnemar, effect, balanced_accuracy   one ablation against the baseline
+ *   compare   two networks, or two runs
+ *   benjamini_hochberg, power   many comparisons; how many images it takes
+ *   bootstrap, normal   intervals by resampling; the normal distribution
+ *   curve, spearman   degradation curves; a score against damage
+ *   race   confidence sequences
+ */
 #ifndef LESION_STATS_INTERNAL_H
 #define LESION_STATS_INTERNAL_H
 

@@ -1,3 +1,4 @@
+/* Wilson's interval for a share. */
 #include "lesion/stats.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* A connection: opening it, statements, what went wrong in words, what kind of file it is. */
 #include "store/store_internal.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The study's row, its layers, classes and images: written once, compared ever after. */
 #include "store/store_internal.h"
 
 #include <math.h>

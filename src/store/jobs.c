@@ -1,3 +1,5 @@
+/* The plan's experiments, evaluations and jobs against the stored ones: what is new is added, what is missing refused.
+ */
 #include "store/store_internal.h"
 
 #include <math.h>
@@ -88,7 +90,7 @@ static bool load_evaluations(reconciling *r, lsn_error *err)
         if (e >= 0) {
             r->store->ids[e] = (int32_t)id;
             r->store->status[e] = (unsigned char)status_of(status);
-            ok = flight_load(r->store, e, deaths, alone, block, err);
+            ok = deaths_load(r->store, e, deaths, alone, block, err);
         }
     }
     rows_end(&query);

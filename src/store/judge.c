@@ -1,3 +1,4 @@
+/* What rests on more than one evaluation: degradation curves, and how well scores tell damage. */
 #include "store/store_internal.h"
 
 #include <math.h>

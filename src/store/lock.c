@@ -396,7 +396,7 @@ bool lock_take(database_lock *lock, const char *path, bool steal_lock, lsn_error
         return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
     }
     lock->path = full.data;
-    describe_self(&lock->mine, place_lock_reach(path));
+    describe_self(&lock->mine, file_lock_reach(path));
     bool again = true, ok = true;
     while (ok && again)
         ok = try_lock(lock, &again, path, steal_lock, err);

@@ -1,3 +1,4 @@
+/* Combining databases: inputs are opened one by one, the output is built beside its place and renamed at the end. */
 #include "store/merge.h"
 
 #include <errno.h>
@@ -108,9 +109,9 @@ static bool build(merging *m, const char *const *inputs, int n, const char *path
 static bool finish(const char *path, lsn_merged *merged, lsn_error *err)
 {
     lsn_problems found = {0};
-    lsn_store *store = settle_open(path, err);
+    lsn_store *store = merge_complete_open(path, err);
     bool ok = store != NULL && lsn_store_judge(store, err) && progress_recount(&store->db, err) &&
-              sound_check(&store->db, &found, err);
+              consistency_check(&store->db, &found, err);
     if (ok && found.count > 0)
         ok = lsn_fail(err, LSN_FAILED, "an input is damaged ('lesion verify' tells which), for together %s",
                       found.text == NULL ? "they contradict themselves" : found.text[0]);
@@ -196,7 +197,7 @@ static bool put_in_place(const char *made, const char *output, bool force, lsn_e
 {
     if (!sync_path(made, O_RDWR))
         return lsn_fail_at(err, LSN_FAILED, made, "cannot be written: %s", strerror(errno));
-    if (force && !place_put_aside(output, err))
+    if (force && !file_put_aside(output, err))
         return false;
     if (rename(made, output) != 0)
         return lsn_fail_at(err, LSN_FAILED, made, "cannot be renamed to %s: %s", output, strerror(errno));
@@ -229,7 +230,7 @@ bool lsn_store_merge(const char *const *inputs, int n_inputs, const char *output
                  output);
     bool ok = !made.failed || lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
     ok = ok && check_inputs(inputs, n_inputs, output, err) && check_output(output, force, err) &&
-         place_make_folder(output, err) && lock_take(&lock, output, false, err);
+         file_make_folder(output, err) && lock_take(&lock, output, false, err);
     if (ok) {
         remove_made(made.data); /* of a merge that died */
         ok = build(&m, inputs, n_inputs, made.data, err) && finish(made.data, merged, err) &&

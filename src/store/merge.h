@@ -1,6 +1,6 @@
 /* Shared by the files that combine databases: merge opens inputs and output, merge_study compares studies,
  * merge_jobs finds out which row of one is which of the other, merge_results brings results over, merge_conflicts
- * finds what contradicts, settle completes what has enough parts now.
+ * finds what contradicts, complete_merged completes what has enough parts now.
  *
  * The output is the schema `main`, the present input is attached as `input`; temporary tables say which row of the
  * input (theirs) is which of the output (ours). */
@@ -46,6 +46,6 @@ bool merge_take_results(const merging *m, lsn_error *err);
 
 /* A store on a database without its plan, which can only be judged; completes first what has all its parts, or enough
  * of them. */
-lsn_store *settle_open(const char *path, lsn_error *err);
+lsn_store *merge_complete_open(const char *path, lsn_error *err);
 
 #endif

@@ -1,3 +1,4 @@
+/* Opens a store: the lock, the file, the study, the jobs, the stored parts, in this order; and closes it. */
 #include "store/metrics.h"
 #include "store/store_internal.h"
 
@@ -141,7 +142,7 @@ static bool bring_up_to_date(lsn_store *store, int32_t block_images, bool retry,
     store->block_images = block_images;
     bool ok = kind == DATABASE_EMPTY
                   ? schema_create(&store->db, err) && identity_write(store, err)
-                  : identity_check(store, err) && identity_update(store, err) && flight_bury(store, retry, err);
+                  : identity_check(store, err) && identity_update(store, err) && deaths_count(store, retry, err);
     return ok && sign(store, err) && jobs_reconcile(store, err) && lsn_store_commit(store, err);
 }
 
@@ -158,7 +159,7 @@ static bool connect(lsn_store *store, const char *path, lsn_error *err)
                            "cannot be written, for it is read-only; give another file with --db");
     /* 64 MB of cache: a million keys are added in no order, and a transaction should not reach the file before its
      * end, for that keeps readers out where there is no write-ahead log. */
-    return place_set_journal(db, err) && database_run(db, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536", err);
+    return file_set_journal(db, err) && database_run(db, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536", err);
 }
 
 lsn_store *lsn_store_open(const char *path, const lsn_plan *plan, int32_t block_images, bool fresh, lsn_error *err)
@@ -182,8 +183,8 @@ lsn_store *lsn_store_open_with(const char *path, const lsn_plan *plan, int32_t b
                                  .layers = plan->net->n_layers,
                                  .stop = plan->stop};
     store->lock.file = -1;
-    if (place_make_folder(path, err) && lock_take(&store->lock, path, options->steal_lock, err) &&
-        (!options->fresh || place_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
+    if (file_make_folder(path, err) && lock_take(&store->lock, path, options->steal_lock, err) &&
+        (!options->fresh || file_put_aside(path, err)) && connect(store, path, err) && count_classes(store, err) &&
         store_allocate(store, err) && bring_up_to_date(store, block_images, options->retry, err) &&
         load_parts(store, err) && store_prepare(store, err) && progress_begin(store, err))
         return store;
@@ -202,7 +203,7 @@ void lsn_store_close(lsn_store *store)
         lsn_text_add(&path, "%s", store->db.path);
     database_close(&store->db); /* rolls back, unless the file could not be written */
     if (path.data != NULL && store->lock.held)
-        place_roll_back(path.data);
+        file_roll_back(path.data);
     lsn_text_finish(&path);
     lock_release(&store->lock);
     free(store->ids);

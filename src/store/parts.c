@@ -1,3 +1,4 @@
+/* Adds results, block by block, and checks that they are possible; which parts there are. */
 #include "store/store_internal.h"
 
 #include <assert.h>
@@ -222,7 +223,7 @@ bool lsn_store_add(lsn_store *store, int32_t evaluation, int32_t block, const ls
     bool ok = kept.verdicts == NULL || write_images(store, store->ids[evaluation], block, &kept, &why);
     ok = ok && (store_races(store, evaluation) ? add_to_race(store, evaluation, block, &kept, &why)
                                                : add_to_all(store, evaluation, block, &kept, &why));
-    ok = ok && flight_acquit(store, evaluation, block, &why);
+    ok = ok && deaths_acquit(store, evaluation, block, &why);
     if (!ok)
         return store_give_up(store, &why, err);
     store->evaluated += part->tally->images;

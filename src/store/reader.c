@@ -1,3 +1,4 @@
+/* Reading: queries by other rooms, checks of a file, and databases that are kept from being written to meanwhile. */
 #include "store/store_internal.h"
 
 #include <stdlib.h>
@@ -219,7 +220,7 @@ bool lsn_reader_check(lsn_reader *reader, lsn_problems *found, lsn_error *err)
             lsn_problem(found, "%s", database_words(query, 0));
         }
     sqlite3_finalize(query);
-    return ok && (found->count > 0 || sound_check(db, found, err));
+    return ok && (found->count > 0 || consistency_check(db, found, err));
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------- */

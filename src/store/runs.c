@@ -1,3 +1,4 @@
+/* Invocations of `lesion run`: how they begin and end; and what activations they measured. */
 #include "store/store_internal.h"
 
 #include <math.h>

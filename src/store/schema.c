@@ -1,8 +1,7 @@
-#include "store/store_internal.h"
-
 /* Tables. The SQL is kept in the database as it stands here, comments included: `.schema` in the sqlite3 shell is the
  * tables' documentation. Nothing is used that a SQLite of version 3.37 may lack (no mathematical functions, no JSON).
  */
+#include "store/store_internal.h"
 
 static const char study_table[] =
     "CREATE TABLE study (\n"

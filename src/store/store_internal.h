@@ -1,23 +1,20 @@
 /* Shared by the files of this room: the only one that knows SQLite.
  *
- *   database   a connection: statements, transactions, what went wrong
- *   lock       who may write
- *   place      the file: its folder, putting an old one aside, what its file system bears: locks, journal
- *   rows       rows written and read by the names of their columns
- *   metrics    the list of metrics, from which columns, values, merging and checks are made
+ *   database, rows   a connection: statements, what went wrong; rows by the names of their columns
+ *   lock, database_file   who may write; the file itself, and what its file system bears: locks, journal
+ *   metrics    the list of metrics, of which columns, values, merging and checks are made
  *   schema, views   tables and views
  *   identity   the study's row: written once, compared ever after
- *   selection  scores and groups by which filters were chosen
- *   jobs       the plan's jobs against the stored ones
+ *   selection, jobs   scores and groups by which filters were chosen; the plan's jobs against the stored ones
  *   open       all of that in order
  *   transaction, parts, packed   results, block by block
- *   flight     units that workers hold, and what is suspected of having killed a run
+ *   units_in_flight   what workers hold, and what was computed when runs died
  *   complete, race   when an evaluation has all parts, or enough of them
  *   judge, intervals   what rests on more than one evaluation, or on many draws
  *   runs, progress   invocations; how far they are
  *   reader, table   queries
- *   sound   whether rows fit together
- *   merge*, settle   several databases in one: merge.h
+ *   consistency   whether rows fit together
+ *   merge*, complete_merged   several databases in one: merge.h
  */
 #ifndef LESION_STORE_INTERNAL_H
 #define LESION_STORE_INTERNAL_H
@@ -174,23 +171,24 @@ typedef enum database_kind { DATABASE_EMPTY, DATABASE_LESION } database_kind;
 /* LSN_INVALID where it is neither, or of another schema version. */
 bool database_examine(const database *db, database_kind *kind, lsn_error *err);
 
-/* ---- place --------------------------------------------------------------------------------------------------- */
+/* ---- the file (database_file) ------------------------------------------------------------------------------------ */
+ * --------------------------------------------------------------------------------------------------- */
 
 /* Makes the folder of `path`, and those above it. */
-bool place_make_folder(const char *path, lsn_error *err);
+bool file_make_folder(const char *path, lsn_error *err);
 
 /* Whom a lock on a file there keeps out, as far as its file system tells (LESION_LOCKS=none, host or all in the
  * environment overrules it). */
-lock_reach place_lock_reach(const char *path);
+lock_reach file_lock_reach(const char *path);
 
 /* Renames "<path>" and what SQLite keeps beside it to "<path>.old"; no such file: nothing to do. */
-bool place_put_aside(const char *path, lsn_error *err);
+bool file_put_aside(const char *path, lsn_error *err);
 /* Rolls back what a transaction that could not be written has left; reading alone cannot. The file must be locked. */
-void place_roll_back(const char *path);
+void file_roll_back(const char *path);
 
 /* Write-ahead log on a local file system; on a network file system, where the log's shared memory does not work, a
  * rollback journal. */
-bool place_set_journal(const database *db, lsn_error *err);
+bool file_set_journal(const database *db, lsn_error *err);
 
 /* ---- schema -------------------------------------------------------------------------------------------------- */
 
@@ -319,11 +317,11 @@ bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *tall
 
 /* What a run that died has left behind: what its workers held is under suspicion, and nothing runs any more. `retry`:
  * whatever was condemned is forgiven first. */
-bool flight_bury(lsn_store *store, bool retry, lsn_error *err);
+bool deaths_count(lsn_store *store, bool retry, lsn_error *err);
 /* Takes down what a row of the table evaluation says: columns deaths, deaths_alone, death_block. */
-bool flight_load(lsn_store *store, int32_t evaluation, int64_t deaths, int64_t alone, int64_t block, lsn_error *err);
+bool deaths_load(lsn_store *store, int32_t evaluation, int64_t deaths, int64_t alone, int64_t block, lsn_error *err);
 /* The part was added: if it is the one that was computed when a run died, that was not its fault. */
-bool flight_acquit(lsn_store *store, int32_t evaluation, int32_t block, lsn_error *err);
+bool deaths_acquit(lsn_store *store, int32_t evaluation, int32_t block, lsn_error *err);
 
 /* Sums the stored parts of blocks below `end`, and `last`, which is not stored (NULL: there is none), into the
  * evaluation's result, and drops all its parts. */
@@ -387,7 +385,7 @@ bool intervals_write(lsn_store *store, lsn_error *err);
 
 /* Whether a database's rows fit together: references, counts, sums, parts. Each of `found` is one thing that does not.
  */
-bool sound_check(const database *db, lsn_problems *found, lsn_error *err);
+bool consistency_check(const database *db, lsn_problems *found, lsn_error *err);
 
 /* A reader's connection. */
 const database *reader_database(const lsn_reader *reader);

@@ -1,3 +1,4 @@
+/* The answer to a query in memory. */
 #include "store/store_internal.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Transactions, and what becomes of a store that could not write, or was taken over. */
 #include "store/store_internal.h"
 
 #include <string.h>

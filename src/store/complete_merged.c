@@ -141,7 +141,7 @@ static bool complete_all(lsn_store *store, lsn_error *err)
     return ok && lsn_store_commit(store, err);
 }
 
-lsn_store *settle_open(const char *path, lsn_error *err)
+lsn_store *merge_complete_open(const char *path, lsn_error *err)
 {
     lsn_store *store = lsn_array(1, sizeof *store, err);
     if (store == NULL)

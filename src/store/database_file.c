@@ -1,3 +1,4 @@
+/* The database's file: its folder, putting an old one aside, what its file system bears: journal, locks. */
 #include "store/store_internal.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ static void write_out_above(const char *folder)
     lsn_text_finish(&above);
 }
 
-bool place_make_folder(const char *path, lsn_error *err)
+bool file_make_folder(const char *path, lsn_error *err)
 {
     char *folder = lsn_strdup(path, err);
     if (folder == NULL)
@@ -64,7 +65,7 @@ static void recover(const char *path, bool fold)
     database_close(&db);
 }
 
-void place_roll_back(const char *path)
+void file_roll_back(const char *path)
 {
     recover(path, false);
 }
@@ -89,7 +90,7 @@ static bool rename_to_old(const char *path, const char *suffix, lsn_error *err)
     return ok;
 }
 
-bool place_put_aside(const char *path, lsn_error *err)
+bool file_put_aside(const char *path, lsn_error *err)
 {
     struct stat status;
     if (stat(path, &status) != 0)
@@ -167,7 +168,7 @@ static bool mounted_without_locks(dev_t device)
     return found;
 }
 
-lock_reach place_lock_reach(const char *path)
+lock_reach file_lock_reach(const char *path)
 {
     static const char *const names[] = {[LOCK_NONE] = "none", [LOCK_HERE] = "host", [LOCK_ALL] = "all"};
     const char *asked = getenv("LESION_LOCKS"), *slash = strrchr(path, '/');
@@ -186,7 +187,7 @@ lock_reach place_lock_reach(const char *path)
 
 /* ---- setting it ---------------------------------------------------------------------------------------------- */
 
-bool place_set_journal(const database *db, lsn_error *err)
+bool file_set_journal(const database *db, lsn_error *err)
 {
     const char *network = network_name(db->path), *wanted = network == NULL ? "wal" : "truncate";
     sqlite3_stmt *statement =

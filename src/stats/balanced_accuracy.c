@@ -1,3 +1,4 @@
+/* Balanced accuracy, of a class and over classes. */
 #include "lesion/stats.h"
 
 #include <assert.h>

@@ -128,7 +128,7 @@ static bool condemn(const lsn_store *store, lsn_error *err)
     return database_run(&store->db, sql, err);
 }
 
-bool flight_bury(lsn_store *store, bool retry, lsn_error *err)
+bool deaths_count(lsn_store *store, bool retry, lsn_error *err)
 {
     int64_t died;
     victims found = {0};
@@ -156,7 +156,7 @@ static int32_t clamped(int64_t number)
     return number < 0 ? 0 : number > INT32_MAX ? INT32_MAX : (int32_t)number;
 }
 
-bool flight_load(lsn_store *store, int32_t evaluation, int64_t deaths, int64_t alone, int64_t block, lsn_error *err)
+bool deaths_load(lsn_store *store, int32_t evaluation, int64_t deaths, int64_t alone, int64_t block, lsn_error *err)
 {
     if (deaths <= 0)
         return true;
@@ -169,7 +169,7 @@ bool flight_load(lsn_store *store, int32_t evaluation, int64_t deaths, int64_t a
     return true;
 }
 
-bool flight_acquit(lsn_store *store, int32_t evaluation, int32_t block, lsn_error *err)
+bool deaths_acquit(lsn_store *store, int32_t evaluation, int32_t block, lsn_error *err)
 {
     suspect *known = store->suspects == NULL ? NULL : &store->suspects[evaluation];
     if (known == NULL || known->deaths == 0 || known->block != block)

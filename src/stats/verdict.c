@@ -1,3 +1,4 @@
+/* What a network says of one image: prediction, the true class's rank, loss; and how far two disagree (KL). */
 #include "lesion/stats.h"
 
 #include "stats/stats_internal.h"

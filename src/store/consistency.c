@@ -53,7 +53,7 @@ static const struct {
     {"rows refer to rows that are there", "SELECT count(*) FROM pragma_foreign_key_check"},
 };
 
-bool sound_check(const database *db, lsn_problems *found, lsn_error *err)
+bool consistency_check(const database *db, lsn_problems *found, lsn_error *err)
 {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         int64_t broken = 0;
