@@ -172,7 +172,6 @@ typedef enum database_kind { DATABASE_EMPTY, DATABASE_LESION } database_kind;
 bool database_examine(const database *db, database_kind *kind, lsn_error *err);
 
 /* ---- the file (database_file) ------------------------------------------------------------------------------------ */
- * --------------------------------------------------------------------------------------------------- */
 
 /* Makes the folder of `path`, and those above it. */
 bool file_make_folder(const char *path, lsn_error *err);
