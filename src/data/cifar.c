@@ -110,10 +110,11 @@ static bool find_kind(const lsn_file *file, const char *path, const cifar_kind *
             *found = &kinds[i];
             return true;
         }
-    return lsn_fail_at(err, LSN_INVALID, path,
-                       "is no file of the binary version of CIFAR-10 or CIFAR-100: its %zu bytes are no whole number "
-                       "of records of %d or %d, or its labels are out of range",
-                       file->bytes, PIXELS + 1, PIXELS + 2);
+    return lsn_fail_at(
+        err, LSN_INVALID, path,
+        "is not a file of the binary version of CIFAR-10 or CIFAR-100: its %zu bytes are not a whole number "
+        "of records of %d or %d, or its labels are out of range",
+        file->bytes, PIXELS + 1, PIXELS + 2);
 }
 
 /* Planes to pixels. */

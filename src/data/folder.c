@@ -178,8 +178,8 @@ static bool read_line(listing *l, int i, char **line, const char *path, lsn_erro
         *line = *rest == '\0' ? *line : rest;
     }
     if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL) {
-        lsn_fail_line(err, LSN_INVALID, path, i + 1, "begins with \"%.80s\", which is no name of a class's folder",
-                      name);
+        lsn_fail_line(err, LSN_INVALID, path, i + 1,
+                      "begins with \"%.80s\", which cannot be the name of a class's folder", name);
         free(name);
         return false;
     }
@@ -197,7 +197,7 @@ static bool read_classes(listing *l, lsn_class_names *names, const char *path, l
     for (size_t i = 1; i < l->n_classes; i++)
         if (strcmp(l->classes[i].name, l->classes[i - 1].name) == 0) {
             const int line = l->classes[i - 1].class_index + 1, other = l->classes[i].class_index + 1;
-            return lsn_fail_line(err, LSN_INVALID, path, LSN_MAX(line, other), "the folder %.80s stands in line %d too",
+            return lsn_fail_line(err, LSN_INVALID, path, LSN_MAX(line, other), "the folder %.80s is in line %d too",
                                  l->classes[i].name, LSN_MIN(line, other));
         }
     return true;

@@ -48,8 +48,8 @@ static bool parse_header(idx_file *idx, const unsigned char *header, size_t byte
                            other->what, kind->what);
     if (magic != kind->magic)
         return lsn_fail_at(err, LSN_INVALID, idx->path,
-                           "is no idx file of %s: it begins with 0x%08" PRIx32 " instead of 0x%08" PRIx32, kind->what,
-                           magic, kind->magic);
+                           "is not an idx file of %s: it begins with 0x%08" PRIx32 " instead of 0x%08" PRIx32,
+                           kind->what, magic, kind->magic);
     if (bytes < 4 + 4 * kind->rank)
         return lsn_fail_at(err, LSN_INVALID, idx->path,
                            "is cut short in its header: %zu of %" PRIu32 " bytes are missing",
@@ -87,7 +87,7 @@ static bool decompress(idx_file *idx, size_t promised, lsn_error *err)
         room = room < promised ? room : promised;
         unsigned char *grown = realloc(idx->owned, room);
         if (grown == NULL)
-            return lsn_fail_at(err, LSN_FAILED, idx->path, "out of memory: %zu bytes could not be had", room);
+            return lsn_fail_at(err, LSN_FAILED, idx->path, "out of memory allocating %zu bytes", room);
         idx->owned = grown;
         if (!lsn_gunzip_read(idx->stream, grown + there, room - there, &got, err))
             return false;

@@ -23,7 +23,7 @@ static bool npy_open(npy_file *npy, const char *path, lsn_error *err)
     const unsigned char *data = npy->file.data;
     size_t size = npy->file.bytes;
     if (size < MAGIC || memcmp(data, "\x93NUMPY", MAGIC) != 0)
-        return lsn_fail_at(err, LSN_INVALID, path, "is no npy file: write it with numpy.save");
+        return lsn_fail_at(err, LSN_INVALID, path, "is not an npy file: write it with numpy.save");
     if (size < VERSION + 4)
         return lsn_fail_at(err, LSN_INVALID, path, "%s", cut);
     if (data[6] < 1 || data[6] > 3 || data[7] != 0)

@@ -158,7 +158,7 @@ static bool refuse_amounts(lsn_reading *in, const lsn_node *map, const struct re
     for (int i = 0; reader->sized != NULL && amounts[i] != NULL; i++) {
         int at = lsn_node_find(map, amounts[i]);
         if (at >= 0)
-            ok = lsn_mistake_at(in, map->keys[at], "%s means nothing beside %s; write %s", amounts[i], reader->key,
+            ok = lsn_mistake_at(in, map->keys[at], "%s has no meaning beside %s; write %s", amounts[i], reader->key,
                                 reader->sized);
     }
     return ok;

@@ -62,7 +62,7 @@ static void read_mode(lsn_reading *in, const lsn_node *node, lsn_words names, ls
         return;
     for (int i = 0; i < experiment->n_modes; i++)
         if (experiment->modes[i].mode == (lsn_mode)mode) {
-            lsn_mistake_at(in, at, "mode %s stands twice; remove one", names[mode]);
+            lsn_mistake_at(in, at, "mode %s is given twice; remove one", names[mode]);
             return;
         }
     lsn_mode_spec *added = &experiment->modes[experiment->n_modes++];

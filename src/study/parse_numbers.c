@@ -42,7 +42,7 @@ static bool check_distinct(lsn_reading *in, const lsn_number_range *intervals, i
     bool ok = true;
     for (int i = 1; i < count; i++)
         if (sorted[i].low <= sorted[i - 1].high) {
-            ok = lsn_mistake_at(in, sorted[i].at, "%s %" PRId64 " stands twice; remove one", what, sorted[i].low);
+            ok = lsn_mistake_at(in, sorted[i].at, "%s %" PRId64 " is given twice; remove one", what, sorted[i].low);
             sorted[i].high = sorted[i].high > sorted[i - 1].high ? sorted[i].high : sorted[i - 1].high;
         }
     return ok;
@@ -124,7 +124,7 @@ static bool check_distinct_amounts(lsn_reading *in, const lsn_selector *selector
     bool ok = true;
     for (size_t i = 1; i < count; i++)
         if (compare_amounts(&sorted[i - 1], &sorted[i]) == 0)
-            ok = lsn_mistake_at(in, sorted[i].at, "%s %s stands twice; remove one", what, sorted[i].at->text);
+            ok = lsn_mistake_at(in, sorted[i].at, "%s %s is given twice; remove one", what, sorted[i].at->text);
     return ok;
 }
 

@@ -75,7 +75,7 @@ static bool add_score(lsn_reading *in, const lsn_score_spec *score, lsn_selector
     int place = place_of(in, score);
     for (int i = 0; i < selector->n_scores; i++)
         if (selector->scores[i] == place)
-            return lsn_mistake_at(in, score->at, "score %s stands twice; remove one", score->name);
+            return lsn_mistake_at(in, score->at, "score %s is given twice; remove one", score->name);
     if (place >= 0)
         selector->scores[selector->n_scores++] = place;
     return place >= 0;

@@ -17,7 +17,7 @@ static bool read_choices(lsn_reading *in, const lsn_node *map, const char *key, 
         ok = word >= 0 && ok;
         for (int k = 0; word >= 0 && k < *n; k++)
             if (choices[k] == word) {
-                ok = lsn_mistake_at(in, item, "%s %s stands twice; remove one", key, known[word]);
+                ok = lsn_mistake_at(in, item, "%s %s is given twice; remove one", key, known[word]);
                 word = -1;
             }
         if (word >= 0)

@@ -154,7 +154,7 @@ static bool read_line(score_file *file, const char *text, size_t bytes)
     line[bytes] = '\0';
     const bool empty = strspn(line, " \t\r") == bytes;
     if (strlen(line) != bytes)
-        return wrong(file, "has a zero byte: this is no text file");
+        return wrong(file, "has a zero byte: this is not a text file");
     int count = split(line, fields);
     if (file->line == 1)
         return read_header(file, fields, count);

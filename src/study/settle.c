@@ -58,7 +58,7 @@ static outcome count_unfit(const lsn_image_checks *found)
 
 static bool refuse_odd(const lsn_image_checks *found, const outcome *all, lsn_error *err)
 {
-    return lsn_fail(err, LSN_INVALID, "%" PRId32 " of %" PRId32 " images have not the size of the others: %.700s",
+    return lsn_fail(err, LSN_INVALID, "%" PRId32 " of %" PRId32 " images differ in size from the others: %.700s",
                     all->odd, found->count, reason_of(found, all->first_odd));
 }
 

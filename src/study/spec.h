@@ -187,8 +187,8 @@ bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_number_range **se
 bool lsn_amounts_read(lsn_reading *in, const lsn_node *node, const char *key, lsn_selector *selector);
 /* The one of the keys that the map has; NULL, and a mistake, where it has several, or none ("what remedy"). */
 const char *lsn_one_key(lsn_reading *in, const lsn_node *map, const char *what, lsn_words keys, const char *remedy);
-/* Numbers and ranges up to `most`, one or a list. `distinct`: they stay in their order, and a number that stands twice
- * is a mistake; otherwise they are put in ascending order, and overlapping ones joined. */
+/* Numbers and ranges up to `most`, one or a list. `distinct`: they stay in their order, and a number that is given
+ * twice is a mistake; otherwise they are put in ascending order, and overlapping ones joined. */
 bool lsn_number_ranges_read(lsn_reading *in, const lsn_node *node, const char *what, int64_t most, bool distinct,
                             lsn_number_range **intervals, int *count);
 

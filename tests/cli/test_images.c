@@ -79,7 +79,7 @@ static void sizes_that_differ_are_one_mistake(void **state)
 {
     (void)state;
     assert_int_equal(shell("$LESION eval photos.yaml --set data.preprocess='{resize: 64}' --set data.take.count=9"), 3);
-    assert_said("images have not the size of the others");
+    assert_said("images differ in size from the others");
     assert_said("once resized");
     assert_said("add crop to preprocess");
     assert_int_equal(

@@ -114,13 +114,13 @@ static void other_files_are_refused(void **state)
     wrong.data[3073] = 10;
     coarse.data[0] = 20;
     lsn_data_spec spec = of(save("any.bin", cut));
-    not_opened(&spec, "any.bin: is no file of the binary version", "no whole number of records of 3073 or 3074");
+    not_opened(&spec, "any.bin: is not a file of the binary version", "not a whole number of records of 3073 or 3074");
     spec = of(save("any.bin", wrong));
     not_opened(&spec, "its labels are out of range", "");
     spec = of(save("any.bin", coarse));
     not_opened(&spec, "its labels are out of range", "");
     spec = of(scratch_write("any.bin", "", 0));
-    not_opened(&spec, "is no file of the binary version", "");
+    not_opened(&spec, "is not a file of the binary version", "");
     spec = of(scratch_path("nowhere.bin"));
     not_opened(&spec, "nowhere.bin: cannot be opened: No such file", "");
     spec = of("/");

@@ -141,8 +141,8 @@ static void bad_classes_are_refused(void **state)
     static const struct {
         const char *text, *said, *also;
     } cases[] = {
-        {"a\nb\na x\n", "classes.txt:3: the folder a stands in line 1 too", ""},
-        {"a\n../b\n", "classes.txt:2: begins with \"../b\"", "no name of a class's folder"},
+        {"a\nb\na x\n", "classes.txt:3: the folder a is in line 1 too", ""},
+        {"a\n../b\n", "classes.txt:2: begins with \"../b\"", "cannot be the name of a class's folder"},
         {"a\nb/deep\n", "classes.txt:2: begins with \"b/deep\"", ""},
         {" a\n", "classes.txt:1: begins with \"\"", ""},
         {"x\ny\n", "has no JPEG or PNG file in the folder of any class", ""},

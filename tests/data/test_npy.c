@@ -174,9 +174,9 @@ static void what_is_no_npy_file_is_refused(void **state)
 {
     (void)state;
     use(scratch_write("empty", "", 0), NULL);
-    not_opened(&spec, "is no npy file", spec.images);
+    not_opened(&spec, "is not an npy file", spec.images);
     use(scratch_write("zip", "PK\x03\x04 an npz file", 16), NULL);
-    not_opened(&spec, "is no npy file", "numpy.save");
+    not_opened(&spec, "is not an npy file", "numpy.save");
     use(scratch_write("short", "\x93NUMPY\x01\0\x10\0", 10), NULL);
     not_opened(&spec, "cut short in its npy header", spec.images);
     use(scratch_write("short", "\x93NUMPY\x01\0\x10\0{}{}", 14), NULL);

@@ -137,7 +137,7 @@ static void experiments_are_checked(void **state)
               "every layer has its own groups, a job each");
     check_one(ONE("fc6", "all", "nothing"), "15:11",
               "unknown mode \"nothing\"; it can be: zero, mean, resample, noise");
-    check_one(ONE("fc6", "all", "[zero, mean, zero]"), "15:24", "mode zero stands twice");
+    check_one(ONE("fc6", "all", "[zero, mean, zero]"), "15:24", "mode zero is given twice");
     check_one(ONE("fc6", "all", "[]"), "15:11", "mode is an empty list; give zero, mean, resample, noise or");
 }
 
@@ -168,7 +168,7 @@ static void selectors_are_checked(void **state)
         {"{each: {count: 7}}", "14:29", "count is 7, but layer conv2_1 has 6 filters; take at most 6, or other layers"},
         {"{each: {count: 0}}", "14:29", "count is \"0\"; give a whole number from 1 to 2147483647"},
         {"{each: {count: 1, seed: -1}}", "14:38", "seed is \"-1\"; give a whole number"},
-        {"{each: [0], count: 1}", "14:26", "count means nothing beside each; write {each: {count: ..}}"},
+        {"{each: [0], count: 1}", "14:26", "count has no meaning beside each; write {each: {count: ..}}"},
         {"{random: 0.5}", "14:23", "random is \"0.5\"; give a map such as {fraction: [0.1, 0.5], seeds: 0..9}"},
         {"{random: {seeds: 1}}", "14:23", "random does not say how many filters; add fraction: [0.1, 0.5] or count: 8"},
         {"{random: {count: 1, fraction: 0.5}}", "14:34", "random: give fraction or count, not both"},
@@ -178,10 +178,10 @@ static void selectors_are_checked(void **state)
         {"{random: {fraction: .nan}}", "14:34", "fraction is \".nan\"; give a number"},
         {"{random: {fraction: 0x1}}", "14:34", "fraction is \"0x1\"; give a number"},
         {"{random: {fraction: 1e999}}", "14:34", "fraction is \"1e999\"; give a number"},
-        {"{random: {fraction: [0.5, 0.25, 5e-1]}}", "14:46", "fraction 5e-1 stands twice"},
-        {"{random: {count: [2, 1, 2]}}", "14:38", "count 2 stands twice"},
+        {"{random: {fraction: [0.5, 0.25, 5e-1]}}", "14:46", "fraction 5e-1 is given twice"},
+        {"{random: {count: [2, 1, 2]}}", "14:38", "count 2 is given twice"},
         {"{random: {count: 7}}", "14:31", "count is 7, but layer conv2_1 has 6 filters"},
-        {"{random: {count: 1, seeds: [0..4, 2]}}", "14:48", "seed 2 stands twice"},
+        {"{random: {count: 1, seeds: [0..4, 2]}}", "14:48", "seed 2 is given twice"},
         {"{random: {count: 1, seeds: a}}", "14:41", "seed is \"a\"; give whole numbers or ranges"},
         {"{random: {count: 1, seeds: []}}", "14:41", "seed is an empty list"},
         {"{random: {count: 1, seeds: 0..99999999999}}", "12:5", "at most 100000000 are possible: take fewer seeds"},
@@ -189,8 +189,8 @@ static void selectors_are_checked(void **state)
         {"{lowest: l1}", "14:14", "lowest does not say how many filters"},
         {"{lowest: l3, count: 1}", "14:23", "unknown score \"l3\"; did you mean \"l1\"? (it can be: l1, l2, mean_act"},
         {"{lowest: apos, count: 1}", "14:23", "unknown score \"apos\"; did you mean \"apoz\"?"},
-        {"{lowest: [apoz, l1, apoz], count: 1}", "14:34", "score apoz stands twice; remove one"},
-        {"{lowest: [l1, l2, l1], count: 1}", "14:32", "score l1 stands twice"},
+        {"{lowest: [apoz, l1, apoz], count: 1}", "14:34", "score apoz is given twice; remove one"},
+        {"{lowest: [l1, l2, l1], count: 1}", "14:32", "score l1 is given twice"},
         {"{highest: [], count: 1}", "14:24", "highest is an empty list; give a score"},
         {"{lowest: {file: scores.csv}, count: 1}", "14:30",
          "scores.csv: cannot be opened: No such file or directory; give a path relative to the study file"},
@@ -201,13 +201,13 @@ static void selectors_are_checked(void **state)
         {"{similar: {groups: 2, distance: 1}}", "14:36", "similar: give groups or distance, not both"},
         {"{similar: {groups: 0}}", "14:33", "groups is \"0\"; give a whole number from 1 to"},
         {"{similar: {groups: [2, 7]}}", "14:37", "groups is 7, but layer conv2_1 has 6 filters; take at most 6"},
-        {"{similar: {groups: [2, 3, 2]}}", "14:40", "groups 2 stands twice; remove one"},
+        {"{similar: {groups: [2, 3, 2]}}", "14:40", "groups 2 is given twice; remove one"},
         {"{similar: {distance: -1}}", "14:35", "distance is \"-1\"; give a number of at least 0"},
-        {"{similar: {distance: [1, 1.0]}}", "14:39", "distance 1.0 stands twice"},
+        {"{similar: {distance: [1, 1.0]}}", "14:39", "distance 1.0 is given twice"},
         {"{similar: {fraction: 2}}", "14:35", "fraction is \"2\"; give a number greater than 0 and at most 1"},
         {"{similar: {groups: 2, metric: euclidian}}", "14:44",
          "unknown metric \"euclidian\"; did you mean \"euclidean\"?"},
-        {"{similar: {groups: 2, linkage: [ward, ward]}}", "14:52", "linkage ward stands twice"},
+        {"{similar: {groups: 2, linkage: [ward, ward]}}", "14:52", "linkage ward is given twice"},
         {"{similar: {groups: 2, linkage: []}}", "14:45", "linkage is an empty list"},
         {"{similar: {groups: 2, normalise: l1}}", "14:47",
          "unknown normalise \"l1\"; did you mean \"l2\"? (it can be: none,"},
@@ -216,7 +216,7 @@ static void selectors_are_checked(void **state)
         {"{similar: {groups: 2, metric: cosine, linkage: ward}}", "14:61",
          "linkage ward is defined for metric euclidean only"},
         {"{similar: {groups: 2}, fraction: 0.5}", "14:37",
-         "fraction means nothing beside similar; write {similar: {fr"},
+         "fraction has no meaning beside similar; write {similar: {fr"},
         {"{cumulative: l1}", "14:27", "cumulative is \"l1\"; give a map such as {order: l1, steps: 16}"},
         {"{cumulative: {order: l1}}", "14:27", "key \"steps\" is missing here; say how many points the curve has"},
         {"{cumulative: {steps: 4}}", "14:27", "key \"order\" is missing here; give a score, such as l1, or random"},
@@ -231,9 +231,9 @@ static void selectors_are_checked(void **state)
         {"{cumulative: {order: l1, steps: 4, first: best}}", "14:56",
          "unknown first \"best\"; it can be: lowest, highest"},
         {"{cumulative: {order: random, steps: 4, first: lowest}}", "14:53", "a random order has no lowest or highest"},
-        {"{cumulative: {order: random, steps: 4, seeds: [1, 1]}}", "14:64", "seed 1 stands twice"},
+        {"{cumulative: {order: random, steps: 4, seeds: [1, 1]}}", "14:64", "seed 1 is given twice"},
         {"{cumulative: {order: l1, steps: 4}, count: 1}", "14:50",
-         "count means nothing beside cumulative; write {cumul"},
+         "count has no meaning beside cumulative; write {cumul"},
         {"{pairs: every}", "14:22", "unknown filters \"every\"; it can be: each, all"},
         {"{pairs: 3}", "14:22", "pairs need two filters, but this is 1 of the 6 of layer conv2_1; take more of them"},
         {"{pairs: {lowest: l1, fraction: [0.5, 0.1]}}", "14:51", "pairs need two filters, but this is 1 of the 6"},
@@ -241,7 +241,7 @@ static void selectors_are_checked(void **state)
         {"{pairs: {pairs: all}}", "14:22", "pairs are made of the filters of each, all, a list"},
         {"{pairs: {cumulative: {order: l1, steps: 2}}}", "14:22", "pairs are made of"},
         {"{pairs: {highest: l1, count: 2}, count: 20}", "14:47",
-         "count means nothing beside pairs; write {pairs: {highest"},
+         "count has no meaning beside pairs; write {pairs: {highest"},
         {"{keep: all}", "14:21", "what is kept is given by each, a list, {random: ..}"},
         {"{keep: {keep: 1}}", "14:21", "what is kept is given by each, a list"},
         {"{keep: {pairs: all}}", "14:21", "what is kept is given by"},
@@ -335,10 +335,10 @@ static void formats_are_checked(void **state)
     refused("study: a\nmodel: {weights: weights.safetensors}\n"
             "data: {format: cifar10, path: images.idx}\nablate: []\n",
             NULL,
-            (const expected[]){{"3:31", "images.idx: is no file of the binary version of CIFAR-10"}, {NULL, NULL}});
+            (const expected[]){{"3:31", "images.idx: is not a file of the binary version of CIFAR-10"}, {NULL, NULL}});
     refused("study: a\nmodel: {weights: weights.safetensors}\n"
             "data: {format: npy, images: images.idx, labels: labels.idx}\nablate: []\n",
-            NULL, (const expected[]){{"3:29", "images.idx: is no npy file"}, {NULL, NULL}});
+            NULL, (const expected[]){{"3:29", "images.idx: is not an npy file"}, {NULL, NULL}});
     refused("study: a\nmodel: {weights: labels.idx}\n"
             "data: {format: idx, images: images.idx, labels: images.idx}\nablate: []\n",
             NULL,
@@ -387,7 +387,7 @@ static void modes_are_checked(void **state)
         const char *mode, *place, *part;
     } cases[] = {
         {"resampel", "15:11", "unknown mode \"resampel\"; did you mean \"resample\"?"},
-        {"[resample, {resample: {seeds: 1}}]", "15:23", "mode resample stands twice; remove one"},
+        {"[resample, {resample: {seeds: 1}}]", "15:23", "mode resample is given twice; remove one"},
         {"{resampel: {seeds: 1}}", "15:12", "unknown key \"resampel\" in mode; did you mean \"resample\"?"},
         {"{}", "15:11", "mode is an empty map; give zero, mean, resample or noise"},
         {"{resample: {}, noise: {}}", "15:26", "mode: give resample or noise, not both"},
@@ -397,7 +397,7 @@ static void modes_are_checked(void **state)
         {"{noise: [1]}", "15:19", "mode noise is a list; give a map"},
         {"{noise: }", "15:19", "mode noise is empty; give a map such as {seeds: 0..4}"},
         {"{noise: {seed: 1}}", "15:20", "unknown key \"seed\" in mode noise; did you mean \"seeds\"?"},
-        {"{noise: {seeds: [0..4, 2]}}", "15:34", "seed 2 stands twice"},
+        {"{noise: {seeds: [0..4, 2]}}", "15:34", "seed 2 is given twice"},
         {"{noise: {seeds: [4..0]}}", "15:28", "range \"4..0\" is reversed; write 0..4"},
         {"{noise: {seeds: -1}}", "15:27", "seed is \"-1\"; give whole numbers or ranges"},
         {"{noise: {seeds: 0..999999999}}", "12:5", "this experiment has 1000000000 jobs (1 layer x 1000000000 seeds"},

@@ -146,7 +146,7 @@ static void odd_sizes_are_one_mistake(void **state)
     assert_false(lsn_plan_settle(c.plan, &c.found, &problems, &err));
     assert_int_equal(err.code, LSN_INVALID);
     assert_int_equal(problems.count, 0);
-    assert_non_null(strstr(err.text, "2 of 10 images have not the size of the others: file 4: has another size"));
+    assert_non_null(strstr(err.text, "2 of 10 images differ in size from the others: file 4: has another size"));
     finish(&c);
 }
 
