@@ -31,12 +31,12 @@
  * computed its last unit; who refuses three units that others can compute gets no more for five minutes.
  *
  * What ends the whole run. Where a worker's death is the death of all (MPI without recovery), nothing of the above is
- * left but what the database knows: which evaluations were computed when runs died (`suspected`). One death says
+ * left but what the database knows: which evaluations were computed when runs died (`deaths`). One death says
  * little, for many are computed at a time. Who was computed at two, and has not come back since, is given out last,
  * when nothing else is left or in flight: an eighth of those with the most deaths at a time, first on the block on
  * which they were computed last, and nothing else beside; what comes back from there goes through the other blocks with
- * all workers. So each further death has an eighth of the suspects, and in the end one alone. Whoever drives this
- * decides when that is enough to give it up (the database: after three deaths, two of them alone).
+ * all workers. So each further death has an eighth of the suspects, and in the end one alone. After three
+ * deaths, two of them alone, it is given up as soon as a scheduler begins (LSN_FAIL).
  *
  * Invariants. A part is in one unit at most; a unit has two holders at most that are not silent or lost; a worker holds
  * `held` units at most; after a drain, and after LSN_FINISH, nothing is assigned; LSN_FINISH comes once. It comes if
@@ -49,6 +49,13 @@
 
 typedef struct lsn_sched lsn_sched;
 
+/* An evaluation that was computed when runs died, and has not come back since. */
+typedef struct lsn_sched_deaths {
+    int32_t evaluation;
+    int32_t deaths, alone; /* runs; those of them that died while nothing else was computed */
+    int32_t block;         /* on which it was computed at the last one */
+} lsn_sched_deaths;
+
 typedef struct lsn_sched_work {
     int32_t n_evaluations, n_blocks, n_workers; /* workers that may join, >= 1 */
     const double *cost;   /* [n_evaluations], > 0: predicted work of one evaluation on one block, in any one unit */
@@ -60,16 +67,11 @@ typedef struct lsn_sched_work {
     bool by_block;        /* all evaluations go through one block before the next: for evaluations that may end early */
     bool fail_fast;       /* the first failed evaluation ends the sweep ... */
     int32_t max_failures; /* ... or more than so many do; 0: no number does */
-    /* What need not be done any more; asked when a unit is cut, and when it is given again. NULL: nothing. May turn
-     * true for parts in no unit only after lsn_sched_ended. */
-    bool (*has)(void *context, int32_t evaluation, int32_t block);
-    /* For how many blocks `has` is true; NULL: they are counted with `has`, all of them, at the beginning. */
-    int32_t (*stored)(void *context, int32_t evaluation);
-    /* In how many runs that died it was computed, and on which block at the last; asked at the beginning. NULL: in
-     * none.
-     */
-    int32_t (*suspected)(void *context, int32_t evaluation, int32_t *block);
-    void *context;
+    /* What need not be computed any more when the scheduler begins; both or none (NULL: nothing). */
+    const int32_t *stored;          /* [n_evaluations] parts of each; n_blocks: it is complete, or not wanted */
+    const uint64_t *parts;          /* bit evaluation * n_blocks + block: the part is there */
+    const lsn_sched_deaths *deaths; /* [n_deaths], by evaluation */
+    int32_t n_deaths;
 } lsn_sched_work;
 
 /* Owned by the scheduler. What LSN_ASSIGN gives stays as it is until that worker's answer is passed on, the worker is
@@ -87,7 +89,8 @@ typedef enum lsn_action_kind {
     LSN_CANCEL, /* `worker` shall drop the unit of that `id` unless it has begun it, and say so (lsn_sched_dropped); one
                  * that it knows nothing of, or has answered already, it ignores. Whoever drives this may ignore it */
     LSN_FAIL,   /* `evaluation` is given up: `faults` workers died, fell silent or refused while they computed it, the
-                 * last ones it alone */
+                 * last ones it alone; or, where `deaths` is given, for those of runs. The latter counts neither for
+                 * fail_fast nor max_failures */
     LSN_FINISH, /* there is nothing more to do or to wait for: `ending` says why */
 } lsn_action_kind;
 
@@ -100,11 +103,12 @@ typedef enum lsn_ending {
 
 typedef struct lsn_action {
     lsn_action_kind kind;
-    int32_t worker;             /* LSN_ASSIGN, LSN_CANCEL */
-    const lsn_unit *unit;       /* LSN_ASSIGN */
-    int32_t id;                 /* LSN_CANCEL */
-    int32_t evaluation, faults; /* LSN_FAIL */
-    lsn_ending ending;          /* LSN_FINISH */
+    int32_t worker;                 /* LSN_ASSIGN, LSN_CANCEL */
+    const lsn_unit *unit;           /* LSN_ASSIGN */
+    int32_t id;                     /* LSN_CANCEL */
+    int32_t evaluation, faults;     /* LSN_FAIL */
+    const lsn_sched_deaths *deaths; /* LSN_FAIL; NULL: it was not for those */
+    lsn_ending ending;              /* LSN_FINISH */
 } lsn_action;
 
 typedef struct lsn_sched_progress {
@@ -152,8 +156,7 @@ LSN_API bool lsn_sched_refused(lsn_sched *sched, int32_t worker, int32_t unit);
 /* The worker gave the unit back unbegun, as LSN_CANCEL asked it to. False where it held no such unit. */
 LSN_API bool lsn_sched_dropped(lsn_sched *sched, int32_t worker, int32_t unit);
 
-/* The evaluation needs no more parts: from now on `has` is true for all of them. Those that are in no unit are no
- * longer counted as work. */
+/* The evaluation needs no more parts. Those that are in no unit are no longer counted as work. */
 LSN_API void lsn_sched_ended(lsn_sched *sched, int32_t evaluation);
 /* Nothing more is assigned; units in reserve are asked back, those in hand are awaited. */
 LSN_API void lsn_sched_drain(lsn_sched *sched);

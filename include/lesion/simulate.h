@@ -5,7 +5,7 @@
  * history is checked as it is played: a part is recorded once, nothing is assigned after a drain,
  * nobody holds more than `held` units, it ends, and at the end every evaluation is whole or was given up, which only
  * one is that workers really failed to compute. When the coordinator dies, the virtual database counts who was
- * computed, and gives up who was three times, twice alone, as the real one does (store.h).
+ * computed, as the real one does (store.h).
  */
 #ifndef LESION_SIMULATE_H
 #define LESION_SIMULATE_H
@@ -41,7 +41,7 @@ typedef struct lsn_faults {
 } lsn_faults;
 
 typedef struct lsn_simulation {
-    lsn_sched_work work; /* costs in seconds of a worker of speed 1; `has`, `stored` and `context` are not used */
+    lsn_sched_work work; /* costs in seconds of a worker of speed 1; what there is at the beginning is not used */
     lsn_faults faults;
     uint64_t seed;
     FILE *trace; /* what happens, a line each; NULL: not wanted */

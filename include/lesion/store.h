@@ -105,19 +105,6 @@ LSN_API bool lsn_store_give(lsn_store *store, const lsn_given *given, lsn_error 
 /* It does not any more; `unit` < 0: it holds nothing any more. */
 LSN_API bool lsn_store_answered(lsn_store *store, int32_t worker, int32_t unit, lsn_error *err);
 
-/* An evaluation that was computed when runs died. Its part on `block`, once added, clears it. */
-typedef struct lsn_suspicion {
-    int32_t deaths; /* of runs, one after another */
-    int32_t block;  /* that was computed at the last one; -1 where deaths == 0 */
-    bool condemned; /* the run died at least three times, twice while nothing else was computed: it has failed, and is
-                     * not taken up again unless that is asked for (lsn_store_options.retry) */
-} lsn_suspicion;
-
-LSN_API lsn_suspicion lsn_store_suspicion(const lsn_store *store, int32_t evaluation);
-/* Whether the run before died, or any evaluation is under suspicion: then it should be known at any moment what is
- * being computed (lsn_store_give, committed, before a unit is handed out). */
-LSN_API bool lsn_store_wary(const lsn_store *store);
-
 /* An evaluation that was computed when runs died, one after another, and whose part on `block` has not come back since.
  * Whoever hands out work decides when that is enough to give it up (lsn_store_fail). */
 typedef struct lsn_store_deaths {

@@ -17,12 +17,12 @@ static const double MEASURE_S = 1;
 enum { HOST_BYTES = 64 };
 
 /* What rank 0 records of itself and the others. */
-typedef struct census {
+typedef struct rank_census {
     lsn_process *processes; /* [size] */
     lsn_text hosts;         /* "n1*4,n2*4" */
-} census;
+} rank_census;
 
-static void census_finish(census *census)
+static void census_finish(rank_census *census)
 {
     free(census->processes);
     lsn_text_finish(&census->hosts);
@@ -48,7 +48,7 @@ static bool gather(const lsn_ranks *ranks, const void *mine, int bytes, void *al
 }
 
 /* On rank 0. Collective. */
-static bool take_census(const lsn_ranks *ranks, census *census, lsn_error *err)
+static bool take_census(const lsn_ranks *ranks, rank_census *census, lsn_error *err)
 {
     const lsn_process self = lsn_process_self();
     char host[HOST_BYTES] = "";
@@ -232,7 +232,7 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, 
         return err->code;
     lsn_sweep_equip(plan, &engine);
     lsn_compute *compute = computes ? lsn_compute_create(plan, opened->block_images, &engine, err) : NULL;
-    census census = {0};
+    rank_census census = {0};
     bool mine = compute != NULL || !computes;
     bool ok = lsn_ranks_agree(ranks, mine);
     if (!ok && mine)

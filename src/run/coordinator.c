@@ -17,8 +17,10 @@ typedef struct coordinator {
     const lsn_sweep_options *options;
     const lsn_prices *prices;
     lsn_sched *sched;
-    double *cost;     /* [n_evaluations] */
-    int32_t *jobs_of; /* [n_evaluations]: jobs that share the evaluation */
+    lsn_store_stock stock;    /* what the database had when this run began */
+    lsn_sched_deaths *deaths; /* [stock.n_deaths] */
+    double *cost;             /* [n_evaluations] */
+    int32_t *jobs_of;         /* [n_evaluations]: jobs that share the evaluation */
     roster roster;
     lsn_error refusal; /* the last one */
     double began_s, committed_s, shown_s, alive_s, watched_s;
@@ -33,31 +35,6 @@ typedef struct coordinator {
     double cost_whole;  /* of all parts, those that the database had when this run began included */
 } coordinator;
 
-/* What another shard computes need not be done here; and what runs died of again and again is left out. */
-static bool wanted(const coordinator *c, int32_t evaluation)
-{
-    return lsn_wants(c->options->wanted, evaluation) && !lsn_store_suspicion(c->store, evaluation).condemned;
-}
-
-static bool has_part(void *context, int32_t evaluation, int32_t block)
-{
-    const coordinator *c = context;
-    return !wanted(c, evaluation) || lsn_store_has(c->store, evaluation, block);
-}
-
-static int32_t stored_parts(void *context, int32_t evaluation)
-{
-    const coordinator *c = context;
-    return wanted(c, evaluation) ? lsn_store_parts(c->store, evaluation) : lsn_store_blocks(c->store);
-}
-
-static int32_t suspected(void *context, int32_t evaluation, int32_t *block)
-{
-    const lsn_suspicion found = lsn_store_suspicion(((const coordinator *)context)->store, evaluation);
-    *block = found.block;
-    return found.deaths;
-}
-
 /* What an ablation costs on a block. */
 static double block_cost(const coordinator *c, const lsn_ablation *ablation)
 {
@@ -65,10 +42,10 @@ static double block_cost(const coordinator *c, const lsn_ablation *ablation)
 }
 
 /* Counts what the study holds and what the database has of it. */
-static void take_stock(coordinator *c)
+static void count_jobs(coordinator *c)
 {
     const lsn_plan *plan = c->plan;
-    const int32_t blocks = lsn_store_blocks(c->store);
+    const int32_t blocks = c->stock.blocks;
     for (int32_t j = 0; j < plan->n_jobs; j++)
         if (lsn_wants(c->options->wanted, plan->jobs[j].evaluation)) {
             c->jobs_of[plan->jobs[j].evaluation]++;
@@ -79,24 +56,38 @@ static void take_stock(coordinator *c)
         if (!lsn_wants(c->options->wanted, e))
             continue;
         c->cost_whole += blocks * c->cost[e];
-        if (lsn_store_complete(c->store, e))
+        if (c->stock.stored[e] == blocks)
             c->progress.jobs_done += c->jobs_of[e];
     }
     c->progress.workers = c->crew->workers;
 }
 
-static bool begin(coordinator *c, lsn_error *err)
+static bool take_stock(coordinator *c, lsn_error *err)
 {
     const size_t count = (size_t)c->plan->n_evaluations;
-    c->cost = lsn_array(count, sizeof *c->cost, err);
+    if (!lsn_store_take_stock(c->store, &c->stock, err))
+        return false;
+    c->deaths = lsn_array((size_t)c->stock.n_deaths, sizeof *c->deaths, err);
+    c->cost = c->deaths == NULL ? NULL : lsn_array(count, sizeof *c->cost, err);
     c->jobs_of = c->cost == NULL ? NULL : lsn_array(count, sizeof *c->jobs_of, err);
     if (c->jobs_of == NULL)
         return false;
-    take_stock(c);
+    for (int32_t i = 0; i < c->stock.n_deaths; i++) {
+        const lsn_store_deaths *known = &c->stock.deaths[i];
+        c->deaths[i] = (lsn_sched_deaths){known->evaluation, known->deaths, known->alone, known->block};
+    }
+    count_jobs(c);
+    return true;
+}
+
+static bool begin(coordinator *c, lsn_error *err)
+{
+    if (!take_stock(c, err))
+        return false;
     lsn_ablation nothing = {.mask = {0}};
     lsn_sched_work work = {
         .n_evaluations = c->plan->n_evaluations,
-        .n_blocks = lsn_store_blocks(c->store),
+        .n_blocks = c->stock.blocks,
         .n_workers = c->crew->workers,
         .cost = c->cost,
         .unit_cost = block_cost(c, &nothing),
@@ -106,10 +97,10 @@ static bool begin(coordinator *c, lsn_error *err)
         .by_block = c->plan->stop.half_width > 0,
         .fail_fast = c->options->fail_fast,
         .max_failures = c->options->max_failures,
-        .has = has_part,
-        .stored = stored_parts,
-        .suspected = suspected,
-        .context = c,
+        .stored = c->stock.stored,
+        .parts = c->stock.parts,
+        .deaths = c->deaths,
+        .n_deaths = c->stock.n_deaths,
     };
     c->commit_s = -1;
     c->sched = lsn_sched_create(&work, err);
@@ -124,6 +115,8 @@ static void finish(coordinator *c)
     free(c->outbox);
     free(c->jobs_of);
     free(c->cost);
+    free(c->deaths);
+    lsn_store_stock_finish(&c->stock);
 }
 
 /* ---- one turn of the loop ------------------------------------------------------------------------------------ */
@@ -225,8 +218,14 @@ static void heed_wishes(coordinator *c)
 static bool give_up(coordinator *c, const lsn_action *action, lsn_error *err)
 {
     lsn_text reason = {0};
-    lsn_text_add(&reason, "%d workers died, fell silent or could not compute it", (int)action->faults);
-    if (c->refusal.code != LSN_OK)
+    if (action->deaths != NULL)
+        lsn_text_add(&reason,
+                     "%d runs died while it was computed, %d of them while nothing else was; it is left out until a "
+                     "run is told to --retry",
+                     (int)action->deaths->deaths, (int)action->deaths->alone);
+    else
+        lsn_text_add(&reason, "%d workers died, fell silent or could not compute it", (int)action->faults);
+    if (action->deaths == NULL && c->refusal.code != LSN_OK)
         lsn_text_add(&reason, "; the last that could not: %s", c->refusal.text);
     bool ok = !reason.failed || lsn_fail(err, LSN_FAILED, "out of memory: a failure could not be described");
     ok = ok && lsn_store_fail(c->store, action->evaluation, reason.data, err);
@@ -264,7 +263,7 @@ static bool worth_commits(const coordinator *c)
  * short for that is it not, unless the last run died. */
 static bool hand_out(coordinator *c, lsn_error *err)
 {
-    if (c->n_outbox > 0 && (lsn_store_wary(c->store) || worth_commits(c)) && !commit(c, err))
+    if (c->n_outbox > 0 && (c->stock.wary || worth_commits(c)) && !commit(c, err))
         return false;
     for (size_t i = 0; i < c->n_outbox; i++)
         if (!c->crew->give(c->crew->context, &c->outbox[i], err))

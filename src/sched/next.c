@@ -85,7 +85,7 @@ bool lsn_sched_next(lsn_sched *sched, lsn_action *action, lsn_error *err)
     err->code = LSN_OK;
     if (sched->finished)
         return false;
-    if (sched_judge(sched, action, err))
+    if (sched_condemn(sched, action) || sched_judge(sched, action, err))
         return true;
     if (err->code != LSN_OK)
         return false;

@@ -15,9 +15,7 @@ enum { NOBODY = -1 };
 
 /* ---- work (work.c) ------------------------------------------------------------------------------------------- */
 
-enum { EVALUATION_OPEN, EVALUATION_ENDED, EVALUATION_FAILED };
-
-enum { SCHED_SUSPECTED = 2 }; /* deaths of runs from which on an evaluation is given out with care */
+enum { EVALUATION_OPEN, EVALUATION_ENDED, EVALUATION_FAILED, EVALUATION_CONDEMNED };
 
 typedef struct sched_suspect {
     int32_t deaths, block;
@@ -35,12 +33,15 @@ typedef struct sched_tasks {
     double cost_uncut; /* of what `left` counts */
     double cost_loose; /* of units that wait or are loose, without unit_cost */
     int32_t failed;
+    int32_t n_judged; /* of work.deaths, those that were looked at by sched_condemn */
 } sched_tasks;
 
 bool sched_tasks_init(lsn_sched *sched, lsn_error *err);
 void sched_tasks_finish(lsn_sched *sched);
 /* Whether the part must be computed still. */
 bool sched_wanted(const lsn_sched *sched, int32_t evaluation, int32_t block);
+/* The next evaluation that is given up for the deaths of runs; false: none. */
+bool sched_condemn(lsn_sched *sched, lsn_action *action);
 /* The evaluation needs no more parts. */
 void sched_close(lsn_sched *sched, int32_t evaluation, unsigned char state);
 /* A part that was in a unit needs not be done any more. */

@@ -4,6 +4,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum {
+    SUSPECTED = 2,       /* deaths of runs from which on an evaluation is given out with care */
+    CONDEMNED = 3,       /* those after which it is given up ... */
+    CONDEMNED_ALONE = 2, /* ... if it was computed alone at so many */
+};
+
 typedef struct ranked {
     double cost;
     int32_t evaluation;
@@ -26,28 +32,42 @@ static int dearest_first(const void *a, const void *b)
     return (x->evaluation > y->evaluation) - (x->evaluation < y->evaluation);
 }
 
-static int32_t count_missing(const lsn_sched_work *work, int32_t evaluation)
+static sched_suspect suspect(const lsn_sched_work *work, const lsn_sched_deaths *known)
 {
-    int32_t missing = work->n_blocks;
-    if (work->stored != NULL)
-        missing -= work->stored(work->context, evaluation);
-    else
-        for (int32_t b = 0; work->has != NULL && b < work->n_blocks; b++)
-            missing -= work->has(work->context, evaluation, b);
-    assert(missing >= 0);
-    return missing;
+    if (known->deaths < SUSPECTED)
+        return (sched_suspect){0};
+    return (sched_suspect){known->deaths, known->block < 0 || known->block >= work->n_blocks ? 0 : known->block};
 }
 
-static sched_suspect suspect(const lsn_sched_work *work, int32_t evaluation)
+static bool condemned(const lsn_sched_deaths *known)
 {
-    sched_suspect found = {.block = 0};
-    if (work->suspected != NULL)
-        found.deaths = work->suspected(work->context, evaluation, &found.block);
-    if (found.deaths < SCHED_SUSPECTED)
-        return (sched_suspect){0};
-    if (found.block < 0 || found.block >= work->n_blocks)
-        found.block = 0;
-    return found;
+    return known->deaths >= CONDEMNED && known->alone >= CONDEMNED_ALONE;
+}
+
+/* Lists what there is to do, in any order; what is condemned is not. */
+static void list_tasks(lsn_sched *sched, ranked *all)
+{
+    const lsn_sched_work *work = &sched->work;
+    sched_tasks *tasks = &sched->tasks;
+    for (int32_t e = 0, d = 0; e < work->n_evaluations; e++) {
+        const int32_t missing = work->n_blocks - (work->stored == NULL ? 0 : work->stored[e]);
+        while (d < work->n_deaths && work->deaths[d].evaluation < e)
+            d++;
+        const bool deadly = d < work->n_deaths && work->deaths[d].evaluation == e;
+        assert(missing >= 0 && work->cost[e] > 0);
+        if (missing == 0)
+            continue;
+        if (deadly && condemned(&work->deaths[d])) {
+            tasks->state[e] = EVALUATION_CONDEMNED;
+            continue;
+        }
+        all[tasks->n_order++] =
+            (ranked){work->cost[e], e, deadly ? suspect(work, &work->deaths[d]) : (sched_suspect){0}};
+        tasks->left[e] = missing;
+        tasks->parts += missing;
+        tasks->cost += missing * work->cost[e];
+    }
+    tasks->cost_uncut = tasks->cost;
 }
 
 /* Takes over their order. */
@@ -66,9 +86,8 @@ static bool put_in_order(sched_tasks *tasks, const ranked *all, lsn_error *err)
 
 bool sched_tasks_init(lsn_sched *sched, lsn_error *err)
 {
-    const lsn_sched_work *work = &sched->work;
     sched_tasks *tasks = &sched->tasks;
-    const size_t n = (size_t)work->n_evaluations;
+    const size_t n = (size_t)sched->work.n_evaluations;
     ranked *all = lsn_array(n, sizeof *all, err);
     tasks->order = all == NULL ? NULL : lsn_array(n, sizeof *tasks->order, err);
     tasks->left = tasks->order == NULL ? NULL : lsn_array(n, sizeof *tasks->left, err);
@@ -77,17 +96,7 @@ bool sched_tasks_init(lsn_sched *sched, lsn_error *err)
         free(all);
         return false;
     }
-    for (int32_t e = 0; e < work->n_evaluations; e++) {
-        const int32_t missing = count_missing(work, e);
-        if (missing == 0)
-            continue;
-        assert(work->cost[e] > 0);
-        all[tasks->n_order++] = (ranked){work->cost[e], e, suspect(work, e)};
-        tasks->left[e] = missing;
-        tasks->parts += missing;
-        tasks->cost += missing * work->cost[e];
-    }
-    tasks->cost_uncut = tasks->cost;
+    list_tasks(sched, all);
     qsort(all, (size_t)tasks->n_order, sizeof *all, dearest_first);
     const bool ok = put_in_order(tasks, all, err);
     free(all);
@@ -105,8 +114,21 @@ void sched_tasks_finish(lsn_sched *sched)
 bool sched_wanted(const lsn_sched *sched, int32_t evaluation, int32_t block)
 {
     const lsn_sched_work *work = &sched->work;
+    const size_t part = (size_t)evaluation * (size_t)work->n_blocks + (size_t)block;
     return sched->tasks.state[evaluation] == EVALUATION_OPEN &&
-           (work->has == NULL || !work->has(work->context, evaluation, block));
+           (work->parts == NULL || (work->parts[part / 64] >> part % 64 & 1) == 0);
+}
+
+bool sched_condemn(lsn_sched *sched, lsn_action *action)
+{
+    while (sched->tasks.n_judged < sched->work.n_deaths) {
+        const lsn_sched_deaths *known = &sched->work.deaths[sched->tasks.n_judged++];
+        if (sched->tasks.state[known->evaluation] != EVALUATION_CONDEMNED)
+            continue;
+        *action = (lsn_action){.kind = LSN_FAIL, .evaluation = known->evaluation, .deaths = known};
+        return true;
+    }
+    return false;
 }
 
 void sched_close(lsn_sched *sched, int32_t evaluation, unsigned char state)

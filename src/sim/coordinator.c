@@ -77,12 +77,15 @@ static bool assign(sim *s, int32_t w, const lsn_unit *unit)
     return sim_worker_give(s, w, &held);
 }
 
-static bool give_up(sim *s, int32_t evaluation)
+static bool give_up(sim *s, const lsn_action *action)
 {
     sim_database *db = &s->database;
+    const int32_t evaluation = action->evaluation;
     if (db->failed[evaluation] || db->blocks[evaluation] >= db->enough[evaluation])
         return sim_violated(s, "evaluation %d is given up for nothing", (int)evaluation);
-    if (s->nature[evaluation] == NATURE_SOUND && s->suffered[evaluation] < 2)
+    if (action->deaths != NULL && s->nature[evaluation] != NATURE_FATAL && s->accidents < action->deaths->alone)
+        return sim_violated(s, "evaluation %d is condemned, but is innocent", (int)evaluation);
+    if (action->deaths == NULL && s->nature[evaluation] == NATURE_SOUND && s->suffered[evaluation] < 2)
         return sim_violated(s, "evaluation %d is given up, but is innocent", (int)evaluation);
     db->failed[evaluation] = true;
     return true;
@@ -137,7 +140,7 @@ static bool carry_out(sim *s, const lsn_action *action)
         return sim_worker_cancel(s, action->worker, action->id);
     case LSN_FAIL:
         sim_trace(s, "fail: evaluation %d, after %d faults", (int)action->evaluation, (int)action->faults);
-        return give_up(s, action->evaluation);
+        return give_up(s, action);
     case LSN_FINISH:
         sim_trace(s, "finish: %d", (int)action->ending);
         return finish(s, action->ending);
@@ -320,10 +323,7 @@ bool sim_coordinator_event(sim *s, const sim_event *event)
 bool sim_coordinator_start(sim *s)
 {
     lsn_sched_work work = s->given->work;
-    work.has = sim_database_has;
-    work.stored = sim_database_stored;
-    work.suspected = sim_database_suspected;
-    work.context = s;
+    sim_database_take_stock(s, &work);
     s->process++;
     s->drained = s->over = false;
     s->served_until_s = s->now_s;

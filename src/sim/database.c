@@ -2,14 +2,20 @@
 #include "sim/sim_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const double COMMIT_S = 1;
 
-enum { WORD_BITS = 64, CONDEMNED = 3, CONDEMNED_ALONE = 2 };
+enum { WORD_BITS = 64 };
 
 static size_t part_of(const sim *s, int32_t evaluation, int32_t block)
 {
     return (size_t)evaluation * (size_t)s->given->work.n_blocks + (size_t)block;
+}
+
+static size_t n_words(const sim *s)
+{
+    return part_of(s, s->given->work.n_evaluations, 0) / WORD_BITS + 1;
 }
 
 bool sim_database_init(sim *s)
@@ -17,15 +23,18 @@ bool sim_database_init(sim *s)
     sim_database *db = &s->database;
     const lsn_sched_work *work = &s->given->work;
     const size_t n = (size_t)work->n_evaluations;
-    db->recorded = lsn_array(n * (size_t)work->n_blocks / WORD_BITS + 1, sizeof *db->recorded, s->err);
-    db->blocks = db->recorded == NULL ? NULL : lsn_array(n, sizeof *db->blocks, s->err);
+    db->recorded = lsn_array(n_words(s), sizeof *db->recorded, s->err);
+    db->stock_parts = db->recorded == NULL ? NULL : lsn_array(n_words(s), sizeof *db->stock_parts, s->err);
+    db->stock_stored = db->stock_parts == NULL ? NULL : lsn_array(n, sizeof *db->stock_stored, s->err);
+    db->stock_deaths = db->stock_stored == NULL ? NULL : lsn_array(n, sizeof *db->stock_deaths, s->err);
+    db->blocks = db->stock_deaths == NULL ? NULL : lsn_array(n, sizeof *db->blocks, s->err);
     db->enough = db->blocks == NULL ? NULL : lsn_array(n, sizeof *db->enough, s->err);
     db->failed = db->enough == NULL ? NULL : lsn_array(n, sizeof *db->failed, s->err);
     db->suspicions = db->failed == NULL ? NULL : lsn_array(n, sizeof *db->suspicions, s->err);
     if (db->suspicions == NULL)
         return false;
     for (int32_t e = 0; e < work->n_evaluations; e++) {
-        db->suspicions[e].block = -1;
+        db->suspicions[e].known = (lsn_sched_deaths){.evaluation = e, .block = -1};
         const bool early = work->n_blocks > 1 && sim_uniform(s, 0, 1) < s->faults->early;
         db->enough[e] =
             early ? 1 + (int32_t)lsn_random_below(&s->random, (uint64_t)work->n_blocks - 1) : work->n_blocks;
@@ -36,6 +45,9 @@ bool sim_database_init(sim *s)
 void sim_database_finish(sim *s)
 {
     free(s->database.recorded);
+    free(s->database.stock_parts);
+    free(s->database.stock_stored);
+    free(s->database.stock_deaths);
     free(s->database.blocks);
     free(s->database.enough);
     free(s->database.failed);
@@ -48,25 +60,10 @@ static bool is_recorded(const sim_database *db, size_t part)
     return (db->recorded[part / WORD_BITS] >> part % WORD_BITS & 1) != 0;
 }
 
-static bool is_condemned(const sim_database *db, int32_t evaluation)
+bool sim_database_has(const sim *s, int32_t evaluation, int32_t block)
 {
-    return db->suspicions[evaluation].deaths >= CONDEMNED && db->suspicions[evaluation].alone >= CONDEMNED_ALONE;
-}
-
-bool sim_database_has(void *context, int32_t evaluation, int32_t block)
-{
-    const sim *s = context;
     const sim_database *db = &s->database;
-    return db->blocks[evaluation] >= db->enough[evaluation] || is_condemned(db, evaluation) ||
-           is_recorded(db, part_of(s, evaluation, block));
-}
-
-int32_t sim_database_stored(void *context, int32_t evaluation)
-{
-    const sim *s = context;
-    const sim_database *db = &s->database;
-    const bool over = db->blocks[evaluation] >= db->enough[evaluation] || is_condemned(db, evaluation);
-    return over ? s->given->work.n_blocks : db->blocks[evaluation];
+    return db->blocks[evaluation] >= db->enough[evaluation] || is_recorded(db, part_of(s, evaluation, block));
 }
 
 static void commit(sim *s)
@@ -75,6 +72,24 @@ static void commit(sim *s)
     db->n_uncommitted = 0;
     db->uncommitted_cost = db->uncommitted_seconds = 0;
     db->committed_s = s->now_s;
+}
+
+void sim_database_take_stock(sim *s, lsn_sched_work *work)
+{
+    sim_database *db = &s->database;
+    int32_t n_deaths = 0;
+    commit(s);
+    for (int32_t e = 0; e < work->n_evaluations; e++) {
+        db->failed[e] = false;
+        db->stock_stored[e] = db->blocks[e] >= db->enough[e] ? work->n_blocks : db->blocks[e];
+        if (db->suspicions[e].known.deaths > 0)
+            db->stock_deaths[n_deaths++] = db->suspicions[e].known;
+    }
+    memcpy(db->stock_parts, db->recorded, n_words(s) * sizeof *db->recorded);
+    work->stored = db->stock_stored;
+    work->parts = db->stock_parts;
+    work->deaths = db->stock_deaths;
+    work->n_deaths = n_deaths;
 }
 
 void sim_database_tick(sim *s)
@@ -95,8 +110,8 @@ static bool record_part(sim *s, int32_t evaluation, int32_t block)
         db->uncommitted[db->n_uncommitted++] = part;
     }
     db->recorded[part / WORD_BITS] |= UINT64_C(1) << part % WORD_BITS;
-    if (db->suspicions[evaluation].block == block)
-        db->suspicions[evaluation] = (struct sim_suspicion){.block = -1};
+    if (db->suspicions[evaluation].known.block == block)
+        db->suspicions[evaluation].known = (lsn_sched_deaths){.evaluation = evaluation, .block = -1};
     if (++db->blocks[evaluation] == db->enough[evaluation])
         lsn_sched_ended(s->sched, evaluation);
     return true;
@@ -138,18 +153,18 @@ static int32_t mark(sim *s, const lsn_unit *unit)
 {
     int32_t marked = 0;
     for (int32_t i = 0; i < unit->count; i++) {
-        struct sim_suspicion *found = &s->database.suspicions[unit->evaluations[i]];
+        sim_suspicion *found = &s->database.suspicions[unit->evaluations[i]];
         if (found->mark == s->process)
             continue;
         found->mark = s->process;
-        found->block = unit->block;
-        found->deaths++;
+        found->known.block = unit->block;
+        found->known.deaths++;
         marked++;
     }
     return marked;
 }
 
-bool sim_database_count_death(sim *s)
+void sim_database_count_death(sim *s)
 {
     int32_t marked = 0, last = -1;
     for (int32_t w = 0; w < s->given->work.n_workers; w++)
@@ -160,26 +175,8 @@ bool sim_database_count_death(sim *s)
             marked += mark(s, unit);
             last = unit->evaluations[0];
         }
-    if (marked != 1)
-        return true;
-    s->database.suspicions[last].alone++;
-    if (is_condemned(&s->database, last) && s->nature[last] != NATURE_FATAL && s->accidents < CONDEMNED_ALONE)
-        return sim_violated(s, "evaluation %d is condemned, but is innocent", (int)last);
-    return true;
-}
-
-int32_t sim_database_suspected(void *context, int32_t evaluation, int32_t *block)
-{
-    const struct sim_suspicion *found = &((const sim *)context)->database.suspicions[evaluation];
-    *block = found->block;
-    return found->deaths;
-}
-
-void sim_database_take_up(sim *s)
-{
-    commit(s);
-    for (int32_t e = 0; e < s->given->work.n_evaluations; e++)
-        s->database.failed[e] = is_condemned(&s->database, e);
+    if (marked == 1)
+        s->database.suspicions[last].known.alone++;
 }
 
 bool sim_database_check(sim *s)

@@ -85,14 +85,21 @@ typedef struct sim_worker {
     sim_list given; /* not answered */
 } sim_worker;
 
+typedef struct sim_suspicion {
+    lsn_sched_deaths known;
+    int32_t mark; /* the coordinator at whose death it was counted last */
+} sim_suspicion;
+
 typedef struct sim_database {
-    uint64_t *recorded; /* a bit a part */
-    int32_t *blocks;    /* [evaluations]: recorded */
-    int32_t *enough;    /* [evaluations]: blocks after which it ends */
-    bool *failed;       /* [evaluations] */
-    struct sim_suspicion {
-        int32_t deaths, alone, block, mark;
-    } * suspicions;      /* [evaluations] */
+    uint64_t *recorded;        /* a bit a part */
+    int32_t *blocks;           /* [evaluations]: recorded */
+    int32_t *enough;           /* [evaluations]: blocks after which it ends */
+    bool *failed;              /* [evaluations] */
+    sim_suspicion *suspicions; /* [evaluations] */
+    /* what the present scheduler was given */
+    int32_t *stock_stored;
+    uint64_t *stock_parts;
+    lsn_sched_deaths *stock_deaths;
     size_t *uncommitted; /* parts */
     size_t n_uncommitted, uncommitted_room;
     double committed_s;   /* when */
@@ -156,19 +163,17 @@ bool sim_worker_missed(sim *s, int32_t worker);
 
 bool sim_database_init(sim *s);
 void sim_database_finish(sim *s);
-bool sim_database_has(void *sim, int32_t evaluation, int32_t block);
-int32_t sim_database_stored(void *sim, int32_t evaluation);
+bool sim_database_has(const sim *s, int32_t evaluation, int32_t block);
+/* What it has when a scheduler begins; what failed is taken up again. It stays valid until the next time. */
+void sim_database_take_stock(sim *s, lsn_sched_work *work);
 /* Records a result; each part must be new. */
 bool sim_database_record(sim *s, const lsn_unit *unit, double seconds);
 /* Commits now and then. */
 void sim_database_tick(sim *s);
 /* What was not committed was never recorded. */
 void sim_database_crash(sim *s);
-/* Who was computed when the coordinator died: to be told before it is stopped. False where an innocent is condemned. */
-bool sim_database_count_death(sim *s);
-int32_t sim_database_suspected(void *sim, int32_t evaluation, int32_t *block);
-/* What failed is taken up again, but for who was condemned. */
-void sim_database_take_up(sim *s);
+/* Counts who was computed when the coordinator died; before it is stopped. */
+void sim_database_count_death(sim *s);
 /* Every evaluation is whole or failed. */
 bool sim_database_check(sim *s);
 

@@ -315,7 +315,7 @@ static inline int store_label(const lsn_store *store, int32_t image)
 bool store_possible(const lsn_store *store, int32_t block, const lsn_tally *tally);
 
 /* What a run that died has left behind: what its workers held is under suspicion, and nothing runs any more. `retry`:
- * whatever was condemned is forgiven first. */
+ * all deaths are forgotten first. */
 bool deaths_count(lsn_store *store, bool retry, lsn_error *err);
 /* Takes down what a row of the table evaluation says: columns deaths, deaths_alone, death_block. */
 bool deaths_load(lsn_store *store, int32_t evaluation, int64_t deaths, int64_t alone, int64_t block, lsn_error *err);

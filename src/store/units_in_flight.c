@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONDEMNED = 3, CONDEMNED_ALONE = 2 }; /* deaths, and those while nothing else was computed */
-
 /* ---- giving -------------------------------------------------------------------------------------------------- */
 
 /* "[3,17]", as the database numbers them. */
@@ -116,18 +114,6 @@ static bool count_death(const lsn_store *store, victims *found, lsn_error *err)
     return ok;
 }
 
-static bool condemn(const lsn_store *store, lsn_error *err)
-{
-    char sql[512];
-    sqlite3_snprintf(
-        sizeof sql, sql,
-        "UPDATE evaluation SET status = 'failed', reason = deaths || ' runs died while it was computed, ' || "
-        "deaths_alone || ' of them while nothing else was; it is left out until a run is told to --retry' "
-        "WHERE deaths >= %d AND deaths_alone >= %d AND status <> 'done'",
-        CONDEMNED, CONDEMNED_ALONE);
-    return database_run(&store->db, sql, err);
-}
-
 bool deaths_count(lsn_store *store, bool retry, lsn_error *err)
 {
     int64_t died;
@@ -142,11 +128,10 @@ bool deaths_count(lsn_store *store, bool retry, lsn_error *err)
                                      err);
     ok = ok && (died == 0 || (list_victims(store, &found, err) && count_death(store, &found, err)));
     free(found.all);
-    return ok && condemn(store, err) &&
-           database_run(&store->db,
-                        "DELETE FROM unit; UPDATE evaluation SET status = 'pending' WHERE status = 'running';"
-                        "UPDATE run SET how = 'died', ended = heartbeat WHERE how IS NULL",
-                        err);
+    return ok && database_run(&store->db,
+                              "DELETE FROM unit; UPDATE evaluation SET status = 'pending' WHERE status = 'running';"
+                              "UPDATE run SET how = 'died', ended = heartbeat WHERE how IS NULL",
+                              err);
 }
 
 /* ---- suspicion ----------------------------------------------------------------------------------------------- */
@@ -176,23 +161,6 @@ bool deaths_acquit(lsn_store *store, int32_t evaluation, int32_t block, lsn_erro
         return true;
     *known = (suspect){0};
     return DATABASE_STEP(&store->db, store->statements[STORE_ACQUIT], err, integer(store->ids[evaluation]));
-}
-
-lsn_suspicion lsn_store_suspicion(const lsn_store *store, int32_t evaluation)
-{
-    assert(evaluation >= 0 && evaluation < store->plan->n_evaluations);
-    const suspect *known = store->suspects == NULL ? NULL : &store->suspects[evaluation];
-    if (known == NULL || known->deaths == 0)
-        return (lsn_suspicion){.block = -1};
-    return (lsn_suspicion){.deaths = known->deaths,
-                           .block = known->block,
-                           .condemned = known->deaths >= CONDEMNED && known->alone >= CONDEMNED_ALONE &&
-                                        store->status[evaluation] == STORE_FAILED};
-}
-
-bool lsn_store_wary(const lsn_store *store)
-{
-    return store->wary;
 }
 
 /* ---- stock --------------------------------------------------------------------------------------------------- */

@@ -5,12 +5,6 @@ static size_t part(const game *g, int32_t evaluation, int32_t block)
     return (size_t)evaluation * (size_t)g->work.n_blocks + (size_t)block;
 }
 
-static bool is_stored(void *context, int32_t evaluation, int32_t block)
-{
-    const game *g = context;
-    return g->stored[part(g, evaluation, block)];
-}
-
 void game_init(game *g, int32_t evaluations, int32_t blocks, int32_t workers, int32_t held)
 {
     assert_true(workers <= GAME_WORKERS);
@@ -20,22 +14,33 @@ void game_init(game *g, int32_t evaluations, int32_t blocks, int32_t workers, in
                                .n_workers = workers,
                                .unit_cost = 1,
                                .unit_s = 2,
-                               .held = held,
-                               .has = is_stored,
-                               .context = g};
+                               .held = held};
     g->cost = calloc((size_t)evaluations, sizeof *g->cost);
     g->stored = calloc((size_t)evaluations, (size_t)blocks);
-    assert_true(g->cost != NULL && g->stored != NULL);
+    g->stored_of = calloc((size_t)evaluations, sizeof *g->stored_of);
+    g->parts = calloc(part(g, evaluations, 0) / 64 + 1, sizeof *g->parts);
+    assert_true(g->cost != NULL && g->stored != NULL && g->stored_of != NULL && g->parts != NULL);
     for (int32_t e = 0; e < evaluations; e++)
         g->cost[e] = 1;
     g->work.cost = g->cost;
 }
 
-void game_start(game *g)
+void game_create(game *g)
 {
     lsn_error err = {0};
+    for (size_t p = 0; p < part(g, g->work.n_evaluations, 0); p++) {
+        g->stored_of[p / (size_t)g->work.n_blocks] += g->stored[p] != 0;
+        g->parts[p / 64] |= (uint64_t)(g->stored[p] != 0) << p % 64;
+    }
+    g->work.stored = g->stored_of;
+    g->work.parts = g->parts;
     g->sched = lsn_sched_create(&g->work, &err);
     assert_non_null(g->sched);
+}
+
+void game_start(game *g)
+{
+    game_create(g);
     for (int32_t w = 0; w < g->work.n_workers; w++)
         lsn_sched_joined(g->sched, w);
 }
@@ -47,6 +52,8 @@ void game_finish(game *g)
     lsn_sched_destroy(g->sched);
     free(g->cost);
     free(g->stored);
+    free(g->stored_of);
+    free(g->parts);
 }
 
 /* ---- actions ------------------------------------------------------------------------------------------------- */

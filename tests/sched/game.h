@@ -24,6 +24,8 @@ typedef struct game {
     lsn_sched_work work;
     double *cost;
     unsigned char *stored; /* [evaluations][blocks] */
+    int32_t *stored_of;    /* [evaluations] those at the beginning, and what game_create makes of them */
+    uint64_t *parts;
     lsn_sched *sched;
     double now_s;
     holding held[GAME_HELD]; /* in the order in which they were given */
@@ -36,7 +38,8 @@ typedef struct game {
 
 /* Costs and the intact network's pass are 1, a unit should take 2 s; `work` may be changed before game_start. */
 void game_init(game *g, int32_t evaluations, int32_t blocks, int32_t workers, int32_t held);
-void game_start(game *g); /* all workers join */
+void game_create(game *g);
+void game_start(game *g); /* that, and all workers join */
 void game_finish(game *g);
 
 /* Carries out all actions that there are for now; checks what must hold for every one of them. Returns how many units

@@ -236,6 +236,31 @@ static void too_many_failures_end_it(void **state)
     }
 }
 
+/* Of those that were computed when runs died, who died thrice, twice alone; they count for no limit of failures. */
+static void what_runs_died_of_is_given_up_at_once(void **state)
+{
+    (void)state;
+    static const lsn_sched_deaths deaths[] = {{1, 3, 2, 0}, {3, 9, 1, 1}, {4, 2, 2, 0}, {5, 4, 3, 0}, {6, 3, 2, 1}};
+    game g;
+    game_init(&g, 8, 2, 2, 1);
+    g.work.deaths = deaths;
+    g.work.n_deaths = sizeof deaths / sizeof *deaths;
+    g.work.fail_fast = true;
+    g.stored[10] = g.stored[11] = 1; /* 5 is complete */
+    game_start(&g);
+    game_act(&g);
+    assert_int_equal(g.n_failed, 2);
+    assert_int_equal(g.failed[0], 1);
+    assert_int_equal(g.failed[1], 6);
+    assert_int_equal(lsn_sched_see(g.sched).parts, 10);
+    game_play(&g, 1);
+    assert_true(g.finished);
+    assert_int_equal(g.ending, LSN_COMPLETE);
+    for (int32_t p = 0; p < 16; p++)
+        assert_int_equal(g.stored[p], p / 2 != 1 && p / 2 != 6);
+    game_finish(&g);
+}
+
 static void what_one_refused_another_gets(void **state)
 {
     (void)state;
@@ -318,6 +343,7 @@ int main(void)
         cmocka_unit_test(units_in_reserve_are_innocent),
         cmocka_unit_test(a_worker_blames_a_unit_once),
         cmocka_unit_test(too_many_failures_end_it),
+        cmocka_unit_test(what_runs_died_of_is_given_up_at_once),
         cmocka_unit_test(what_one_refused_another_gets),
         cmocka_unit_test(sick_workers_are_left_alone),
         cmocka_unit_test(sick_workers_are_tried_again),

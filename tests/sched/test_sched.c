@@ -80,33 +80,28 @@ static void nothing_to_do_needs_no_workers(void **state)
 {
     (void)state;
     game g;
-    lsn_error err;
     game_init(&g, 3, 2, 4, 2);
     memset(g.stored, 1, 6);
-    g.sched = lsn_sched_create(&g.work, &err);
+    game_create(&g);
     game_act(&g);
     assert_true(g.finished);
     game_finish(&g);
 }
 
-static int32_t three(void *context, int32_t evaluation)
-{
-    (void)context;
-    return evaluation == 0 ? 3 : 0;
-}
-
-static void what_is_stored_may_be_counted_by_the_caller(void **state)
+/* Of what is complete or not wanted, not every part need be there. */
+static void what_is_not_wanted_is_not_computed(void **state)
 {
     (void)state;
     game g;
     game_init(&g, 2, 5, 1, 1);
-    g.work.stored = three;
     memset(g.stored, 1, 3);
+    g.stored_of[0] = 2;
     game_start(&g);
-    assert_int_equal(lsn_sched_see(g.sched).parts, 7);
+    assert_int_equal(lsn_sched_see(g.sched).parts, 5);
     game_play(&g, 1);
-    assert_true(game_complete(&g));
-    assert_int_equal(lsn_sched_see(g.sched).parts_done, 7);
+    assert_true(g.finished);
+    assert_int_equal(g.ending, LSN_COMPLETE);
+    assert_int_equal(lsn_sched_see(g.sched).parts_done, 5);
     game_finish(&g);
 }
 
@@ -212,7 +207,7 @@ int main(void)
         cmocka_unit_test(a_stopped_sweep_leaves_whole_results),
         cmocka_unit_test(nothing_to_do_finishes_at_once),
         cmocka_unit_test(nothing_to_do_needs_no_workers),
-        cmocka_unit_test(what_is_stored_may_be_counted_by_the_caller),
+        cmocka_unit_test(what_is_not_wanted_is_not_computed),
         cmocka_unit_test(a_drain_asks_reserves_back_and_awaits_the_rest),
         cmocka_unit_test(a_result_nobody_owes_is_refused),
         cmocka_unit_test(progress_is_seen),

@@ -25,6 +25,27 @@ static void die(lsn_store *store)
     lsn_store_close(store);
 }
 
+static bool is_wary(const lsn_store *store)
+{
+    lsn_store_stock stock;
+    assert_true(lsn_store_take_stock(store, &stock, NULL));
+    const bool wary = stock.wary;
+    lsn_store_stock_finish(&stock);
+    return wary;
+}
+
+static lsn_store_deaths deaths_of(const lsn_store *store, int32_t evaluation)
+{
+    lsn_store_stock stock;
+    lsn_store_deaths found = {.block = -1};
+    assert_true(lsn_store_take_stock(store, &stock, NULL));
+    for (int32_t i = 0; i < stock.n_deaths; i++)
+        if (stock.deaths[i].evaluation == evaluation)
+            found = stock.deaths[i];
+    lsn_store_stock_finish(&stock);
+    return found;
+}
+
 static void what_workers_hold_is_there(void **state)
 {
     fixture *f = *state;
@@ -41,7 +62,7 @@ static void what_workers_hold_is_there(void **state)
     fixture_expect(f, "SELECT count(*) FROM unit", "0\n");
     lsn_store_close(store);
     store = fixture_store(f, 4);
-    assert_false(lsn_store_wary(store));
+    assert_false(is_wary(store));
     lsn_store_close(store);
 }
 
@@ -71,25 +92,25 @@ static void who_was_computed_when_a_run_died_is_suspected(void **state)
     fixture_add(f, store, 4, 0);
     die(store);
     store = begin(f);
-    assert_true(lsn_store_wary(store));
+    assert_true(is_wary(store));
     fixture_expect(f, "SELECT how FROM run ORDER BY run", "died\n\n");
     fixture_expect(f, "SELECT count(*) FROM unit", "0\n");
-    assert_int_equal(lsn_store_suspicion(store, 1).deaths, 1);
-    assert_int_equal(lsn_store_suspicion(store, 1).block, 2);
-    assert_int_equal(lsn_store_suspicion(store, 2).deaths, 1); /* once, on what it was given first */
-    assert_int_equal(lsn_store_suspicion(store, 2).block, 2);
-    assert_int_equal(lsn_store_suspicion(store, 4).deaths, 0);
-    assert_int_equal(lsn_store_suspicion(store, 4).block, -1);
+    assert_int_equal(deaths_of(store, 1).deaths, 1);
+    assert_int_equal(deaths_of(store, 1).block, 2);
+    assert_int_equal(deaths_of(store, 2).deaths, 1); /* once, on what it was given first */
+    assert_int_equal(deaths_of(store, 2).block, 2);
+    assert_int_equal(deaths_of(store, 4).deaths, 0);
+    assert_int_equal(deaths_of(store, 4).block, -1);
     fixture_add(f, store, 2, 1);
-    assert_int_equal(lsn_store_suspicion(store, 2).deaths, 1); /* that was another block */
+    assert_int_equal(deaths_of(store, 2).deaths, 1); /* that was another block */
     fixture_add(f, store, 2, 2);
-    assert_int_equal(lsn_store_suspicion(store, 2).deaths, 0);
+    assert_int_equal(deaths_of(store, 2).deaths, 0);
     lsn_store_run_note(store, "stopped", NULL);
     lsn_store_close(store);
     store = fixture_store(f, 4);
-    assert_int_equal(lsn_store_suspicion(store, 2).deaths, 0);
-    assert_int_equal(lsn_store_suspicion(store, 1).deaths, 1); /* a run that was stopped says nothing of it */
-    assert_true(lsn_store_wary(store));
+    assert_int_equal(deaths_of(store, 2).deaths, 0);
+    assert_int_equal(deaths_of(store, 1).deaths, 1); /* a run that was stopped says nothing of it */
+    assert_true(is_wary(store));
     lsn_store_close(store);
 }
 
@@ -143,58 +164,35 @@ static void die_of_5(fixture *f, int times, bool alone)
     }
 }
 
-static void only_who_dies_alone_is_condemned(void **state)
+static void deaths_alone_are_counted_besides(void **state)
 {
     fixture *f = *state;
     die_of_5(f, 6, false);
-    lsn_store *store = fixture_store(f, 4);
-    for (int32_t e = 5; e <= 6; e++) {
-        assert_int_equal(lsn_store_suspicion(store, e).deaths, 6);
-        assert_false(lsn_store_suspicion(store, e).condemned || lsn_store_failed(store, e));
-    }
-    lsn_store_close(store);
-    die_of_5(f, 1, true);
-    store = fixture_store(f, 4);
-    assert_false(lsn_store_suspicion(store, 5).condemned); /* that may have been an accident */
-    lsn_store_close(store);
-    die_of_5(f, 1, true);
-    store = fixture_store(f, 4);
-    assert_true(lsn_store_suspicion(store, 5).condemned && lsn_store_failed(store, 5));
-    assert_false(lsn_store_suspicion(store, 6).condemned);
-    lsn_store_close(store);
-    fixture_expect(f, "SELECT evaluation, reason FROM evaluation WHERE status = 'failed'",
-                   "5|8 runs died while it was computed, 2 of them while nothing else was; it is left out until a run "
-                   "is told to --retry\n");
-}
-
-static void two_deaths_are_not_enough(void **state)
-{
-    fixture *f = *state;
     die_of_5(f, 2, true);
     lsn_store *store = fixture_store(f, 4);
-    assert_false(lsn_store_suspicion(store, 5).condemned);
-    lsn_store_close(store);
-    die_of_5(f, 1, true);
-    store = fixture_store(f, 4);
-    assert_true(lsn_store_suspicion(store, 5).condemned);
+    assert_int_equal(deaths_of(store, 5).deaths, 8);
+    assert_int_equal(deaths_of(store, 5).alone, 2);
+    assert_int_equal(deaths_of(store, 6).deaths, 6);
+    assert_int_equal(deaths_of(store, 6).alone, 0);
     lsn_store_close(store);
 }
 
-static void the_condemned_are_forgiven_where_that_is_asked_for(void **state)
+static void deaths_are_forgotten_where_that_is_asked_for(void **state)
 {
     fixture *f = *state;
     die_of_5(f, 3, true);
     lsn_store *store = begin(f);
-    assert_true(lsn_store_suspicion(store, 5).condemned);
+    assert_true(lsn_store_fail(store, 5, "runs died", NULL));
     lsn_store_run_note(store, "complete", NULL);
     lsn_store_close(store);
-    store = begin(f); /* and are condemned still */
-    assert_true(lsn_store_suspicion(store, 5).condemned);
+    store = begin(f); /* and are known still */
+    assert_int_equal(deaths_of(store, 5).deaths, 3);
+    assert_true(lsn_store_failed(store, 5));
     lsn_store_run_note(store, "complete", NULL);
     lsn_store_close(store);
     store = lsn_store_open_with(f->path, &f->plan, 4, &(lsn_store_options){.retry = true}, NULL);
     assert_non_null(store);
-    assert_int_equal(lsn_store_suspicion(store, 5).deaths, 0);
+    assert_int_equal(deaths_of(store, 5).deaths, 0);
     assert_false(lsn_store_failed(store, 5));
     fixture_fill(f, store);
     lsn_store_close(store);
@@ -208,8 +206,8 @@ static void strange_rows_harm_nobody(void **state)
     fixture_tamper(f->path, "INSERT INTO unit (worker, unit, block, evaluations) VALUES (0, 1, -5, '[1,99999999999999"
                             "99999999,-3,2'), (0, 2, 0, ''), (1, 1, 0, '[]'), (1, 2, 0, '[,,'), (2, 2, 7, 'x')");
     lsn_store *store = fixture_store(f, 4);
-    assert_int_equal(lsn_store_suspicion(store, 1).deaths, 1);
-    assert_int_equal(lsn_store_suspicion(store, 1).block, 0);
+    assert_int_equal(deaths_of(store, 1).deaths, 1);
+    assert_int_equal(deaths_of(store, 1).block, 0);
     fixture_fill(f, store);
     lsn_store_close(store);
     fixture_expect(f, "SELECT count(*) FROM job_result WHERE status <> 'done'", "0\n");
@@ -223,9 +221,8 @@ int main(void)
         TEST(what_a_run_stored_is_counted),
         TEST(who_was_computed_when_a_run_died_is_suspected),
         TEST(the_stock_says_what_is_there_and_who_died),
-        TEST(only_who_dies_alone_is_condemned),
-        TEST(two_deaths_are_not_enough),
-        TEST(the_condemned_are_forgiven_where_that_is_asked_for),
+        TEST(deaths_alone_are_counted_besides),
+        TEST(deaths_are_forgotten_where_that_is_asked_for),
         TEST(strange_rows_harm_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
