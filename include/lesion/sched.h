@@ -28,7 +28,7 @@
  * before it is given to all (where all workers wait for it, an eighth of them gets it untried); after a fault of one of
  * its units a group is given out one unit at a time, then two, four, and so on as they come back; and nothing of it but
  * the parts of a split unit while they are tried. What one worker refused another one gets, if there is one that
- * computed its last unit; who refuses three units that others can compute gets no more for five minutes.
+ * computed its last unit; who refuses three units one after another gets no more for five minutes.
  *
  * What ends the whole run. Where a worker's death is the death of all (MPI without recovery), nothing of the above is
  * left but what the database knows: which evaluations were computed when runs died (`deaths`). One death says

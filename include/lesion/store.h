@@ -59,8 +59,6 @@ LSN_API int32_t lsn_store_block_images(const lsn_store *store);
 LSN_API int32_t lsn_store_blocks(const lsn_store *store); /* blocks of the plan's images */
 /* Whether that part is committed or added. Evaluations are indices into the plan's. */
 LSN_API bool lsn_store_has(const lsn_store *store, int32_t evaluation, int32_t block);
-/* For how many blocks it is. */
-LSN_API int32_t lsn_store_parts(const lsn_store *store, int32_t evaluation);
 /* Whether all of the evaluation's parts are, or as many as it takes. */
 LSN_API bool lsn_store_complete(const lsn_store *store, int32_t evaluation);
 /* Whether it was marked as failed, by this run or an earlier one, and was not taken up again since. */

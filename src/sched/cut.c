@@ -233,7 +233,7 @@ static bool fit(lsn_sched *sched, sched_unit *unit, int32_t worker, lsn_error *e
 static bool may_have(const lsn_sched *sched, const sched_unit *unit, int32_t worker)
 {
     const bool suspect = unit->faults > 0 || unit->trial;
-    return unit->refuser != worker && !(suspect && sched->crew.workers[worker].refused);
+    return unit->refuser != worker && !(suspect && sched->crew.workers[worker].refusals > 0);
 }
 
 /* One of those that wait, that the worker may have where `picky`. */

@@ -31,25 +31,12 @@ void sched_blame_refused(lsn_sched *sched, sched_slot *slot)
     sched_unit *unit = slot->unit;
     blame(sched, slot);
     unit->refuser = sched_holder(sched, slot);
-    if (unit->doubted == NOBODY) {
-        unit->doubted = unit->refuser;
-        sched_doubt(sched, unit->doubted, 1);
-    } else
-        sched_end_doubt(sched, unit);
-}
-
-void sched_end_doubt(lsn_sched *sched, sched_unit *unit)
-{
-    if (unit->doubted != NOBODY)
-        sched_doubt(sched, unit->doubted, -1);
-    unit->doubted = NOBODY;
 }
 
 /* Splits the unit; all parts are tried before anything else of the group is given. Only the guilty one costs a worker,
  * so that many parts cost no more workers than two, and fewer rounds. */
 static bool split_up(lsn_sched *sched, sched_unit *unit, lsn_error *err)
 {
-    sched_end_doubt(sched, unit);
     for (int32_t parts = PARTS; unit != NULL; parts--) {
         sched_unit *rest = NULL;
         if (parts > 1 && unit->seen.count > 1) {
@@ -77,7 +64,6 @@ static bool give_up(lsn_sched *sched, sched_unit *unit, lsn_action *action)
     const bool wanted = sched_wanted(sched, evaluation, unit->seen.block);
     sched_tasks *tasks = &sched->tasks;
     *action = (lsn_action){.kind = LSN_FAIL, .evaluation = evaluation, .faults = unit->all_faults};
-    sched_end_doubt(sched, unit);
     sched_forgo(sched, evaluation);
     sched_group_settled(sched, unit->group, unit->seen.block, 1);
     sched_unit_end(sched, unit);

@@ -55,7 +55,7 @@ void lsn_sched_joined(lsn_sched *sched, int32_t worker)
     for (sched_slot *slot; (slot = sched_slot_after(sched, worker, NULL)) != NULL;)
         sched_release(sched, slot); /* of the process that was there before */
     sched->crew.workers[worker].last_block = NOBODY;
-    sched->crew.workers[worker].refused = false;
+    sched_set_refusals(sched, worker, 0);
     sched_set_presence(sched, worker, WORKER_PRESENT);
 }
 
@@ -98,15 +98,10 @@ const lsn_unit *lsn_sched_owed(const lsn_sched *sched, int32_t worker, int32_t u
     return slot == NULL || slot->unit == NULL ? NULL : &slot->unit->seen;
 }
 
-/* The unit's parts are done: what its group and its worker gain by that. */
-static void count_done(lsn_sched *sched, sched_unit *unit, int32_t worker)
+static void count_done(lsn_sched *sched, const sched_unit *unit)
 {
     sched->tasks.parts_done += unit->seen.count;
     sched->tasks.cost_done += unit->seen.cost - sched->work.unit_cost;
-    if (unit->doubted == worker)
-        sched_end_doubt(sched, unit);
-    else
-        sched_doubt(sched, worker, -1);
     sched_group_settled(sched, unit->group, unit->seen.block, unit->seen.count);
 }
 
@@ -117,11 +112,11 @@ bool lsn_sched_done(lsn_sched *sched, int32_t worker, int32_t id, double seconds
         return false;
     sched_unit *unit = slot->unit;
     sched_learn_speed(sched, worker, slot->cost, seconds);
-    sched->crew.workers[worker].refused = false;
+    sched_set_refusals(sched, worker, 0);
     sched_release(sched, slot);
     if (unit == NULL)
         return false;
-    count_done(sched, unit, worker);
+    count_done(sched, unit);
     sched_unit_end(sched, unit);
     return true;
 }
@@ -133,7 +128,7 @@ bool lsn_sched_refused(lsn_sched *sched, int32_t worker, int32_t id)
         return false;
     if (slot->unit != NULL && !slot->blamed)
         sched_blame_refused(sched, slot);
-    sched->crew.workers[worker].refused = true;
+    sched_set_refusals(sched, worker, sched->crew.workers[worker].refusals + 1);
     sched_release(sched, slot);
     return true;
 }

@@ -71,9 +71,8 @@ typedef struct sched_worker {
     int32_t next_cancel;    /* in the list of those to be told; see told */
     bool told;              /* is in that list */
     int32_t last_block;     /* NOBODY: none yet */
-    int32_t doubts;         /* units it refused that nobody else did, less those it computed */
-    double doubted_s;       /* since when they are too many */
-    bool refused;           /* its last answer was a refusal */
+    int32_t refusals;       /* since it last computed a unit */
+    double doubted_s;       /* since when these are too many */
     uint32_t turn;          /* units given so far */
     double begun_s;         /* when it began the unit in hand, as far as is known */
     double cost, seconds;   /* of its last units, older ones weighing less */
@@ -106,7 +105,8 @@ int32_t sched_hungriest(const lsn_sched *sched);
 int32_t sched_next_hungry(const lsn_sched *sched, int32_t worker);
 /* Lets others of its list go before it. */
 void sched_queue_up_again(lsn_sched *sched, int32_t worker);
-void sched_doubt(lsn_sched *sched, int32_t worker, int change);
+/* Notes how many units it refused since it last computed one. */
+void sched_set_refusals(lsn_sched *sched, int32_t worker, int32_t refusals);
 /* Gives those who were doubted long enough another chance, one at a time. */
 void sched_forgive(lsn_sched *sched);
 void sched_learn_speed(lsn_sched *sched, int32_t worker, double cost, double seconds);
@@ -144,7 +144,6 @@ struct sched_unit {
     int32_t faults;       /* of this list of evaluations */
     int32_t all_faults;   /* with those of the units it was split from */
     int32_t refuser;      /* who refused it last, or NOBODY */
-    int32_t doubted;      /* who is doubted for it, or NOBODY */
     bool trial;           /* a part of a unit that was split for its faults */
 };
 
@@ -216,9 +215,9 @@ struct sched_group {
 
 /* A group that has something to give, though none was listed; NULL without an error where there is none. */
 sched_group *sched_group_more(lsn_sched *sched, lsn_error *err);
-/* The group is about to be given: if to all, the next ones should be tried. */
 /* The next suspects, when there is nothing else; NULL without an error where there are none now. */
 sched_group *sched_group_suspects(lsn_sched *sched, lsn_error *err);
+/* The group is about to be given: if to all, the next ones should be tried. */
 bool sched_group_look_ahead(lsn_sched *sched, sched_group *group, lsn_error *err);
 void sched_groups_free(lsn_sched *sched);
 /* Something about the group changed: lists it, closes it. */
@@ -256,8 +255,6 @@ enum { SCHED_FAULTS = 2 }; /* after which a unit is split, or an evaluation alon
 /* The worker is gone while it held what it held. */
 void sched_blame_unit_in_hand(lsn_sched *sched, int32_t worker);
 void sched_blame_refused(lsn_sched *sched, sched_slot *slot);
-/* The unit's worker was right to refuse it, or computed it after all. */
-void sched_end_doubt(lsn_sched *sched, sched_unit *unit);
 /* Decides about loose units. True: `action` gives up an evaluation. False, err->code LSN_OK: none is loose. */
 bool sched_judge(lsn_sched *sched, lsn_action *action, lsn_error *err);
 

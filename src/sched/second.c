@@ -106,7 +106,7 @@ static sched_slot *find_late(lsn_sched *sched, double speed)
 sched_unit *sched_second_unit(lsn_sched *sched, int32_t idle)
 {
     const double speed = sched_speed(sched, idle);
-    if (!sched->timed || !(speed > 0) || sched->crew.workers[idle].refused)
+    if (!sched->timed || !(speed > 0) || sched->crew.workers[idle].refusals > 0)
         return NULL;
     if (!sched->endgame.on)
         begin(sched);

@@ -61,8 +61,7 @@ sched_unit *sched_unit_make(lsn_sched *sched, sched_group *group, lsn_error *err
                          .own = unit->own,
                          .own_room = unit->own_room,
                          .first_holder = NOBODY,
-                         .refuser = NOBODY,
-                         .doubted = NOBODY};
+                         .refuser = NOBODY};
     sched_unit_renew(sched, unit);
     group->units++;
     return unit;

@@ -7,7 +7,7 @@
 static const double MEMORY = 0.5;    /* weight of the units before the last one in a worker's speed */
 static const double FORGIVE_S = 300; /* after which a doubtful worker is tried again */
 
-enum { DOUBTFUL = 3 }; /* units refused that nobody else refused */
+enum { DOUBTFUL = 3 }; /* units refused, and none computed in between */
 
 bool sched_crew_init(lsn_sched *sched, lsn_error *err)
 {
@@ -41,7 +41,7 @@ void sched_crew_finish(lsn_sched *sched)
 
 static bool doubtful(const sched_worker *worker)
 {
-    return worker->doubts >= DOUBTFUL;
+    return worker->refusals >= DOUBTFUL;
 }
 
 static void unlist(sched_crew *crew, int32_t w)
@@ -134,13 +134,11 @@ void sched_set_presence(lsn_sched *sched, int32_t w, sched_presence presence)
     sched_relist(sched, w);
 }
 
-void sched_doubt(lsn_sched *sched, int32_t w, int change)
+void sched_set_refusals(lsn_sched *sched, int32_t w, int32_t refusals)
 {
     sched_worker *worker = &sched->crew.workers[w];
     const bool before = doubtful(worker);
-    if (worker->doubts + change < 0)
-        return;
-    worker->doubts += change;
+    worker->refusals = refusals;
     if (worker->presence == WORKER_PRESENT)
         sched->crew.trusted += before - doubtful(worker);
     if (!before)
@@ -152,7 +150,7 @@ void sched_forgive(lsn_sched *sched)
 {
     const int32_t idle = sched->crew.hungry[sched->work.held].first;
     if (idle != NOBODY && sched->now_s - sched->crew.workers[idle].doubted_s >= FORGIVE_S)
-        sched_doubt(sched, idle, -1);
+        sched_set_refusals(sched, idle, DOUBTFUL - 1);
 }
 
 /* ---- speed --------------------------------------------------------------------------------------------------- */

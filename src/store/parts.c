@@ -50,12 +50,6 @@ int32_t lsn_store_blocks(const lsn_store *store)
     return store->blocks;
 }
 
-int32_t lsn_store_parts(const lsn_store *store, int32_t evaluation)
-{
-    assert(evaluation >= 0 && evaluation < store->facts.evaluations);
-    return store->blocks - store->missing[evaluation];
-}
-
 void store_mark(lsn_store *store, int32_t evaluation, int32_t block)
 {
     size_t bit = bit_of(store, evaluation, block);

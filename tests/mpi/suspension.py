@@ -4,7 +4,7 @@ the same command completes it, with the tables of an undisturbed run.
 
 Stopped are all processes, mpirun too; one worker, the unit of which another must compute before it may go on; rank 0
 alone, which the workers of its host wait for; and rank 0 with a worker that cannot see its process, and leaves. In each
-case a worker first stops by itself (poison.c) while it computes a certain ablation, so that the run cannot be over by
+case a worker first stops by itself (at_unit.c) while it computes a certain ablation, so that the run cannot be over by
 then. All at once, for they mostly sleep. Needs PRELOAD (at_unit), and LESION, TINY and MPIRUN as moments.py does; ends
 with 77 without."""
 import argparse
