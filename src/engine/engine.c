@@ -132,7 +132,8 @@ const char *lsn_engine_isa(const lsn_engine *engine)
 
 const char *lsn_engine_kernels(void)
 {
-    return "own";
+    const lsn_isa *isa = lsn_isa_choose();
+    return isa == NULL || lsn_isa_is_own(isa) ? "own" : "openblas";
 }
 
 const char *lsn_engine_library(void)

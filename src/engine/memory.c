@@ -234,7 +234,7 @@ bool engine_plan_memory(lsn_engine *engine, const lsn_engine_options *options, l
     engine->isa = lsn_isa_choose();
     if (engine->isa == NULL)
         return lsn_fail(err, LSN_USAGE,
-                        "LESION_ISA=%s: should be avx512, avx2 or portable, as far as this processor has them",
+                        "LESION_ISA=%s: should be avx512, avx2 or portable, as far as this processor has them, or openblas",
                         getenv("LESION_ISA"));
     engine->layers = lsn_array((size_t)engine->n_layers, sizeof *engine->layers, err);
     if (engine->layers == NULL)

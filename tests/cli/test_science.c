@@ -169,6 +169,21 @@ static void threads_change_no_bit(void **state)
     assert_int_equal(shell("cmp one.txt three.txt"), 0);
 }
 
+/* OpenBLAS's products against the own kernels', which are less alike than their bits. */
+static void both_kinds_of_kernels_agree(void **state)
+{
+    (void)state;
+    assert_int_equal(shell("LESION_ISA=openblas $LESION run science.yaml --quiet --db openblas.db"), 0);
+    assert_string_equal(ask("openblas.db", "SELECT method FROM run"), "openblas");
+    assert_string_equal(
+        ask("science.db", "ATTACH 'openblas.db' AS r; SELECT count(*) > 200 AND max(abs(a.loss - b.loss)) < 1e-5 FROM "
+                          "main.job_result a JOIN r.job_result b USING (job)"),
+        "1");
+    assert_string_equal(ask("science.db", "ATTACH 'openblas.db' AS r; SELECT max(abs(a.drift - b.drift)) < 1e-4 FROM "
+                                          "main.drift a JOIN r.drift b USING (evaluation, layer)"),
+                        "1");
+}
+
 static void the_plan_knows_what_a_run_will_do(void **state)
 {
     (void)state;
@@ -190,6 +205,7 @@ int main(void)
         cmocka_unit_test(what_is_judged_is_there),
         cmocka_unit_test(races_end_early),
         cmocka_unit_test(a_race_continues_where_it_was),
+        cmocka_unit_test(both_kinds_of_kernels_agree),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(the_plan_knows_what_a_run_will_do),
     };

@@ -43,6 +43,8 @@ static void what_is_whole_passes(void **state)
     assert_int_equal(shell("sqlite3 shard.db \"UPDATE run SET method = 'blas'\"; $LESION verify shard.db"), 3);
     assert_said("the method 'blas', and cannot be computed again");
     assert_int_equal(shell("$LESION verify shard.db --sample 0"), 0);
+    assert_int_equal(shell("LESION_ISA=openblas $LESION verify a.db"), 3);
+    assert_said("set LESION_ISA; --sample 0 checks the rest");
     assert_string_equal(ask("a.db", "SELECT count(*) FROM run"), "1");
     assert_int_equal(shell("mkdir temporary && TMPDIR=$PWD/temporary $LESION verify a.db && rmdir temporary"), 0);
 }

@@ -69,6 +69,20 @@ static void a_rank_without_its_study_ends_all(void **state)
     }
 }
 
+static void ranks_of_two_kinds_of_kernels_are_refused(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        expect_code(2, shell("rm -f share.db*; " MPIRUN "-n 1 env LESION_ISA=%s NET=net.safetensors $LESION run "
+                             "shared.yaml --db share.db : -n 1 env LESION_ISA=%s NET=net.safetensors $LESION run "
+                             "shared.yaml --db share.db",
+                             first == 0 ? "openblas" : "portable", first == 0 ? "portable" : "openblas"));
+        assert_said(first == 0 ? "are of the kind 'own', those of rank 0 of the kind 'openblas'"
+                               : "are of the kind 'openblas', those of rank 0 of the kind 'own'");
+        assert_said("set LESION_ISA alike on all hosts");
+    }
+}
+
 /* Ranks that cannot share keep the weights for themselves; said once, with the reason, and the tables are the same. */
 static void expect_private(const char *launched, const char *reason)
 {
@@ -153,6 +167,7 @@ int main(void)
         cmocka_unit_test(only_rank_0_needs_the_weights),
         cmocka_unit_test(rank_0s_failure_is_told_once),
         cmocka_unit_test(a_rank_without_its_study_ends_all),
+        cmocka_unit_test(ranks_of_two_kinds_of_kernels_are_refused),
         cmocka_unit_test_setup(little_shared_memory_is_done_without, begin_wide),
         cmocka_unit_test_setup(a_library_that_shares_nothing_is_done_with, begin_wide),
         cmocka_unit_test(memory_is_announced),

@@ -26,7 +26,7 @@ static bool is_tiny(const lsn_conv *conv)
 
 static bool in_place(const lsn_conv *conv)
 {
-    return conv->channels == 1 || conv->channels == 3;
+    return conv->isa->multiply == NULL && (conv->channels == 1 || conv->channels == 3);
 }
 
 static int strips_per_image(const lsn_conv *conv)
@@ -59,9 +59,9 @@ static size_t lay_out(strips *s, const lsn_conv *conv, void *workspace)
     bool copied = in_place(conv) && !is_tiny(conv);
     s->index = lsn_lay_out(&at, s->terms * (is_tiny(conv) ? pixels : 1) * sizeof(int));
     s->rows = lsn_lay_out_floats(&at, copied ? (size_t)4 * (conv->width + 2) * conv->channels
-                                          : lsn_packing_of(conv->isa, rows, s->terms).floats);
-    s->gathered =
-        lsn_lay_out_floats(&at, conv->columns != NULL ? (size_t)s->terms * LSN_PANEL * (is_tiny(conv) ? pixels : 1) : 0);
+                                             : lsn_packing_of(conv->isa, rows, s->terms).floats);
+    s->gathered = lsn_lay_out_floats(
+        &at, conv->columns != NULL ? (size_t)s->terms * LSN_PANEL * (is_tiny(conv) ? pixels : 1) : 0);
     s->m_panel = (ptrdiff_t)m_rows * LSN_PANEL;
     s->m = lsn_lay_out_floats(&at, (size_t)lsn_conv_panels(conv->filters) * s->m_panel);
     return at.bytes;

@@ -104,13 +104,13 @@ static inline vec v_is_zero(vec x)
 #include "winograd_template.h"
 
 const lsn_isa lsn_isa_avx512 = {
-    "avx512",
-    ROWS,
-    COLUMNS,
-    product_table,
-    {input_f4, input_f6, input_f7},
-    {output_f4, output_f6, output_f7},
-    finish_pixels,
-    sum_channels,
-    distance,
+    .name = "avx512",
+    .rows = ROWS,
+    .columns = COLUMNS,
+    .product = product_table,
+    .input = {input_f4, input_f6, input_f7},
+    .output = {output_f4, output_f6, output_f7},
+    .pixels = finish_pixels,
+    .sums = sum_channels,
+    .distance = distance,
 };

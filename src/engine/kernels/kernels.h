@@ -5,8 +5,9 @@
  * are 3x3, stride 1, padding 1.
  *
  * Reproducible to the bit. An output depends on the layer's description (struct below: shape, algorithm, lists) and on
- * its own image only. It does not depend on the instruction set, on the images it is stacked with, on their order, on
- * the split into blocks, on the number of threads or on the workspace. This holds because
+ * its own image only. It does not depend on the instruction set (OpenBLAS's products excepted), on the images it is
+ * stacked with, on their order, on the split into blocks, on the number of threads or on the workspace. This holds
+ * because
  *   - every element of a product is a sum of chains of 128 terms, added in their order; a chain is one of fused
  *     multiply-adds, acc = fma(a[k], w[k], acc), over k ascending from acc = 0 (short chains round less than one of
  *     all terms: what is lost in a product's sum is what limits Winograd's precision);
@@ -35,12 +36,15 @@ enum { LSN_KERNEL_ALIGN = 64 };
 
 typedef struct lsn_isa lsn_isa;
 
-/* The set of that name ("avx512", "avx2", "portable"); NULL if there is none or this processor lacks it. */
+/* The set of that name ("avx512", "avx2", "portable", and "openblas", whose products are OpenBLAS's); NULL if there is
+ * none or this processor lacks it. */
 const lsn_isa *lsn_isa_find(const char *name);
 /* What LESION_ISA in the environment names, or else the best this processor has. NULL where LESION_ISA names what is
  * unknown or lacking. Fixed by the first call of the process. */
 const lsn_isa *lsn_isa_choose(void);
 const char *lsn_isa_name(const lsn_isa *isa);
+/* Whether its bits are those of the other own sets; OpenBLAS's differ. */
+bool lsn_isa_is_own(const lsn_isa *isa);
 
 /* ---- Convolution ---- */
 

@@ -32,6 +32,8 @@ typedef struct lsn_product {
     int next_lines;   /* cache lines of it to fetch in each segment */
 } lsn_product;
 
+#define ALWAYS static inline __attribute__((always_inline))
+
 typedef void lsn_product_kernel(const lsn_product *product);
 
 /* Row strides for which there are micro-kernels: packed rows, and maps of 1 and 3 channels read in place. */
@@ -65,6 +67,8 @@ typedef void lsn_sums_kernel(const float *map, size_t pixels, int channels, doub
                              int32_t *zeros);
 typedef double lsn_distance_kernel(const float *a, const float *b, size_t n);
 
+typedef struct lsn_rows lsn_rows;
+
 struct lsn_isa {
     const char *name;
     int rows;    /* of the largest micro-kernel */
@@ -76,9 +80,12 @@ struct lsn_isa {
     lsn_pixel_kernel *pixels;
     lsn_sums_kernel *sums;
     lsn_distance_kernel *distance;
+    /* Of a backend with products of its own, else NULL; rows are packed one to a group. */
+    void (*prepare)(void); /* before anything else */
+    void (*multiply)(const lsn_rows *rows, const float *panel, bool accumulate, float *c, ptrdiff_t c_stride);
 };
 
-extern const lsn_isa lsn_isa_portable;
+extern const lsn_isa lsn_isa_portable, lsn_isa_openblas;
 #ifdef LSN_ISA_X86
 extern const lsn_isa lsn_isa_avx2, lsn_isa_avx512;
 #endif
@@ -138,7 +145,7 @@ static inline float *lsn_packed_row(const lsn_packing *packing, float *packed, i
 int lsn_group_rows(const lsn_isa *isa, int rows);
 
 /* A matrix product's operands: packed rows times panels. */
-typedef struct lsn_rows {
+struct lsn_rows {
     const float *a; /* of the first row */
     ptrdiff_t segment_stride;
     int segment;
@@ -147,7 +154,7 @@ typedef struct lsn_rows {
     int rows;
     int terms;
     const int *index; /* [terms] rows of the weights, or NULL */
-} lsn_rows;
+};
 
 /* c[rows][LSN_PANEL] (+)= rows * the panel's first `filters` columns; meanwhile fetches next[next_bytes]. */
 void lsn_product_panel(const lsn_isa *isa, const lsn_rows *rows, const float *panel, int filters, bool accumulate,

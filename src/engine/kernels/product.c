@@ -52,6 +52,10 @@ static void run_rows(const lsn_isa *isa, const lsn_rows *rows, lsn_product *prod
 void lsn_product_panel(const lsn_isa *isa, const lsn_rows *rows, const float *panel, int filters, bool accumulate,
                        float *c, ptrdiff_t c_stride, const void *next, size_t next_bytes)
 {
+    if (isa->multiply != NULL) {
+        isa->multiply(rows, panel, accumulate, c, c_stride);
+        return;
+    }
     int groups = lsn_ceil_div(rows->rows, isa->rows), segments = lsn_ceil_div(rows->terms, rows->segment);
     int widths = lsn_ceil_div(filters, isa->columns);
     size_t lines = lsn_round_up(next_bytes, 64) / 64, calls = (size_t)groups * segments * widths;

@@ -1,7 +1,5 @@
 /* Micro-kernels of the matrix products. Included by isa_*.c after its vector type: see there. */
 
-#define ALWAYS static inline __attribute__((always_inline))
-
 /* Every count but product->terms is a constant once this is inlined, so that `acc` lives in registers. */
 ALWAYS void product(const lsn_product *q, const int rows, const int vectors, const int row_stride, const bool indexed)
 {

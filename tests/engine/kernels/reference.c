@@ -2,12 +2,22 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const isa_names[N_ISAS] = {"portable", "avx2", "avx512"};
+const char *const isa_names[N_ISAS] = {"portable", "avx2", "avx512", "openblas"};
 
 static const double unit = 0x1p-24;
+
+bool openblas_is_out_of_place(void)
+{
+    const char *core = getenv("OPENBLAS_CORETYPE");
+    if (core == NULL || lsn_isa_find("avx2") != NULL)
+        return false;
+    printf("skipped: this processor does not run OpenBLAS's kernels for %s\n", core);
+    return true;
+}
 
 static uint64_t next(uint64_t *state)
 {
@@ -189,7 +199,7 @@ static void tile_bound(const problem *p, const lsn_conv_image *image, const doub
             int row = ty + i / side, column = tx + i % side;
             if (row < conv->height && column < conv->width)
                 bound[((size_t)row * conv->width + column) * conv->filters + f] =
-                    unit * (conv->channels + t.roundings) * y[i];
+                    unit * (conv->channels + (p->split ? 2 : 1) * t.roundings) * y[i];
         }
     }
 }
@@ -222,12 +232,14 @@ void reference_conv(const problem *p, const lsn_conv_image *image, double *z, do
                     sum += term;
                     most += fabs(term);
                 }
-            double error = conv->method == LSN_CONV_DIRECT ? unit * (9 * conv->channels + 2) * most : bound[at];
+            double error =
+                conv->method == LSN_CONV_DIRECT ? unit * (9 * conv->channels + 2 + p->split) * most : bound[at];
             complete(sum, error, conv->bias, image->base, conv->subtract, f, at, z + at, bound + at);
         }
 }
 
-void reference_dense(const lsn_dense *dense, const float *w, const lsn_dense_row *row, double *z, double *bound)
+void reference_dense(const lsn_dense *dense, const float *w, const lsn_dense_row *row, bool split, double *z,
+                     double *bound)
 {
     for (int f = 0; f < dense->filters; f++) {
         double sum = 0, most = 0;
@@ -239,7 +251,7 @@ void reference_dense(const lsn_dense *dense, const float *w, const lsn_dense_row
             sum += product;
             most += fabs(product);
         }
-        complete(sum, unit * (dense->terms + 2) * most, dense->bias, row->base, dense->subtract, f, f, z + f,
+        complete(sum, unit * (dense->terms + 2 + split) * most, dense->bias, row->base, dense->subtract, f, f, z + f,
                  bound + f);
     }
 }
