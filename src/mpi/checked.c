@@ -1,3 +1,4 @@
+/* MPI calls that are waited for without burning a core. */
 #include "mpi/checked.h"
 
 #include "mpi/mpi_internal.h"

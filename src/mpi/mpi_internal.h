@@ -1,6 +1,11 @@
-/* Shared by the files of this room: what speaks MPI, and nothing else. Ranks find each other (ranks.c), share the
- * weights of a node (node.c, share.c), check images and measure activations together (images.c, activations.c), and run
- * a sweep: rank 0 as src/run's coordinator, whose crew the others are (sweep.c, workers.c, worker.c). */
+/* Shared by the files of this room: what speaks MPI, and nothing else.
+ *
+ * ranks        starting MPI, and what all ranks agree upon; finalize: how they part
+ * node, share  memory and weights that the ranks of a node have in common
+ * images       whether images can be read, found together; activations: what filters do, likewise
+ * sweep        a run over all ranks: rank 0 is src/run's coordinator, the others are its crew
+ * workers      the crew as rank 0 sees it; worker: what one of it does
+ * checked      MPI calls */
 #ifndef LESION_MPI_INTERNAL_H
 #define LESION_MPI_INTERNAL_H
 

@@ -1,3 +1,4 @@
+/* Starting MPI, and what all ranks agree upon. */
 #include "mpi/mpi_internal.h"
 
 #include "mpi/checked.h"

@@ -1,3 +1,4 @@
+/* Computing a unit: the images of its block, the donors, and passes of the engine. */
 #include "run/run_internal.h"
 
 #include <assert.h>

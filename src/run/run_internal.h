@@ -1,4 +1,13 @@
-/* Shared by the files of this room. */
+/* Shared by the files of this room.
+ *
+ * coordinator  rank 0's loop between scheduler, crew and store
+ * roster       who of the workers is there; patience: how long ranks wait for each other
+ * alone        the crew of a run in one process
+ * compute      computing a unit; outcome: what it gives; trial: one ablation on all images
+ * loader       images decoded ahead of need; images: whether they can be read
+ * wire         messages as bytes
+ * shards       shares of a study; blocks: images to a block; memory: what a run takes
+ * signals      what signals ask for; wait: waiting without burning a core; unit_log: what was computed when */
 #ifndef LESION_RUN_INTERNAL_H
 #define LESION_RUN_INTERNAL_H
 

@@ -1,3 +1,4 @@
+/* Waiting for messages without burning a core. */
 #include "run/run_internal.h"
 
 #include <sched.h>

@@ -1,3 +1,4 @@
+/* A binary heap of small numbers, each of which can be moved or taken out. */
 #include "sched/sched_internal.h"
 
 #include <stdlib.h>

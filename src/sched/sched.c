@@ -1,5 +1,5 @@
 /* The scheduler as a whole, and what happens to it. Events only change lists; what follows from them is decided when
- * the next action is asked for (next.c), so that they cannot fail. */
+ * the next action is asked for (actions.c), so that they cannot fail. */
 #include "sched/sched_internal.h"
 
 #include <assert.h>

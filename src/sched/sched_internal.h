@@ -1,8 +1,20 @@
 /* Shared by the files of this room.
  *
- * The life of a unit: cut from a group (cut.c) -> held by one worker or more (units.c) -> over; or, when nobody who is
- * present holds it any more, loose -> judged (faults.c) -> waiting in its group's queue -> held again.
- * The life of a group: opened (groups.c) -> its blocks cut one by one -> closed when no unit of it is left. */
+ * sched         the scheduler as a whole; events
+ * actions       the next action, which follows from what happened
+ * work          what there is to do, in which order; what runs died of
+ * workers       who is there, how fast, who is served first
+ * units         units and who holds them
+ * unit_cutting  from evaluations to units; units that wait are cut again
+ * unit_size     how large a unit is
+ * groups        evaluations that go through all blocks together, and are tried first
+ * faults        whose fault it was
+ * endgame       what idle workers compute a second time towards the end
+ * heap          what the endgame is sorted by
+ *
+ * The life of a unit: cut from a group (unit_cutting) -> held by one worker or more (units) -> over; or, when nobody
+ * who is present holds it any more, loose -> judged (faults) -> waiting in its group's queue -> held again. The life of
+ * a group: opened (groups) -> its blocks cut one by one -> closed when no unit of it is left. */
 #ifndef SCHED_INTERNAL_H
 #define SCHED_INTERNAL_H
 
@@ -113,7 +125,7 @@ void sched_learn_speed(lsn_sched *sched, int32_t worker, double cost, double sec
 /* Cost a second; the mean where it is not known; 0 where nothing is. */
 double sched_speed(const lsn_sched *sched, int32_t worker);
 
-/* ---- sizes (size.c) ------------------------------------------------------------------------------------------ */
+/* ---- sizes (unit_size.c) ----------------------------------------------------------------------------------------- */
 
 typedef struct sched_size {
     double cost;   /* that a unit should have, unit_cost included */
@@ -230,7 +242,7 @@ void sched_group_faulted(lsn_sched *sched, sched_group *group);
 /* So many evaluations came back on the block, or need not be computed on it any more. */
 void sched_group_settled(lsn_sched *sched, sched_group *group, int32_t block, int32_t count);
 
-/* ---- cutting (cut.c) ----------------------------------------------------------------------------------------- */
+/* ---- cutting (unit_cutting.c) ------------------------------------------------------------------------------------ */
 
 /* Where `by_block` stands. */
 typedef struct sched_sheet {
@@ -272,7 +284,7 @@ void sched_heap_finish(sched_heap *heap);
 void sched_heap_set(sched_heap *heap, int32_t item, double key);
 void sched_heap_remove(sched_heap *heap, int32_t item);
 
-/* ---- second holders (second.c) ------------------------------------------------------------------------------- */
+/* ---- second holders (endgame.c) ---------------------------------------------------------------------------------- */
 
 typedef struct sched_endgame {
     bool on;

@@ -1,3 +1,4 @@
+/* What is to happen, a heap by time. */
 #include "sim/sim_internal.h"
 
 static bool earlier(const sim_event *a, const sim_event *b)

@@ -1,10 +1,16 @@
-/* Shared by the files of the simulator, which knows the scheduler as anyone does: by its public header. */
+/* Shared by the files of the simulator, which knows the scheduler as anyone does: by its public header.
+ *
+ * simulate     a simulation from its beginning to its end
+ * events       what is to happen, by time
+ * coordinator  messages become the scheduler's events, its actions messages; both are checked
+ * workers      virtual workers, and what befalls them
+ * database     what is recorded and committed, and who was computed when the coordinator died */
 #ifndef SIM_INTERNAL_H
 #define SIM_INTERNAL_H
 
 #include "lesion/simulate.h"
 
-/* ---- events to come (sim_events.c) --------------------------------------------------------------------------- */
+/* ---- events to come (events.c) ----------------------------------------------------------------------------------- */
 
 typedef enum sim_kind {
     /* at a worker; void if it is not the process any more for which they were meant */
@@ -142,7 +148,7 @@ void sim_list_remove(sim_list *list, int32_t at);
 /* Index of the unit of that id, or -1. */
 int32_t sim_list_find(const sim_list *list, int32_t id);
 
-/* ---- workers (sim_workers.c) --------------------------------------------------------------------------------- */
+/* ---- workers (workers.c) ----------------------------------------------------------------------------------------- */
 
 /* All workers begin, as new processes. */
 bool sim_workers_start(sim *s);
@@ -159,7 +165,7 @@ bool sim_worker_quiet(const sim *s, int32_t worker);
 /* ... which the coordinator will notice, and then give it up. */
 bool sim_worker_missed(sim *s, int32_t worker);
 
-/* ---- the database (sim_database.c) --------------------------------------------------------------------------- */
+/* ---- the database (database.c) ----------------------------------------------------------------------------------- */
 
 bool sim_database_init(sim *s);
 void sim_database_finish(sim *s);
@@ -177,7 +183,7 @@ void sim_database_count_death(sim *s);
 /* Every evaluation is whole or failed. */
 bool sim_database_check(sim *s);
 
-/* ---- the coordinator (sim_coordinator.c) --------------------------------------------------------------------- */
+/* ---- the coordinator (coordinator.c) ----------------------------------------------------------------------------- */
 
 bool sim_coordinator_start(sim *s);
 /* An event, and all that the scheduler wants after it. */

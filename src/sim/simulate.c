@@ -1,3 +1,4 @@
+/* A simulation from its beginning to its end. */
 #include "sim/sim_internal.h"
 
 #include <assert.h>

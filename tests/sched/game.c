@@ -1,3 +1,4 @@
+/* The scheduler played against by a test: units are held, answered and checked. */
 #include "game.h"
 
 static size_t part(const game *g, int32_t evaluation, int32_t block)

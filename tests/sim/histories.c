@@ -1,3 +1,4 @@
+/* Random work and faults, simulated. */
 #include "histories.h"
 
 #include <math.h>
