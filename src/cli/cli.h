@@ -42,6 +42,9 @@ void lsn_tell_skipped(const lsn_plan *plan);
 /* Both, in this process alone. */
 lsn_plan *lsn_read_settled_plan(const char *study, const lsn_texts *set, int threads, int *code);
 
+/* What each layer takes on one core of this machine, by a measurement of a second. */
+bool lsn_measure_layers(const lsn_plan *plan, lsn_costs *costs, lsn_error *err);
+
 /* ---- studies on all ranks (studies.c) ------------------------------------------------------------------------ */
 
 /* Reads the study on every rank, and the images on all of them together; NULL on all of them where it fails on any,

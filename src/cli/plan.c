@@ -159,19 +159,13 @@ static work count_work(const lsn_plan *plan)
 
 /* ---- speed --------------------------------------------------------------------------------------------------- */
 
-static const double TRIAL_S = 1;
-
 /* Seconds that the study takes one core of this machine, by what each layer takes. */
 static bool measure_time(const lsn_plan *plan, double *seconds, lsn_error *err)
 {
     const lsn_ablation nothing = {.mask = {0}};
-    const lsn_engine_options options = {.memory_bytes = lsn_sweep_default_memory(1)};
     lsn_costs costs;
-    lsn_engine *engine = lsn_engine_create(plan->net, &options, err);
-    if (engine == NULL)
+    if (!lsn_measure_layers(plan, &costs, err))
         return false;
-    lsn_engine_measure(engine, TRIAL_S, &costs);
-    lsn_engine_destroy(engine);
     double image = lsn_costs_of(&costs, plan->net, &nothing);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         image += lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);

@@ -11,21 +11,9 @@
 
 enum { HELD = 2 };
 
-static const double UNIT_S = 5, TRIAL_S = 1;
+static const double UNIT_S = 5;
 
 /* ---- the work ------------------------------------------------------------------------------------------------ */
-
-/* What a layer takes on one core of this machine. */
-static bool measure(const lsn_plan *plan, lsn_costs *costs, lsn_error *err)
-{
-    const lsn_engine_options options = {.memory_bytes = lsn_sweep_default_memory(1)};
-    lsn_engine *engine = lsn_engine_create(plan->net, &options, err);
-    if (engine == NULL)
-        return false;
-    lsn_engine_measure(engine, TRIAL_S, costs);
-    lsn_engine_destroy(engine);
-    return true;
-}
 
 /* The study as the scheduler sees it, in seconds; `cost` is to be freed. */
 static bool describe_work(const lsn_plan *plan, lsn_sched_work *work, double **cost, lsn_error *err)
@@ -34,7 +22,7 @@ static bool describe_work(const lsn_plan *plan, lsn_sched_work *work, double **c
     const lsn_ablation nothing = {.mask = {0}};
     lsn_costs costs;
     *cost = lsn_array((size_t)plan->n_evaluations, sizeof **cost, err);
-    if (*cost == NULL || !measure(plan, &costs, err))
+    if (*cost == NULL || !lsn_measure_layers(plan, &costs, err))
         return false;
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         (*cost)[e] = block * lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);

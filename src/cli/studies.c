@@ -73,6 +73,18 @@ lsn_plan *lsn_read_settled_plan(const char *study, const lsn_texts *set, int thr
     return NULL;
 }
 
+bool lsn_measure_layers(const lsn_plan *plan, lsn_costs *costs, lsn_error *err)
+{
+    const double trial_s = 1;
+    const lsn_engine_options options = {.memory_bytes = lsn_sweep_default_memory(1)};
+    lsn_engine *engine = lsn_engine_create(plan->net, &options, err);
+    if (engine == NULL)
+        return false;
+    lsn_engine_measure(engine, trial_s, costs);
+    lsn_engine_destroy(engine);
+    return true;
+}
+
 /* ---- on all ranks ------------------------------------------------------------------------------------------------ */
 
 lsn_plan *lsn_read_together(const char *study, const lsn_texts *set, int threads, const lsn_ranks *ranks, int *code)

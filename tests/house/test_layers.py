@@ -30,7 +30,7 @@ def read_rooms():
 ROOMS = read_rooms()
 NAMES = list(ROOMS)
 STANDARD = {f'{name}.h' for name in (
-    'assert ctype dirent errno fcntl float fnmatch inttypes limits locale math poll pthread sched setjmp signal stdarg stdbool stddef stdint '
+    'assert ctype dirent errno fcntl float fnmatch inttypes limits locale math poll pthread sched setjmp signal spawn stdarg stdbool stddef stdint '
     'stdio stdlib string strings time unistd immintrin cpuid omp').split()}
 NAME = re.compile(r'\b(?:lsn|LSN)_\w+')
 TEXT = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.S)
