@@ -2,6 +2,7 @@
  * file says. */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,16 +36,25 @@ static char *read_lock(void)
     return text;
 }
 
-/* A holder on another host: its heartbeat stands at `beat`. */
+/* A holder on another host: its heartbeat stands at `beat`, and moves each `every` seconds. In one piece, for it may be
+ * read meanwhile. */
+static void write_foreign_beat(const char *locks, double every, long long beat)
+{
+    char text[512];
+    const int length = snprintf(text, sizeof text,
+                                "Lesion\nhost faraway\nboot 00000000-0000\nspace 1\npid 4711\nbegun 99\njob 17\n"
+                                "token abc\nlocks %s\nevery %.3f\nbeat %lld\n",
+                                locks, every, beat);
+    const int file = open(lock_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    assert_true(file >= 0);
+    assert_int_equal(pwrite(file, text, (size_t)length, 0), length);
+    assert_int_equal(ftruncate(file, length), 0);
+    assert_int_equal(close(file), 0);
+}
+
 static void write_foreign_lock(const char *locks, long long beat)
 {
-    FILE *file = fopen(lock_path, "w");
-    assert_non_null(file);
-    fprintf(file,
-            "Lesion\nhost faraway\nboot 00000000-0000\nspace 1\npid 4711\nbegun 99\njob 17\ntoken abc\n"
-            "locks %s\nevery 0.020\nbeat %lld\n",
-            locks, beat);
-    assert_int_equal(fclose(file), 0);
+    write_foreign_beat(locks, 0.02, beat);
 }
 
 /* Opens with --steal-lock or without, and gives the message; "" where it could be opened. */
@@ -84,8 +94,7 @@ static void the_holder_is_named(void **state)
     for (int way = 0; way < 3; way++) {
         setenv("LESION_LOCKS", locks[way], 1);
         lsn_store *store = fixture_store(f, 4);
-        assert_refused(f, false,
-                       WORDS(f->path, "another run is writing to it", pid, host, "last alive ", "--db"));
+        assert_refused(f, false, WORDS(f->path, "another run is writing to it", pid, host, "last alive ", "--db"));
         assert_refused(f, true,
                        WORDS(f->path, "another run is writing to it", pid, "is alive, so it is not taken over"));
         assert_true(lsn_store_run_begin(store, &(lsn_run_record){.ranks = 1}, NULL)); /* the first one goes on */
@@ -194,13 +203,14 @@ static void who_is_alive_is_not_stolen_from(void **state)
 {
     fixture *f = *state;
     setenv("LESION_LOCKS", "host", 1);
-    write_foreign_lock("host", 0);
+    const double every = 2; /* it is watched for seconds, in which it moves hundreds of times even on a busy machine */
+    write_foreign_beat("host", every, 0);
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)
         for (long long beat = 1;; beat++) {
             usleep(10000);
-            write_foreign_lock("host", beat);
+            write_foreign_beat("host", every, beat);
         }
     assert_refused(f, true, WORDS("is not taken over", "faraway", "is alive: its heartbeat has moved"));
     kill(child, SIGKILL);
