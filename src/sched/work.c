@@ -54,9 +54,9 @@ static void list_tasks(lsn_sched *sched, ranked *all)
         while (d < work->n_deaths && work->deaths[d].evaluation < e)
             d++;
         const bool deadly = d < work->n_deaths && work->deaths[d].evaluation == e;
-        assert(missing >= 0 && work->cost[e] > 0);
         if (missing == 0)
             continue;
+        assert(missing > 0 && work->cost[e] > 0);
         if (deadly && condemned(&work->deaths[d])) {
             tasks->state[e] = EVALUATION_CONDEMNED;
             continue;

@@ -29,10 +29,13 @@ void game_init(game *g, int32_t evaluations, int32_t blocks, int32_t workers, in
 void game_create(game *g)
 {
     lsn_error err = {0};
+    memset(g->stored_of, 0, (size_t)g->work.n_evaluations * sizeof *g->stored_of);
     for (size_t p = 0; p < part(g, g->work.n_evaluations, 0); p++) {
         g->stored_of[p / (size_t)g->work.n_blocks] += g->stored[p] != 0;
         g->parts[p / 64] |= (uint64_t)(g->stored[p] != 0) << p % 64;
     }
+    if (g->unwanted > 0)
+        g->stored_of[g->unwanted] = g->work.n_blocks;
     g->work.stored = g->stored_of;
     g->work.parts = g->parts;
     g->sched = lsn_sched_create(&g->work, &err);

@@ -24,7 +24,8 @@ typedef struct game {
     lsn_sched_work work;
     double *cost;
     unsigned char *stored; /* [evaluations][blocks] */
-    int32_t *stored_of;    /* [evaluations] those at the beginning, and what game_create makes of them */
+    int32_t unwanted;      /* an evaluation that is not, > 0; 0: none */
+    int32_t *stored_of;    /* [evaluations] what game_create makes of these */
     uint64_t *parts;
     lsn_sched *sched;
     double now_s;

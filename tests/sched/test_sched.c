@@ -94,8 +94,8 @@ static void what_is_not_wanted_is_not_computed(void **state)
     (void)state;
     game g;
     game_init(&g, 2, 5, 1, 1);
-    memset(g.stored, 1, 3);
-    g.stored_of[0] = 2;
+    memset(g.stored + 5, 1, 3);
+    g.unwanted = 1;
     game_start(&g);
     assert_int_equal(lsn_sched_see(g.sched).parts, 5);
     game_play(&g, 1);
