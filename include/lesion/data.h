@@ -31,7 +31,7 @@ LSN_API const char *lsn_interpolation_name(lsn_interpolation interpolation);
  *           Resize does it to a Pillow image: antialiased, to the bit
  *   crop    the middle `crop` x `crop` pixels, as torchvision's CenterCrop: of two middles the even offset; where the
  *           image is smaller, zero pixels around it
- *   pad     so many zero pixels on each side (so that the border is (0 - mean) / std)
+ *   pad     this many zero pixels on each side (so that the border is (0 - mean) / std)
  *   x = (pixel / 255 - mean[c]) / std[c] */
 typedef struct lsn_preprocess {
     int resize; /* 1 .. LSN_MAX_RESIZE; 0: none */
@@ -45,8 +45,8 @@ typedef struct lsn_preprocess {
 
 #define LSN_MAX_RESIZE 4096
 
-/* The usual preprocessings: "imagenet" (resize 256 bilinear, crop 224, ImageNet's mean and std), "cifar10" (CIFAR-10's
- * mean and std). False where there is none of that name. */
+/* The usual preprocessings by name: "imagenet" (resize 256 bilinear, crop 224, ImageNet's mean and std), "cifar10"
+ * (CIFAR-10's mean and std). False if there is none of that name. */
 LSN_API bool lsn_preprocess_find(const char *name, lsn_preprocess *preprocess);
 
 /* Which files. LSN_IDX and LSN_NPY take `images` and `labels`, the others `path`.
@@ -78,8 +78,8 @@ LSN_API lsn_data *lsn_data_open(const lsn_data_spec *spec, lsn_error *err);
 LSN_API void lsn_data_destroy(lsn_data *data);
 
 LSN_API int lsn_data_count(const lsn_data *data); /* images in the files */
-/* After preprocessing. Where there is neither crop nor one size in the files, that of the first image which can be
- * examined: lsn_data_check then finds those that differ. */
+/* After preprocessing. Without a crop, and where the files' sizes may differ, the size of the first image whose header
+ * can be read: lsn_data_check then finds those that differ. */
 LSN_API int lsn_data_height(const lsn_data *data);
 LSN_API int lsn_data_width(const lsn_data *data);
 LSN_API int lsn_data_channels(const lsn_data *data);
@@ -89,15 +89,15 @@ LSN_API int lsn_data_classes(const lsn_data *data);
 /* The class's name, or NULL where no names were given. Valid as long as the data. */
 LSN_API const char *lsn_data_class_name(const lsn_data *data, int class_index);
 
-/* What an image is called: its path below the folder, or "image 7". `name` has room for LSN_IMAGE_NAME_BYTES; longer
- * paths are cut at their beginning. Returns `name`. */
+/* An image's name: its path below the folder, or "image 7". `name` has room for LSN_IMAGE_NAME_BYTES; longer paths lose
+ * their beginning. Returns `name`. */
 #define LSN_IMAGE_NAME_BYTES 512
 LSN_API const char *lsn_data_image_name(const lsn_data *data, int image, char name[LSN_IMAGE_NAME_BYTES]);
 
-/* Whether fetching an image decodes or resizes it: worth being done ahead of need, and once. */
+/* Whether fetching an image decodes or resizes it, so that it is worth doing ahead of need, and only once. */
 LSN_API bool lsn_data_is_costly(const lsn_data *data);
 
-/* Files and folders below an imagefolder's path that are no images of any class; 0 for other formats. */
+/* Files and folders below an imagefolder's path that are not images of any class; 0 for other formats. */
 LSN_API int lsn_data_passed_over(const lsn_data *data);
 
 /* ---- pixels --------------------------------------------------------------------------------------------------- */
@@ -105,8 +105,8 @@ LSN_API int lsn_data_passed_over(const lsn_data *data);
 /* Bytes of one image as it is fetched. */
 LSN_API size_t lsn_data_fetched_bytes(const lsn_data *data);
 /* Decodes one image, resizes and crops it: uint8 [H][W][C] without the border of `pad`, or, where float32 images are
- * stored, those, [C][H][W]. LSN_INVALID, naming the image, where it cannot be decoded, or where it has not the size of
- * the others; LSN_FAILED where memory is short. */
+ * stored, those, [C][H][W]. LSN_INVALID, naming the image, where it cannot be decoded or differs in size from the
+ * others; LSN_FAILED where memory is short. */
 LSN_API bool lsn_data_fetch(const lsn_data *data, int32_t image, unsigned char *fetched, lsn_error *err);
 /* Pads and normalises a fetched image into out[H][W][C], each value computed in float as written above. False where a
  * float32 pixel is not finite. */
@@ -126,14 +126,14 @@ LSN_API bool lsn_data_is_8bit(const lsn_data *data);
 /* What is known of an image once it has been decoded. Plain bytes: may be sent from rank to rank. */
 typedef struct lsn_image_check {
     bool readable;
-    bool odd_size;         /* readable, but not of the size of the others, and there is no crop */
+    bool odd_size;         /* readable, but of another size than the others, and there is no crop */
     char form[30];         /* "JPEG", "PNG palette", "JPEG CMYK progressive" */
     int32_t height, width; /* of the original */
     lsn_digest digest;     /* of its fetched bytes and their shape; zero where it is not readable */
 } lsn_image_check;
 
-/* Fetches one image (into `scratch`, lsn_data_fetched_bytes, or where that is NULL into memory of its own). False with
- * the reason in *err where it cannot be, or where it is of an odd size: LSN_INVALID where the image is to blame. */
+/* Fetches one image (into `scratch`, lsn_data_fetched_bytes, or, where that is NULL, into memory of its own). False
+ * with the reason in *err where that fails or its size is odd: LSN_INVALID where the image is to blame. */
 LSN_API bool lsn_data_check(const lsn_data *data, int32_t image, unsigned char *scratch, lsn_image_check *check,
                             lsn_error *err);
 /* The digest of a fetched image, as lsn_data_check gives it. */
@@ -172,9 +172,9 @@ LSN_API bool lsn_data_digest(const lsn_data *data, const lsn_sample *sample, con
 
 /* ---- files for other programs -------------------------------------------------------------------------------- */
 
-/* Writes values[rows][columns] as a NumPy file of float32; LSN_FAILED where that cannot be done whole. */
+/* Writes values[rows][columns] as a NumPy file of float32; LSN_FAILED where not all of it can be written. */
 LSN_API bool lsn_npy_write(const char *path, const float *values, int64_t rows, int64_t columns, lsn_error *err);
-/* Writes pixels[height][width][3] as a PNG file; LSN_FAILED where that cannot be done whole. */
+/* Writes pixels[height][width][3] as a PNG file; LSN_FAILED where not all of it can be written. */
 LSN_API bool lsn_png_write(const char *path, const unsigned char *pixels, int height, int width, lsn_error *err);
 /* Resizes pixels[h][w][3] to out[out_h][out_w][3] with the bilinear filter of `resize`. */
 LSN_API bool lsn_pixels_resize(const unsigned char *pixels, int h, int w, unsigned char *out, int out_h, int out_w,

@@ -168,14 +168,13 @@ typedef struct lsn_image_checks {
 } lsn_image_checks;
 
 /* Reads the study at `path`, with "key.path=value" overrides (`--set`: a step of the path is a key, a list's index or
- * an experiment's name; the value is YAML), and everything it refers to; of
- * images only what is needed to list them. NULL with every mistake found in `problems`,
- * each as "file:line:column: what, and what would be right", or, where it is no mistake of the study (memory), in *err
- * with problems->count == 0. The caller owns the plan. */
+ * an experiment's name; the value is YAML), and everything it refers to; of images only what is needed to list them.
+ * NULL with every mistake found in `problems`, each as "file:line:column: what, and what would be right", or, where the
+ * study is not to blame (memory), the reason in *err and problems->count == 0. The caller owns the plan. */
 LSN_API lsn_plan *lsn_plan_create(const char *path, const char *const *overrides, int n_overrides,
                                   lsn_problems *problems, lsn_error *err);
-/* The same with the model from `load`, which is asked for it at most once, and not where the study's file is not read
- * as far as the model; NULL and *err as lsn_net_load. The plan owns the model. */
+/* The same with the model from `load`, which is called at most once, and not at all where reading the study's file
+ * fails before its model; NULL and *err as lsn_net_load. The plan owns the model. */
 typedef struct lsn_net_source {
     lsn_net *(*load)(void *context, const char *path, lsn_error *err);
     void *context;

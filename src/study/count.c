@@ -118,7 +118,7 @@ static void add_count(lsn_text *why, double count, const char *what)
     lsn_text_add(why, "%.0f %s%s", count, what, count > 1 ? "s" : "");
 }
 
-/* A factor; of 1 nothing needs to be said. */
+/* A factor; one of 1 is left out. */
 static void add_factor(lsn_text *why, double count, const char *what)
 {
     if (count > 1) {

@@ -210,7 +210,7 @@ static void take_images(composition *c)
 
 /* ---- experiments --------------------------------------------------------------------------------------------- */
 
-/* Adds up the jobs; the first experiment with which they are too many is told. */
+/* Adds up the jobs; the first experiment with which there are too many is reported. */
 static void count_jobs(composition *c, const lsn_experiment_spec *experiment, double *jobs)
 {
     double before = *jobs, more = lsn_experiment_jobs(experiment, c->plan);

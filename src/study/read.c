@@ -59,7 +59,7 @@ static const char *join_words(lsn_words words, char *text, size_t bytes)
     return text;
 }
 
-/* What a word that is not known should have been. `where`: " in model", where that is to be said. */
+/* An unknown word, and what it should have been. `where`: " in model", or nothing. */
 static bool fail_word(lsn_reading *in, const lsn_node *at, const char *what, const char *where, lsn_words known)
 {
     char shown[LSN_SHOWN_BYTES], all[512];

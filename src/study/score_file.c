@@ -28,7 +28,7 @@ typedef struct score_file {
 
 static bool wrong(score_file *file, const char *format, ...) LSN_PRINTF(2, 3);
 
-/* At a line of the file; of many only the first ones are said. */
+/* At a line of the file; only the first of many are reported. */
 static bool wrong(score_file *file, const char *format, ...)
 {
     char what[1024];

@@ -67,7 +67,7 @@ static bool at_variable(const loader *in)
     return at > 0 && at < in->bytes && in->text[at] == '{' && in->text[at - 1] == '$';
 }
 
-/* What else is to be said of frequent slips. */
+/* A hint for frequent slips. */
 static const char *find_hint(const loader *in)
 {
     const char *problem = in->parser.problem;
@@ -167,7 +167,7 @@ static bool keep_anchor(loader *in, const char *name, const lsn_node *node)
     return true;
 }
 
-/* Copies what an alias at `alias` stands for; what is wrong with the values is said where they are written. */
+/* Copies what an alias at `alias` stands for; mistakes in the values are reported where they are written. */
 static lsn_node *copy_tree(loader *in, const lsn_node *node, const lsn_node *alias, int depth)
 {
     if (depth > DEEPEST) {
