@@ -12,7 +12,8 @@
 
 static bool compare(const lsn_net *net, const lsn_data *data, const lsn_sample *images, lsn_error *err)
 {
-    const size_t n = images->count, classes = net->classes, pixels = (size_t)net->input_h * net->input_w;
+    const size_t n = images->count, classes = net->classes,
+                 pixels = (size_t)net->nodes[0].shape.h * net->nodes[0].shape.w;
     const lsn_mask_part filters = {.layer = 0, .count = 2, .filters = (int32_t[]){4, 11}};
     const lsn_ablation two = {.mask = {.count = 1, .parts = &filters}, .mode = LSN_ZERO}, *ablations[] = {&two};
     float *input = lsn_array(n * pixels, sizeof *input, err), *intact = lsn_array(n * classes, sizeof *intact, err),

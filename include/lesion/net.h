@@ -161,10 +161,12 @@ static inline int64_t lsn_layer_parameters(const lsn_layer *layer)
 
 /* ---- layers -------------------------------------------------------------------------------------------------- */
 
+/* The node with the layer's weights. */
+LSN_API const lsn_net_node *lsn_layer_node(const lsn_net *net, int layer);
 /* Index of the layer of that name, or of that second name; -1 if there is none. */
 LSN_API int lsn_net_find(const lsn_net *net, const char *name);
-/* Whether a max pooling follows, before anything else reads the layer's output. */
-LSN_API bool lsn_layer_pooled(const lsn_net *net, int layer);
+/* The max pooling between the layer's output and what the next layer sees, a node; -1 where there is none. */
+LSN_API int lsn_layer_pooling(const lsn_net *net, int layer);
 /* Filters of all layers but the logits; and those of the layers before `layer`: where its filters begin in an array
  * over all filters of the network. */
 LSN_API int lsn_net_filters(const lsn_net *net);

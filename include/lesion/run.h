@@ -42,8 +42,8 @@ typedef struct lsn_sweep_options {
 /* What one ablation does to all images of a plan. */
 typedef struct lsn_trial {
     lsn_tally tally;
-    float *logits;                /* [images][classes], in the plan's order */
-    double drift[LSN_MAX_LAYERS]; /* mean over the images, where the plan measures it */
+    float *logits; /* [images][classes], in the plan's order */
+    double *drift; /* [layers] mean over the images; 0 where the plan does not measure it */
 } lsn_trial;
 
 /* Evaluates an ablation, of the plan or not, in this process; the plan is settled. LSN_INVALID where the mode needs

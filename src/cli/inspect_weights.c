@@ -12,24 +12,30 @@
 static void print_head(const lsn_net *net)
 {
     char hex[LSN_HEX_BYTES];
+    const lsn_net_shape *input = &net->nodes[0].shape;
     lsn_digest_hex(&net->digest, hex);
     printf("weights   %s (%s)\nsha256    %s\ninput     %d x %d, %d channel%s\nclasses   %d\n", net->path, net->dtype,
-           hex, net->input_h, net->input_w, net->input_channels, net->input_channels == 1 ? "" : "s", net->classes);
+           hex, input->h, input->w, input->channels, input->channels == 1 ? "" : "s", net->classes);
     if (net->n_folded > 0)
         printf("folded    %d batch normalisation%s into the layer before it (epsilon %g)\n", net->n_folded,
                net->n_folded == 1 ? "" : "s, each", LSN_NORM_EPSILON);
     putchar('\n');
 }
 
-static void print_layer(const lsn_layer *layer)
+static void print_layer(const lsn_net *net, int l)
 {
     char kernel[LSN_NUMBER_BYTES] = "-", size[LSN_NUMBER_BYTES], parameters[LSN_NUMBER_BYTES], madds[LSN_NUMBER_BYTES];
-    if (layer->kind == LSN_CONV)
-        snprintf(kernel, sizeof kernel, "%dx%d", layer->kernel, layer->kernel);
-    snprintf(size, sizeof size, "%d x %d%s", layer->out_h, layer->out_w, layer->pool ? " pooled" : "");
-    printf("%-9s %-5s %7d %6s  %-16s %12s %14s  %s%s%s\n", layer->name, layer->kind == LSN_CONV ? "conv" : "fc",
-           layer->filters, kernel, size, lsn_count_text(lsn_layer_parameters(layer), parameters),
-           lsn_count_text((int64_t)lsn_layer_madds(layer), madds), layer->weights_tensor,
+    const lsn_layer *layer = &net->layers[l];
+    const lsn_net_node *node = &net->nodes[layer->node];
+    const int pooling = lsn_layer_pooling(net, l);
+    const lsn_net_shape *map = &net->nodes[pooling < 0 ? layer->output : pooling].shape;
+    const bool conv = layer->kind == LSN_CONVOLUTION;
+    if (conv)
+        snprintf(kernel, sizeof kernel, "%dx%d", node->window.kernel[0], node->window.kernel[1]);
+    snprintf(size, sizeof size, "%d x %d%s", map->h, map->w, pooling < 0 ? "" : " pooled");
+    printf("%-9s %-5s %7d %6s  %-16s %12s %14s  %s%s%s\n", layer->name, conv ? "conv" : "fc", layer->filters, kernel,
+           size, lsn_count_text(lsn_net_node_parameters(node), parameters),
+           lsn_count_text((int64_t)lsn_net_node_madds(node), madds), layer->weights_tensor,
            layer->norm == NULL ? "" : " and ", layer->norm == NULL ? "" : layer->norm);
 }
 
@@ -42,9 +48,10 @@ void lsn_print_layers(const lsn_net *net)
     printf("%-9s %-5s %7s %6s  %-16s %12s %14s  %s\n", "layer", "kind", "filters", "kernel", "output", "parameters",
            "multiply-adds", "tensor");
     for (int l = 0; l < net->n_layers; l++) {
-        print_layer(&net->layers[l]);
-        all_parameters += lsn_layer_parameters(&net->layers[l]);
-        all_madds += lsn_layer_madds(&net->layers[l]);
+        const lsn_net_node *node = lsn_layer_node(net, l);
+        print_layer(net, l);
+        all_parameters += lsn_net_node_parameters(node);
+        all_madds += lsn_net_node_madds(node);
     }
     printf("%-9s %-5s %7d %6s  %-16s %12s %14s\n", "all", "", lsn_net_filters(net), "", "",
            lsn_count_text(all_parameters, parameters), lsn_count_text((int64_t)all_madds, madds));
@@ -62,22 +69,32 @@ static void square_input(int values, int *h, int *w, int *channels)
     *w = values;
 }
 
-/* Without --input: the size for which the last map is as large as the average-pooled one. */
+/* The side of square images whose last map is as large as the average-pooled one. */
+static int natural_side(const lsn_net *net)
+{
+    int64_t side = 1;
+    for (int i = net->n_nodes - 1; i > 0 && side <= INT_MAX; i--) {
+        const lsn_net_node *node = &net->nodes[i];
+        if (node->op == LSN_OP_AVERAGE_GRID)
+            side = node->grid[0];
+        else if (node->op == LSN_OP_CONV || node->op == LSN_OP_MAX_POOL)
+            side *= node->window.stride[0];
+    }
+    return (int)(side < INT_MAX ? side : INT_MAX); /* beyond, it is refused as too small */
+}
+
 static bool set_input(lsn_net *net, const char *input, lsn_error *err)
 {
-    int h = 0, w = 0, end = 0, channels = net->input_channels;
-    bool chain = net->n_conv == 0;
+    int h = 0, w = 0, end = 0, channels = net->nodes[0].channels;
+    const int inputs = lsn_layer_node(net, 0)->channels;
     if (input != NULL && (sscanf(input, "%dx%d%n", &h, &w, &end) != 2 || input[end] != '\0' || h < 1 || w < 1))
         return lsn_fail(err, LSN_USAGE, "--input %s: should be HEIGHTxWIDTH, as in 224x224", input);
-    if (input == NULL && chain)
-        square_input(net->layers[0].channels, &h, &w, &channels);
-    else if (input == NULL) {
-        h = net->grid;
-        for (int l = 0; l < net->n_conv; l++)
-            h *= net->layers[l].pool && h <= INT_MAX / 2 ? 2 : 1; /* beyond, it is refused as too small */
-        w = h;
-    } else if (chain) {
-        channels = net->layers[0].channels / h / w;
+    if (input == NULL && channels > 0)
+        h = w = natural_side(net);
+    else if (input == NULL)
+        square_input(inputs, &h, &w, &channels);
+    else if (channels == 0) { /* a chain takes any that has so many values */
+        channels = inputs / h / w;
         channels = channels < 1 ? 1 : channels;
     }
     return lsn_net_set_input(net, h, w, channels, err);

@@ -15,12 +15,17 @@ int lsn_net_find(const lsn_net *net, const char *name)
     return -1;
 }
 
-bool lsn_layer_pooled(const lsn_net *net, int layer)
+const lsn_net_node *lsn_layer_node(const lsn_net *net, int layer)
+{
+    return &net->nodes[net->layers[layer].node];
+}
+
+int lsn_layer_pooling(const lsn_net *net, int layer)
 {
     for (int i = net->layers[layer].seen; i != net->layers[layer].output; i = net->nodes[i].inputs[0])
         if (net->nodes[i].op == LSN_OP_MAX_POOL)
-            return true;
-    return false;
+            return i;
+    return -1;
 }
 
 int lsn_net_filter_offset(const lsn_net *net, int layer)

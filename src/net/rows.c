@@ -19,7 +19,7 @@ void lsn_net_fill_rows(lsn_net *net)
         net->n_conv += layer->kind == LSN_CONVOLUTION;
         layer->channels = node->channels;
         layer->kernel = node->window.kernel[0];
-        layer->pool = lsn_layer_pooled(net, l);
+        layer->pool = lsn_layer_pooling(net, l) >= 0;
         layer->weights = node->weights.values;
         layer->bias = node->bias.values;
         layer->h = node->shape.h;

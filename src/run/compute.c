@@ -65,7 +65,8 @@ static bool allocate(lsn_compute *c, const lsn_engine_options *options, lsn_erro
 
 static size_t image_floats(const lsn_net *net)
 {
-    return (size_t)net->input_h * (size_t)net->input_w * (size_t)net->input_channels;
+    const lsn_net_shape *input = &net->nodes[0].shape;
+    return (size_t)input->h * (size_t)input->w * (size_t)input->channels;
 }
 
 /* The options with what is taken here besides the engine. */

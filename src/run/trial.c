@@ -3,27 +3,37 @@
 
 #include <stdlib.h>
 
+static bool add_block(lsn_compute *compute, const lsn_ablation *ablation, int32_t block, const lsn_outcome *outcome,
+                      float *logits, lsn_trial *trial, lsn_error *err)
+{
+    if (!lsn_compute_load(compute, block, err))
+        return false;
+    lsn_compute_expect(compute, block + 1);
+    if (!lsn_compute_unit(compute, block, &ablation, 1, outcome, logits, NULL, NULL, err))
+        return false;
+    lsn_tally_add(&trial->tally, outcome->tallies);
+    for (int32_t l = 0; l < outcome->extent.layers; l++)
+        trial->drift[l] += (double)outcome->drift[l] / LSN_FIXED;
+    return true;
+}
+
 static bool evaluate(lsn_compute *compute, const lsn_plan *plan, const lsn_ablation *ablation, int32_t block_images,
                      lsn_trial *trial, lsn_error *err)
 {
-    const lsn_extent extent = {.layers = plan->metrics.drift ? plan->net->n_layers : 0};
-    int64_t drift[LSN_MAX_LAYERS];
-    for (int32_t block = 0; block * (int64_t)block_images < plan->images.count; block++) {
-        lsn_tally tally;
-        const lsn_outcome outcome = {.extent = extent, .tallies = &tally, .drift = extent.layers > 0 ? drift : NULL};
-        float *logits = trial->logits + (size_t)block * (size_t)block_images * (size_t)plan->net->classes;
-        if (!lsn_compute_load(compute, block, err))
-            return false;
-        lsn_compute_expect(compute, block + 1);
-        if (!lsn_compute_unit(compute, block, &ablation, 1, &outcome, logits, NULL, NULL, err))
-            return false;
-        lsn_tally_add(&trial->tally, &tally);
-        for (int32_t l = 0; l < extent.layers; l++)
-            trial->drift[l] += (double)drift[l] / LSN_FIXED;
-    }
-    for (int32_t l = 0; l < extent.layers; l++)
+    const size_t layers = (size_t)plan->net->n_layers, block_logits = (size_t)block_images * (size_t)plan->net->classes;
+    int64_t *drift = lsn_array(layers, sizeof *drift, err);
+    lsn_tally tally;
+    lsn_outcome outcome = {.tallies = &tally};
+    if (plan->metrics.drift)
+        outcome = (lsn_outcome){.extent = {.layers = (int32_t)layers}, .tallies = &tally, .drift = drift};
+    trial->drift = lsn_array(layers, sizeof *trial->drift, err);
+    bool ok = drift != NULL && trial->drift != NULL;
+    for (int32_t block = 0; ok && block * (int64_t)block_images < plan->images.count; block++)
+        ok = add_block(compute, ablation, block, &outcome, trial->logits + (size_t)block * block_logits, trial, err);
+    for (int32_t l = 0; ok && l < outcome.extent.layers; l++)
         trial->drift[l] /= plan->images.count;
-    return true;
+    free(drift);
+    return ok;
 }
 
 /* What the mode wants to be known of the calibration images. */
@@ -68,5 +78,6 @@ bool lsn_trial_run(const lsn_plan *plan, const lsn_ablation *ablation, const lsn
 void lsn_trial_finish(lsn_trial *trial)
 {
     free(trial->logits);
+    free(trial->drift);
     *trial = (lsn_trial){0};
 }

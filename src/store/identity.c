@@ -48,6 +48,7 @@ static bool write_study(const lsn_store *store, lsn_error *err)
 {
     const lsn_plan *plan = store->plan;
     const lsn_net *net = plan->net;
+    const lsn_net_shape *input = &net->nodes[0].shape;
     char weights[LSN_HEX_BYTES], images[LSN_HEX_BYTES], calibration[LSN_HEX_BYTES], now[TIME_BYTES];
     lsn_digest_hex(&net->digest, weights);
     lsn_digest_hex(&plan->images_digest, images);
@@ -58,8 +59,8 @@ static bool write_study(const lsn_store *store, lsn_error *err)
                      {"calibration_sha256", text(calibration_hex(plan, calibration))},
                      {"preprocess", text(plan->preprocess)}, {"images", integer(plan->images.count)},
                      {"calibration_images", integer(plan->calibration.count)}, {"classes", integer(net->classes)},
-                     {"input_channels", integer(net->input_channels)}, {"input_height", integer(net->input_h)},
-                     {"input_width", integer(net->input_w)}, {"block_images", integer(store->block_images)},
+                     {"input_channels", integer(input->channels)}, {"input_height", integer(input->h)},
+                     {"input_width", integer(input->w)}, {"block_images", integer(store->block_images)},
                      {"per_class", integer(plan->metrics.per_class)}, {"per_image", integer(plan->metrics.images)},
                      {"drift", integer(plan->metrics.drift)}, {"stop_half_width", real(half_width(plan))},
                      {"stop_confidence", real(confidence(plan))}, {"shard", share(store->wanted->shard)},
@@ -69,16 +70,19 @@ static bool write_study(const lsn_store *store, lsn_error *err)
 
 static bool write_layers(const lsn_store *store, lsn_error *err)
 {
+    const lsn_net *net = store->plan->net;
     sqlite3_stmt *insert = NULL;
     bool ok = true;
-    for (int i = 0; ok && i < store->plan->net->n_layers; i++) {
-        const lsn_layer *layer = &store->plan->net->layers[i];
+    for (int i = 0; ok && i < net->n_layers; i++) {
+        const lsn_layer *layer = &net->layers[i];
+        const lsn_net_node *node = lsn_layer_node(net, i);
         ok = ROW_WRITE(&store->db, &insert, "INSERT INTO layer", err, {"layer", integer(i)},
-                       {"name", text(layer->name)}, {"kind", text(layer->kind == LSN_CONV ? "conv" : "fc")},
-                       {"filters", integer(layer->filters)}, {"channels", integer(layer->channels)},
-                       {"kernel", integer(layer->kernel)}, {"height", integer(layer->h)}, {"width", integer(layer->w)},
-                       {"pool", integer(layer->pool)}, {"logits", integer(layer->logits)},
-                       {"parameters", integer(lsn_layer_parameters(layer))}, {"madds", real(lsn_layer_madds(layer))});
+                       {"name", text(layer->name)}, {"kind", text(layer->kind == LSN_CONVOLUTION ? "conv" : "fc")},
+                       {"filters", integer(layer->filters)}, {"channels", integer(node->channels)},
+                       {"kernel", integer(node->window.kernel[0])}, {"height", integer(node->shape.h)},
+                       {"width", integer(node->shape.w)}, {"pool", integer(lsn_layer_pooling(net, i) >= 0)},
+                       {"logits", integer(layer->logits)}, {"parameters", integer(lsn_net_node_parameters(node))},
+                       {"madds", real(lsn_net_node_madds(node))});
     }
     sqlite3_finalize(insert);
     return ok;

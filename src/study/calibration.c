@@ -47,13 +47,13 @@ bool lsn_scores_are_known(const lsn_study_spec *spec)
     return true;
 }
 
-static double score_of(lsn_score_kind kind, const lsn_activations *activations, int filter, const lsn_layer *layer)
+static double score_of(lsn_score_kind kind, const lsn_activations *activations, int filter, int positions)
 {
     switch (kind) {
     case LSN_MEAN_ACTIVATION:
         return lsn_activations_mean(activations, filter);
     case LSN_APOZ:
-        return lsn_activations_zeros(activations, filter, layer->h * layer->w);
+        return lsn_activations_zeros(activations, filter, positions);
     default:
         assert(kind == LSN_SELECTIVITY);
         return lsn_activations_selectivity(activations, filter);
@@ -66,21 +66,20 @@ static void fill_layer(const lsn_plan *plan, lsn_score_kind kind, const lsn_acti
                        int stand_in, double *values)
 {
     const int filters = plan->net->layers[layer].filters, offset = lsn_net_filter_offset(plan->net, layer);
+    const lsn_net_shape *map = &plan->net->nodes[plan->net->layers[layer].output].shape;
     for (int f = 0; f < filters; f++)
-        values[offset + f] = activations == NULL ? (f + stand_in) % filters
-                                                 : score_of(kind, activations, offset + f, &plan->net->layers[layer]);
+        values[offset + f] =
+            activations == NULL ? (f + stand_in) % filters : score_of(kind, activations, offset + f, map->h * map->w);
 }
 
 void lsn_scores_of_activations(lsn_plan *plan, const lsn_study_spec *spec, const lsn_activations *activations)
 {
-    bool used[LSN_MAX_LAYERS];
     int stand_in = 0;
     for (int s = 0; s < spec->n_scores; s++) {
         if (!lsn_of_activations(spec->scores[s].kind))
             continue;
-        lsn_score_layers(spec, s, used);
         for (int l = 0; l < plan->net->n_layers - 1; l++)
-            if (used[l])
+            if (lsn_score_ranks(spec, s, l))
                 fill_layer(plan, spec->scores[s].kind, activations, l, stand_in, plan->scores[s].values);
         stand_in++;
     }

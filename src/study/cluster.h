@@ -74,11 +74,11 @@ typedef struct lsn_products {
 /* Kernels that this processor has, and the products by one of them, 0 ..: the same to the bit, the last is the fastest.
  * A core with AVX-512 at 2 GHz takes some 12 s for the fc6 of VGG-19 (4096 x 25088). */
 int lsn_product_kernels(void);
-bool lsn_products_init(lsn_products *products, const lsn_layer *layer, int kernel, lsn_error *err);
+bool lsn_products_init(lsn_products *products, const lsn_net_node *node, int kernel, lsn_error *err);
 void lsn_products_finish(lsn_products *products);
 
-/* distances[lsn_pairs(F)] of the layer's filters. */
-bool lsn_distances(const lsn_layer *layer, const lsn_products *products, lsn_metric metric, lsn_normalise normalise,
+/* distances[lsn_pairs(F)] of the node's filters. */
+bool lsn_distances(const lsn_net_node *node, const lsn_products *products, lsn_metric metric, lsn_normalise normalise,
                    double *distances, lsn_error *err);
 
 /* Two clusters become one: the one whose lowest filter is `kept` takes in that of `gone`. kept < gone. */

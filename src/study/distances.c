@@ -41,39 +41,39 @@ static double scale_of(const float *w, size_t n, double square, lsn_normalise no
 }
 
 /* |s v - t w|^2 = |s v|^2 + |t w|^2 - 2 s t v w; where the difference is small, that loses digits, and is not used. */
-static double euclidean(const lsn_layer *layer, size_t n, const lsn_products *products, const double *scales, size_t i,
-                        size_t j)
+static double euclidean(const lsn_net_node *node, size_t n, const lsn_products *products, const double *scales,
+                        size_t i, size_t j)
 {
     const double near = 0.01, s = scales[i], t = scales[j];
     const double both = s * s * products->squares[i] + t * t * products->squares[j];
-    const double square = both - 2 * (s * t * products->pairs[lsn_pair((size_t)layer->filters, i, j)]);
+    const double square = both - 2 * (s * t * products->pairs[lsn_pair((size_t)node->filters, i, j)]);
     if (square > near * both)
         return sqrt(square);
-    return sqrt(squared_distance(layer->weights + i * n, s, layer->weights + j * n, t, n));
+    return sqrt(squared_distance(node->weights.values + i * n, s, node->weights.values + j * n, t, n));
 }
 
-static double cosine(const lsn_layer *layer, const lsn_products *products, size_t i, size_t j)
+static double cosine(const lsn_net_node *node, const lsn_products *products, size_t i, size_t j)
 {
     const double v2 = products->squares[i], w2 = products->squares[j];
     if (!(v2 > 0 && w2 > 0))
         return v2 > 0 || w2 > 0 ? 1 : 0;
-    return fmax(0, 1 - products->pairs[lsn_pair((size_t)layer->filters, i, j)] / (sqrt(v2) * sqrt(w2)));
+    return fmax(0, 1 - products->pairs[lsn_pair((size_t)node->filters, i, j)] / (sqrt(v2) * sqrt(w2)));
 }
 
-bool lsn_distances(const lsn_layer *layer, const lsn_products *products, lsn_metric metric, lsn_normalise normalise,
+bool lsn_distances(const lsn_net_node *node, const lsn_products *products, lsn_metric metric, lsn_normalise normalise,
                    double *distances, lsn_error *err)
 {
-    const size_t count = (size_t)layer->filters;
-    const size_t n = (size_t)layer->channels * (size_t)layer->kernel * (size_t)layer->kernel;
+    const size_t count = (size_t)node->filters;
+    const size_t n = lsn_net_node_terms(node);
     double *scales = lsn_array(count, sizeof *scales, err);
     if (scales == NULL)
         return false;
     for (size_t i = 0; i < count; i++)
-        scales[i] = scale_of(layer->weights + i * n, n, products->squares[i], normalise);
+        scales[i] = scale_of(node->weights.values + i * n, n, products->squares[i], normalise);
     for (size_t i = 0; i < count; i++)
         for (size_t j = i + 1; j < count; j++)
             *distances++ =
-                metric == LSN_COSINE ? cosine(layer, products, i, j) : euclidean(layer, n, products, scales, i, j);
+                metric == LSN_COSINE ? cosine(node, products, i, j) : euclidean(node, n, products, scales, i, j);
     free(scales);
     return true;
 }

@@ -30,7 +30,7 @@ struct lsn_plan_storage {
 
 /* Norms of a layer's filters, scores[F]: L1 = sum |w|, L2 = sqrt(sum w^2) over the filter's kernel, the bias left out
  * (Li et al., Pruning Filters for Efficient ConvNets, 2017). */
-void lsn_norms(const lsn_layer *layer, lsn_score_kind kind, double *scores);
+void lsn_norms(const lsn_net_node *node, lsn_score_kind kind, double *scores);
 
 typedef struct lsn_ranked {
     double score; /* negative where the highest come first: the lower index still wins among equals */
@@ -47,11 +47,10 @@ bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_reading *in
 void lsn_scores_of_activations(lsn_plan *plan, const lsn_study_spec *spec, const lsn_activations *activations);
 /* Whether none is of activations. */
 bool lsn_scores_are_known(const lsn_study_spec *spec);
-/* Which layers are ranked by a score. */
-void lsn_score_layers(const lsn_study_spec *spec, int score, bool used[LSN_MAX_LAYERS]);
-/* Reads values[lsn_net_filters] from a file; every filter of the `used` layers must be there. */
-bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS], double *values,
-                         lsn_reading *in);
+/* Whether an experiment ranks the layer's filters by the score. */
+bool lsn_score_ranks(const lsn_study_spec *spec, int score, int layer);
+/* Reads values[lsn_net_filters] from the score's file; every filter of the layers that it ranks must be there. */
+bool lsn_score_file_read(const lsn_net *net, int score, double *values, lsn_reading *in);
 
 /* LSN_INVALID where the plan's calibration images are too few for what needs them. */
 bool lsn_calibration_check(const lsn_plan *plan, const lsn_calibration_uses *uses, lsn_error *err);

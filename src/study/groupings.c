@@ -55,7 +55,7 @@ typedef struct grouper {
     lsn_plan *plan;
     lsn_arena *arena;
     const lsn_selector *selector;
-    const lsn_layer *layer;
+    const lsn_net_node *node;
     lsn_point point; /* metric, normalise, linkage and amount at work */
     int index;       /* of the layer */
     size_t room;     /* of the plan's groupings */
@@ -81,7 +81,7 @@ static void measure(const double *distances, int filters, lsn_grouping *grouping
 static bool add_grouping(grouper *g, lsn_grouping **made, lsn_error *err)
 {
     lsn_plan *plan = g->plan;
-    const size_t filters = (size_t)g->layer->filters;
+    const size_t filters = (size_t)g->node->filters;
     lsn_grouping new = describe(&g->point, g->selector->cut, g->index);
     *made = NULL;
     if (find_grouping(plan, &new) >= 0)
@@ -99,7 +99,7 @@ static bool add_grouping(grouper *g, lsn_grouping **made, lsn_error *err)
 /* The groups of a tree, for each amount. */
 static bool cut_tree(grouper *g, const lsn_merge *merges, lsn_error *err)
 {
-    const int32_t filters = g->layer->filters;
+    const int32_t filters = g->node->filters;
     for (int a = 0; a < g->selector->n_amounts; a++) {
         const lsn_amount *amount = g->point.amount = &g->selector->amounts[a];
         lsn_grouping *grouping;
@@ -119,14 +119,14 @@ static bool cut_tree(grouper *g, const lsn_merge *merges, lsn_error *err)
 
 static bool group_by_tree(grouper *g, lsn_error *err)
 {
-    const size_t filters = (size_t)g->layer->filters;
+    const size_t filters = (size_t)g->node->filters;
     double *used_up = lsn_array(lsn_pairs(filters), sizeof *used_up, err);
     lsn_merge *merges = lsn_array(filters, sizeof *merges, err);
     bool ok = used_up != NULL && merges != NULL;
     if (ok) {
         memcpy(used_up, g->distances, lsn_pairs(filters) * sizeof *used_up);
-        ok = lsn_link(used_up, g->layer->filters, (lsn_linkage)g->point.linkage, merges, err) &&
-             cut_tree(g, merges, err);
+        ok =
+            lsn_link(used_up, g->node->filters, (lsn_linkage)g->point.linkage, merges, err) && cut_tree(g, merges, err);
     }
     free(used_up);
     free(merges);
@@ -148,12 +148,12 @@ static bool find_tightest(grouper *g, int32_t *sizes, int32_t **groups, lsn_erro
             continue;
         grouping->n_groups = 1;
         groups[n] = grouping->groups;
-        sizes[n++] = lsn_amount_filters(g->point.amount, g->layer->filters);
+        sizes[n++] = lsn_amount_filters(g->point.amount, g->node->filters);
     }
-    if (n > 0 && !lsn_tightest(g->distances, g->layer->filters, (lsn_linkage)g->point.linkage, sizes, n, groups, err))
+    if (n > 0 && !lsn_tightest(g->distances, g->node->filters, (lsn_linkage)g->point.linkage, sizes, n, groups, err))
         return false;
     for (int32_t i = first; i < g->plan->n_groupings; i++)
-        measure(g->distances, g->layer->filters, &g->plan->groupings[i]);
+        measure(g->distances, g->node->filters, &g->plan->groupings[i]);
     return true;
 }
 
@@ -182,13 +182,13 @@ static bool group_layer(grouper *g, lsn_error *err)
 {
     const lsn_selector *selector = g->selector;
     lsn_products products = {0};
-    g->distances = lsn_array(lsn_pairs((size_t)g->layer->filters), sizeof *g->distances, err);
-    bool ok = g->distances != NULL && lsn_products_init(&products, g->layer, lsn_product_kernels() - 1, err);
+    g->distances = lsn_array(lsn_pairs((size_t)g->node->filters), sizeof *g->distances, err);
+    bool ok = g->distances != NULL && lsn_products_init(&products, g->node, lsn_product_kernels() - 1, err);
     for (int m = 0; ok && m < selector->n_metrics; m++)
         for (int n = 0; ok && n < selector->n_normalises; n++) {
             g->point.metric = selector->metrics[m];
             g->point.normalise = selector->normalises[n];
-            ok = lsn_distances(g->layer, &products, (lsn_metric)g->point.metric, (lsn_normalise)g->point.normalise,
+            ok = lsn_distances(g->node, &products, (lsn_metric)g->point.metric, (lsn_normalise)g->point.normalise,
                                g->distances, err) &&
                  group_by_distances(g, err);
         }
@@ -203,7 +203,7 @@ bool lsn_groupings_make(lsn_plan *plan, const lsn_experiment_spec *experiment, l
     bool ok = true;
     for (int i = 0; ok && experiment->selector.kind == LSN_SIMILAR && i < experiment->n_resolved; i++) {
         g.index = experiment->resolved[i];
-        g.layer = &plan->net->layers[g.index];
+        g.node = lsn_layer_node(plan->net, g.index);
         ok = group_layer(&g, err);
     }
     return ok;

@@ -3,6 +3,7 @@
 
 #include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LONGEST_PATTERN = 256 }; /* bytes: fnmatch takes time for long ones */
@@ -10,7 +11,7 @@ enum { LONGEST_PATTERN = 256 }; /* bytes: fnmatch takes time for long ones */
 typedef struct resolver {
     const lsn_net *net;
     lsn_reading *mistakes;
-    bool taken[LSN_MAX_LAYERS];
+    bool *taken; /* [layers] */
 } resolver;
 
 static int n_ablatable(const lsn_net *net)
@@ -44,13 +45,20 @@ static bool refuse_logits(const resolver *of, const lsn_node *at)
         layers[last].name, layers[0].name, layers[last - 1].name);
 }
 
+const char *lsn_nearest_layer(const lsn_net *net, int count, const char *name)
+{
+    const char **names = lsn_array((size_t)count + 1, sizeof *names, NULL);
+    for (int i = 0; names != NULL && i < count; i++)
+        names[i] = net->layers[i].name;
+    const char *nearest = names == NULL ? NULL : lsn_nearest(name, names);
+    free(names);
+    return nearest;
+}
+
 static bool refuse_unknown(const resolver *of, const lsn_node *at, const char *name, const char *what)
 {
-    const char *names[LSN_MAX_LAYERS + 1] = {NULL};
     char shown[LSN_SHOWN_BYTES], all[512], hint[64] = "";
-    for (int i = 0; i < n_ablatable(of->net); i++)
-        names[i] = of->net->layers[i].name;
-    const char *nearest = lsn_nearest(name, names);
+    const char *nearest = lsn_nearest_layer(of->net, n_ablatable(of->net), name);
     if (nearest != NULL)
         snprintf(hint, sizeof hint, "did you mean \"%s\"? ", nearest);
     return lsn_mistake_at(of->mistakes, at, "%s %s; %sthe network's layers are %s", what, lsn_shown(name, shown), hint,
@@ -85,15 +93,21 @@ static bool take_range(resolver *of, const lsn_node *at, const char *dots)
     return true;
 }
 
+static bool matches(const char *pattern, const lsn_layer *layer)
+{
+    return fnmatch(pattern, layer->name, FNM_NOESCAPE) == 0 ||
+           (layer->alias != NULL && fnmatch(pattern, layer->alias, FNM_NOESCAPE) == 0);
+}
+
 static bool take_pattern(resolver *of, const lsn_node *at)
 {
     bool found = false;
     for (int i = 0; i < n_ablatable(of->net); i++)
-        if (fnmatch(at->text, of->net->layers[i].name, FNM_NOESCAPE) == 0)
+        if (matches(at->text, &of->net->layers[i]))
             found = of->taken[i] = true;
     if (found)
         return true;
-    if (fnmatch(at->text, of->net->layers[n_ablatable(of->net)].name, FNM_NOESCAPE) == 0)
+    if (matches(at->text, &of->net->layers[n_ablatable(of->net)]))
         return refuse_logits(of, at);
     return refuse_unknown(of, at, at->text, "no layer matches");
 }
@@ -115,11 +129,15 @@ static bool take_layers(resolver *of, const lsn_node *at)
     return layer >= 0;
 }
 
-bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_reading *mistakes)
+bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_reading *in)
 {
-    resolver of = {.net = net, .mistakes = mistakes};
+    const size_t count = (size_t)n_ablatable(net);
+    resolver of = {.net = net, .mistakes = in, .taken = lsn_keep(in, count, sizeof(bool))};
+    experiment->resolved = lsn_keep(in, count, sizeof *experiment->resolved);
     const lsn_node *layers = experiment->layers;
-    bool ok = true;
+    bool ok = of.taken != NULL && experiment->resolved != NULL;
+    if (!ok)
+        return false;
     for (int i = 0; i < (layers->kind == LSN_LIST ? layers->count : 1); i++)
         ok = take_layers(&of, lsn_node_item(layers, i)) && ok;
     experiment->n_resolved = 0;

@@ -119,9 +119,9 @@ static int wanted_channels(const composition *c)
 {
     const lsn_net *net = c->plan->net;
     const int side = c->spec->data.preprocess.crop + 2 * c->spec->data.preprocess.pad;
-    if (net == NULL || net->input_channels > 0)
-        return net == NULL ? 0 : net->input_channels;
-    return net->layers[0].channels == side * side ? 1 : 0;
+    if (net == NULL || net->nodes[0].channels > 0)
+        return net == NULL ? 0 : net->nodes[0].channels;
+    return lsn_layer_node(net, 0)->channels == side * side ? 1 : 0;
 }
 
 static void open_data(composition *c)

@@ -69,7 +69,7 @@ int lsn_product_kernels(void)
 }
 
 typedef struct multiplier {
-    const lsn_layer *layer;
+    const lsn_net_node *node;
     size_t filters, weights;
     multiply *multiply;
     double *v, *w; /* [BLOCK / PANEL][STEPS][PANEL][LSN_LANES] */
@@ -82,7 +82,7 @@ static void pack(const multiplier *m, size_t first, size_t k, double *packed)
     for (size_t panel = first; panel < first + BLOCK; panel += PANEL)
         for (size_t at = k; at < k + STEPS * LSN_LANES; at += LSN_LANES)
             for (size_t f = panel; f < panel + PANEL; f++, packed += LSN_LANES) {
-                const float *w = m->layer->weights + f * m->weights + at;
+                const float *w = m->node->weights.values + f * m->weights + at;
                 const size_t there = f >= m->filters || at >= m->weights ? 0 : m->weights - at;
                 for (size_t i = 0; i < LSN_LANES; i++)
                     packed[i] = i < there ? (double)w[i] : 0;
@@ -116,10 +116,10 @@ static void keep_block(const multiplier *m, size_t i, size_t j, lsn_products *pr
         }
 }
 
-bool lsn_products_init(lsn_products *products, const lsn_layer *layer, int kernel, lsn_error *err)
+bool lsn_products_init(lsn_products *products, const lsn_net_node *node, int kernel, lsn_error *err)
 {
-    multiplier m = {.layer = layer, .filters = (size_t)layer->filters, .multiply = kernels[kernel]};
-    m.weights = (size_t)layer->channels * (size_t)layer->kernel * (size_t)layer->kernel;
+    multiplier m = {.node = node, .filters = (size_t)node->filters, .multiply = kernels[kernel]};
+    m.weights = lsn_net_node_terms(node);
     products->squares = lsn_array(m.filters, sizeof *products->squares, err);
     products->pairs = lsn_array(lsn_pairs(m.filters), sizeof *products->pairs, err);
     m.v = lsn_array(PACKED, sizeof *m.v, err);

@@ -88,15 +88,12 @@ static bool read_header(score_file *file, char *fields[MOST_FIELDS], int count)
 
 static bool refuse_layer(score_file *file, const char *name)
 {
-    const char *names[LSN_MAX_LAYERS + 1] = {NULL};
     char shown[LSN_SHOWN_BYTES];
-    for (int i = 0; i < file->net->n_layers; i++)
-        names[i] = file->net->layers[i].name;
-    const char *nearest = lsn_nearest(name, names);
+    const char *nearest = lsn_nearest_layer(file->net, file->net->n_layers, name);
     if (nearest != NULL)
         return wrong(file, "the network has no layer %s; did you mean \"%s\"?", lsn_shown(name, shown), nearest);
-    return wrong(file, "the network has no layer %s; its layers are %s to %s", lsn_shown(name, shown), names[0],
-                 names[file->net->n_layers - 1]);
+    return wrong(file, "the network has no layer %s; its layers are %s to %s", lsn_shown(name, shown),
+                 file->net->layers[0].name, file->net->layers[file->net->n_layers - 1].name);
 }
 
 static bool read_filter(score_file *file, const lsn_layer *layer, const char *text, int *filter)
@@ -178,37 +175,38 @@ static void read_lines(score_file *file, const char *text, size_t bytes)
     }
 }
 
-/* Every filter of the layers that are ranked needs a score; one mistake a layer. */
-static void find_missing(score_file *file, const bool used[LSN_MAX_LAYERS])
+static void find_missing(score_file *file, const lsn_layer *layer, const double *values)
 {
-    for (int l = 0; l < file->net->n_layers; l++) {
+    int missing = 0, first = -1;
+    for (int f = 0; f < layer->filters; f++)
+        if (isnan(values[f]) && missing++ == 0)
+            first = f;
+    if (missing > 0)
+        lsn_mistake_at(file->in, file->spec->at,
+                       "%s: %d of the %d filters of layer %s have no score, the first is %d; add their rows, or leave "
+                       "the layer out",
+                       file->spec->path, missing, layer->filters, layer->name, first);
+}
+
+/* Every filter of the layers that are ranked needs a score, one mistake a layer; scores of others are not kept. */
+static void check_layers(score_file *file, int score)
+{
+    for (int l = 0; l < file->net->n_layers - 1; l++) {
         const lsn_layer *layer = &file->net->layers[l];
-        const double *values = used[l] ? file->values + lsn_net_filter_offset(file->net, l) : NULL;
-        int missing = 0, first = -1;
-        for (int f = 0; used[l] && f < layer->filters; f++)
-            if (isnan(values[f]) && missing++ == 0)
-                first = f;
-        if (missing > 0)
-            lsn_mistake_at(file->in, file->spec->at,
-                           "%s: %d of the %d filters of layer %s have no score, the first is %d; add their rows, or "
-                           "leave the layer out",
-                           file->spec->path, missing, layer->filters, layer->name, first);
+        double *values = file->values + lsn_net_filter_offset(file->net, l);
+        const bool ranks = lsn_score_ranks(file->in->spec, score, l);
+        if (ranks && file->n_mistakes == 0)
+            find_missing(file, layer, values);
+        for (int f = 0; !ranks && f < layer->filters; f++)
+            values[f] = (double)NAN;
     }
 }
 
-/* Scores of layers that are not ranked by them are not kept. */
-static void forget_unused(const score_file *file, const bool used[LSN_MAX_LAYERS])
-{
-    for (int l = 0; l < file->net->n_layers - 1; l++)
-        for (int f = 0; !used[l] && f < file->net->layers[l].filters; f++)
-            file->values[lsn_net_filter_offset(file->net, l) + f] = (double)NAN;
-}
-
-bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bool used[LSN_MAX_LAYERS], double *values,
-                         lsn_reading *in)
+bool lsn_score_file_read(const lsn_net *net, int score, double *values, lsn_reading *in)
 {
     lsn_error err = {0};
     lsn_file bytes;
+    const lsn_file_spec *spec = &in->spec->scores[score].file;
     score_file file = {.net = net, .spec = spec, .in = in, .values = values};
     if (!lsn_file_map(&bytes, spec->path, &err))
         return lsn_mistake_from(in, spec->at, &err);
@@ -218,9 +216,7 @@ bool lsn_score_file_read(const lsn_net *net, const lsn_file_spec *spec, const bo
         if (file.n_mistakes > MOST_MISTAKES)
             lsn_mistake_at(in, spec->at, "%s: and %d more mistakes; correct these first", spec->path,
                            file.n_mistakes - MOST_MISTAKES);
-        if (file.n_mistakes == 0)
-            find_missing(&file, used);
-        forget_unused(&file, used);
+        check_layers(&file, score);
     }
     lsn_file_unmap(&bytes);
     free(file.line_of);

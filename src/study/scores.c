@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void lsn_norms(const lsn_layer *layer, lsn_score_kind kind, double *scores)
+void lsn_norms(const lsn_net_node *node, lsn_score_kind kind, double *scores)
 {
-    size_t weights = (size_t)layer->channels * (size_t)layer->kernel * (size_t)layer->kernel;
-    for (int f = 0; f < layer->filters; f++) {
-        const float *w = layer->weights + (size_t)f * weights;
+    const size_t weights = lsn_net_node_terms(node);
+    for (int f = 0; f < node->filters; f++) {
+        const float *w = node->weights.values + (size_t)f * weights;
         double sum = 0;
         if (kind == LSN_L1)
             for (size_t i = 0; i < weights; i++)
@@ -65,27 +65,34 @@ static bool uses_score(const lsn_experiment_spec *experiment, int score)
     return false;
 }
 
-void lsn_score_layers(const lsn_study_spec *spec, int score, bool used[LSN_MAX_LAYERS])
+static bool has_layer(const lsn_experiment_spec *experiment, int layer)
 {
-    memset(used, 0, LSN_MAX_LAYERS * sizeof *used);
+    for (int i = 0; i < experiment->n_resolved; i++)
+        if (experiment->resolved[i] == layer)
+            return true;
+    return false;
+}
+
+bool lsn_score_ranks(const lsn_study_spec *spec, int score, int layer)
+{
     for (int x = 0; x < spec->n_experiments; x++)
-        if (uses_score(&spec->experiments[x], score))
-            for (int i = 0; i < spec->experiments[x].n_resolved; i++)
-                used[spec->experiments[x].resolved[i]] = true;
+        if (uses_score(&spec->experiments[x], score) && has_layer(&spec->experiments[x], layer))
+            return true;
+    return false;
 }
 
 bool lsn_scores_fill(lsn_plan *plan, const lsn_study_spec *spec, lsn_reading *in)
 {
-    bool used[LSN_MAX_LAYERS], ok = true;
+    const lsn_net *net = plan->net;
+    bool ok = true;
     for (int s = 0; s < spec->n_scores; s++) {
         const lsn_score_spec *score = &spec->scores[s];
         double *values = plan->scores[s].values;
-        lsn_score_layers(spec, s, used);
         if (score->kind == LSN_SCORE_FILE)
-            ok = lsn_score_file_read(plan->net, &score->file, used, values, in) && ok;
-        for (int l = 0; (score->kind == LSN_L1 || score->kind == LSN_L2) && l < plan->net->n_layers; l++)
-            if (used[l])
-                lsn_norms(&plan->net->layers[l], score->kind, values + lsn_net_filter_offset(plan->net, l));
+            ok = lsn_score_file_read(net, s, values, in) && ok;
+        for (int l = 0; (score->kind == LSN_L1 || score->kind == LSN_L2) && l < net->n_layers; l++)
+            if (lsn_score_ranks(spec, s, l))
+                lsn_norms(lsn_layer_node(net, l), score->kind, values + lsn_net_filter_offset(net, l));
     }
     return ok;
 }

@@ -121,7 +121,7 @@ typedef struct lsn_experiment_spec {
     lsn_mode_spec modes[LSN_N_MODES];
     int n_modes;
     /* Set by lsn_layers_resolve: ascending. */
-    int resolved[LSN_MAX_LAYERS];
+    int *resolved;
     int n_resolved;
     bool fits; /* the layers and the selector are right for the network */
 } lsn_experiment_spec;
@@ -200,6 +200,8 @@ void lsn_preprocess_words(const lsn_preprocess *preprocess, lsn_text *text);
 
 /* Finds the layers of an experiment's patterns. */
 bool lsn_layers_resolve(lsn_experiment_spec *experiment, const lsn_net *net, lsn_reading *in);
+/* The name nearest to `name` of the first `count` layers; NULL where none is near. */
+const char *lsn_nearest_layer(const lsn_net *net, int count, const char *name);
 /* Checks filter indices and counts against the layers that were found. */
 bool lsn_selector_check(const lsn_experiment_spec *experiment, const lsn_net *net, lsn_reading *in);
 

@@ -106,10 +106,10 @@ float *random_images(const lsn_net *net, int n, uint64_t seed)
 
 float *network_weights(lsn_net *net, int layer)
 {
-    return (float *)(uintptr_t)net->nodes[net->layers[layer].node].weights.values;
+    return (float *)(uintptr_t)lsn_layer_node(net, layer)->weights.values;
 }
 
 float *network_bias(lsn_net *net, int layer)
 {
-    return (float *)(uintptr_t)net->nodes[net->layers[layer].node].bias.values;
+    return (float *)(uintptr_t)lsn_layer_node(net, layer)->bias.values;
 }

@@ -35,16 +35,42 @@ static inline lsn_net *loaded(const char *path)
     return net;
 }
 
+static inline const float *layer_weights(const lsn_net *net, int layer)
+{
+    return lsn_layer_node(net, layer)->weights.values;
+}
+
+static inline const float *layer_bias(const lsn_net *net, int layer)
+{
+    return lsn_layer_node(net, layer)->bias.values;
+}
+
+static inline int count_convolutions(const lsn_net *net)
+{
+    int count = 0;
+    for (int i = 0; i < net->n_layers; i++)
+        count += net->layers[i].kind == LSN_CONVOLUTION;
+    return count;
+}
+
+/* The adaptive average pooling; NULL where the network has none. */
+static inline const lsn_net_node *average_grid(const lsn_net *net)
+{
+    for (int i = 0; i < net->n_nodes; i++)
+        if (net->nodes[i].op == LSN_OP_AVERAGE_GRID)
+            return &net->nodes[i];
+    return NULL;
+}
+
 /* Every weight and bias is what network_file.h writes. */
 static inline void has_written_values(const lsn_net *net)
 {
     for (int i = 0; i < net->n_layers; i++) {
-        const lsn_layer *layer = &net->layers[i];
-        int64_t weights = lsn_layer_parameters(layer) - layer->filters;
-        for (int64_t k = 0; k < weights; k++)
-            assert_true(layer->weights[k] == network_value(k));
-        for (int64_t k = 0; k < layer->filters; k++)
-            assert_true(layer->bias[k] == network_value(k));
+        const lsn_net_node *node = lsn_layer_node(net, i);
+        for (size_t k = 0; k < node->weights.count; k++)
+            assert_true(node->weights.values[k] == network_value((int64_t)k));
+        for (size_t k = 0; k < node->bias.count; k++)
+            assert_true(node->bias.values[k] == network_value((int64_t)k));
     }
 }
 

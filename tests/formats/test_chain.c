@@ -31,16 +31,15 @@ static void is_chain(const char *file, const char *const paths[], int count)
     static const char *const names[] = {"fc1", "fc2", "fc3", "fc4", "fc5"};
     lsn_net *net = loaded(file);
     assert_int_equal(net->n_layers, count);
-    assert_int_equal(net->n_conv, 0);
-    assert_int_equal(net->grid, 0);
-    assert_int_equal(net->input_channels, 0);
+    assert_int_equal(count_convolutions(net), 0);
+    assert_null(average_grid(net));
+    assert_int_equal(net->nodes[0].channels, 0);
     for (int i = 0; i < count; i++) {
         const lsn_layer *layer = &net->layers[i];
         assert_string_equal(layer->name, names[i]);
-        assert_int_equal(layer->kind, LSN_FC);
-        assert_int_equal(layer->kernel, 1);
+        assert_int_equal(layer->kind, LSN_CONNECTED);
         assert_int_equal(layer->logits, i == count - 1);
-        assert_false(layer->pool);
+        assert_int_equal(lsn_layer_pooling(net, i), -1);
         assert_memory_equal(layer->weights_tensor, paths[i], strlen(paths[i]));
         assert_string_equal(layer->weights_tensor + strlen(paths[i]), ".weight");
     }
@@ -164,15 +163,16 @@ static void the_number_of_layers_is_bounded(void **state)
 
 /* ---- normalisations ------------------------------------------------------------------------------------------ */
 
-static void is_folded(const lsn_layer *layer, const char *norm)
+static void is_folded(const lsn_net *net, int layer, const char *norm)
 {
-    assert_string_equal(layer->norm, norm);
-    for (int f = 0; f < layer->filters; f++) {
+    const lsn_net_node *node = lsn_layer_node(net, layer);
+    assert_string_equal(net->layers[layer].norm, norm);
+    for (int f = 0; f < node->filters; f++) {
         double value = network_value(f), scale = value / sqrt(fabs(value) + 1e-5);
-        assert_true(layer->bias[f] == (float)((value - value) * scale + value));
-        for (int k = 0; k < layer->channels; k++)
-            assert_true(layer->weights[f * layer->channels + k] ==
-                        (float)(network_value((int64_t)f * layer->channels + k) * scale));
+        assert_true(node->bias.values[f] == (float)((value - value) * scale + value));
+        for (int k = 0; k < node->channels; k++)
+            assert_true(node->weights.values[f * node->channels + k] ==
+                        (float)(network_value((int64_t)f * node->channels + k) * scale));
     }
 }
 
@@ -191,10 +191,10 @@ static void normalisations_find_their_layer(void **state)
         network_add_norm(&network, p[4], "F32", 8);
         lsn_net *net = loaded(network_write(&network, "normalised.safetensors"));
         assert_int_equal(net->n_folded, 2);
-        is_folded(&net->layers[0], p[3]);
-        is_folded(&net->layers[1], p[4]);
+        is_folded(net, 0, p[3]);
+        is_folded(net, 1, p[4]);
         assert_null(net->layers[2].norm);
-        assert_true(net->layers[2].weights[3] == network_value(3));
+        assert_true(layer_weights(net, 2)[3] == network_value(3));
         lsn_net_destroy(net);
     }
 }
@@ -233,12 +233,12 @@ static void any_shape_of_so_many_values_fits(void **state)
     lsn_net *net = loaded(network_write(&network, "three.safetensors"));
     for (int i = 0; i < 5; i++) {
         assert_true(lsn_net_set_input(net, shapes[i][0], shapes[i][1], shapes[i][2], NULL));
-        assert_int_equal(net->input_h, shapes[i][0]);
-        assert_int_equal(net->input_w, shapes[i][1]);
-        assert_int_equal(net->input_channels, shapes[i][2]);
-        assert_int_equal(net->layers[0].h, 1);
-        assert_int_equal(net->layers[0].out_w, 1);
-        assert_true(lsn_layer_madds(&net->layers[0]) == 96);
+        assert_int_equal(net->nodes[0].shape.h, shapes[i][0]);
+        assert_int_equal(net->nodes[0].shape.w, shapes[i][1]);
+        assert_int_equal(net->nodes[0].shape.channels, shapes[i][2]);
+        assert_int_equal(lsn_layer_node(net, 0)->shape.h, 1);
+        assert_int_equal(lsn_layer_node(net, 0)->shape.w, 1);
+        assert_true(lsn_net_node_madds(lsn_layer_node(net, 0)) == 96);
     }
     static const int others[][3] = {{3, 3, 1},  {12, 12, 1}, {4, 4, 3},   {0, 12, 1},
                                     {12, 0, 1}, {12, 1, 0},  {-3, -4, 1}, {1 << 30, 1 << 30, 16},
@@ -248,7 +248,7 @@ static void any_shape_of_so_many_values_fits(void **state)
         assert_false(lsn_net_set_input(net, others[i][0], others[i][1], others[i][2], &err));
         assert_int_equal(err.code, LSN_INVALID);
         assert_non_null(strstr(err.text, "takes 12 values"));
-        assert_int_equal(net->input_h, 2);
+        assert_int_equal(net->nodes[0].shape.h, 2);
     }
     assert_int_equal(lsn_net_filters(net), 16);
     lsn_net_destroy(net);

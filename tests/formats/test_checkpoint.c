@@ -245,17 +245,17 @@ static void strided_tensors_are_read_in_order(void **state)
     for (int i = 0; i < 16; i++)
         values[i] = (float)(i + 1);
     lsn_net *net = loaded(PICKLE_WRITE("strided.pth",
-                                           "}(" FIRST TENSOR("Float", "K\x10", "K\0", "K\3K\4\x86", "K\1K\3\x86")
-                                               SECOND TENSOR("Float", "K\x10", "K\5", "K\2K\3\x86", "K\5K\2\x86") "u.",
-                                           values, sizeof values));
+                                       "}(" FIRST TENSOR("Float", "K\x10", "K\0", "K\3K\4\x86", "K\1K\3\x86")
+                                           SECOND TENSOR("Float", "K\x10", "K\5", "K\2K\3\x86", "K\5K\2\x86") "u.",
+                                       values, sizeof values));
     for (int f = 0; f < 3; f++)
         for (int c = 0; c < 4; c++)
-            assert_true(net->layers[0].weights[4 * f + c] == values[f + 3 * c]);
+            assert_true(layer_weights(net, 0)[4 * f + c] == values[f + 3 * c]);
     for (int f = 0; f < 2; f++)
         for (int c = 0; c < 3; c++)
-            assert_true(net->layers[1].weights[3 * f + c] == values[5 + 5 * f + 2 * c]);
+            assert_true(layer_weights(net, 1)[3 * f + c] == values[5 + 5 * f + 2 * c]);
     assert_null(net->layers[0].bias_tensor);
-    assert_true(net->layers[0].bias[2] == 0);
+    assert_true(layer_bias(net, 0)[2] == 0);
     lsn_net_destroy(net);
 }
 

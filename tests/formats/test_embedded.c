@@ -24,17 +24,17 @@ static void it_is_a_vgg_19_of_a_quarter_of_the_width(void **state)
     lsn_net *net = loaded(path);
     assert_string_equal(net->dtype, "F16");
     assert_int_equal(net->n_layers, 19);
-    assert_int_equal(net->n_conv, 16);
-    assert_int_equal(net->grid, 1);
+    assert_int_equal(count_convolutions(net), 16);
+    assert_int_equal(average_grid(net)->grid[0], 1);
     assert_int_equal(net->classes, 10);
-    assert_int_equal(net->input_channels, 1);
+    assert_int_equal(net->nodes[0].channels, 1);
     for (int i = 0; i < 19; i++) {
         assert_string_equal(net->layers[i].name, names[i]);
         assert_int_equal(net->layers[i].filters, filters[i]);
-        assert_int_equal(net->layers[i].pool, i == 1 || i == 3 || i == 7 || i == 11 || i == 15);
+        assert_int_equal(lsn_layer_pooling(net, i) >= 0, i == 1 || i == 3 || i == 7 || i == 11 || i == 15);
     }
     assert_int_equal(lsn_net_filters(net), 1376 + 2 * 1024);
-    assert_int_equal(lsn_net_filter_offset(net, net->n_conv), 1376);
+    assert_int_equal(lsn_net_filter_offset(net, count_convolutions(net)), 1376);
     lsn_net_destroy(net);
 }
 
@@ -43,13 +43,13 @@ static void images_of_32_end_in_a_map_of_1(void **state)
     (void)state;
     lsn_net *net = loaded(path);
     assert_true(lsn_net_set_input(net, 32, 32, 1, NULL));
-    assert_int_equal(net->layers[15].h, 2);
-    assert_int_equal(net->layers[15].out_h, 1);
+    assert_int_equal(lsn_layer_node(net, 15)->shape.h, 2);
+    assert_int_equal(net->nodes[lsn_layer_pooling(net, 15)].shape.h, 1);
     assert_false(lsn_net_set_input(net, 28, 28, 1, NULL));
     assert_false(lsn_net_set_input(net, 32, 32, 3, NULL));
     int64_t parameters = 0;
     for (int i = 0; i < 19; i++)
-        parameters += lsn_layer_parameters(&net->layers[i]);
+        parameters += lsn_net_node_parameters(lsn_layer_node(net, i));
     assert_int_equal(parameters, 2444538);
     lsn_net_destroy(net);
 }

@@ -33,18 +33,18 @@ static void five_blocks_bear_vgg_names(void **state)
     };
     lsn_net *net = loaded(network_write(&network, "five.safetensors"));
     assert_int_equal(net->n_layers, 12);
-    assert_int_equal(net->n_conv, 9);
-    assert_int_equal(net->input_channels, 3);
+    assert_int_equal(count_convolutions(net), 9);
+    assert_int_equal(net->nodes[0].channels, 3);
     assert_int_equal(net->classes, 13);
-    assert_int_equal(net->grid, 1);
+    assert_int_equal(average_grid(net)->grid[0], 1);
     for (int i = 0; i < 12; i++) {
         const lsn_layer *layer = &net->layers[i];
         assert_string_equal(layer->name, expected[i].name);
-        assert_int_equal(layer->channels, expected[i].channels);
+        assert_int_equal(lsn_layer_node(net, i)->channels, expected[i].channels);
         assert_int_equal(layer->filters, expected[i].filters);
-        assert_int_equal(layer->pool, expected[i].pool);
-        assert_int_equal(layer->kind, i < 9 ? LSN_CONV : LSN_FC);
-        assert_int_equal(layer->kernel, i < 9 ? 3 : 1);
+        assert_int_equal(lsn_layer_pooling(net, i) >= 0, expected[i].pool);
+        assert_int_equal(layer->kind, i < 9 ? LSN_CONVOLUTION : LSN_CONNECTED);
+        assert_int_equal(lsn_layer_node(net, i)->window.kernel[0], i < 9 ? 3 : 1);
         assert_int_equal(layer->logits, i == 11);
     }
     lsn_net_destroy(net);
@@ -57,10 +57,10 @@ static void other_networks_are_numbered(void **state)
     static const char *const names[] = {"conv1", "conv2", "conv3", "conv4", "fc1", "fc2"};
     lsn_net *net = loaded(network_write(&network, "small.safetensors"));
     assert_int_equal(net->n_layers, 6);
-    assert_int_equal(net->grid, 2);
+    assert_int_equal(average_grid(net)->grid[0], 2);
     for (int i = 0; i < 6; i++) {
         assert_string_equal(net->layers[i].name, names[i]);
-        assert_int_equal(net->layers[i].pool, i == 1 || i == 3);
+        assert_int_equal(lsn_layer_pooling(net, i) >= 0, i == 1 || i == 3);
     }
     assert_string_equal(net->layers[2].weights_tensor, "features.5.weight");
     assert_string_equal(net->layers[5].bias_tensor, "classifier.3.bias");
@@ -73,7 +73,7 @@ static void the_smallest_network_loads(void **state)
     network_init(&network, "F32", 1, (const int[]){1, -1}, 7, (const int[]){1, -1});
     lsn_net *net = loaded(network_write(&network, "tiny.safetensors"));
     assert_int_equal(net->n_layers, 2);
-    assert_int_equal(net->grid, 7);
+    assert_int_equal(average_grid(net)->grid[0], 7);
     assert_true(net->layers[1].logits);
     lsn_net_destroy(net);
 }
@@ -296,9 +296,9 @@ static void one_layer_may_be_called_classifier(void **state)
     strcpy(network_find(&network, "classifier.0.bias")->name, "classifier.bias");
     lsn_net *net = loaded(network_write(&network, "bare.safetensors"));
     assert_int_equal(net->n_layers, 3);
-    assert_int_equal(net->grid, 1);
+    assert_int_equal(average_grid(net)->grid[0], 1);
     assert_string_equal(net->layers[2].weights_tensor, "classifier.weight");
-    assert_false(net->fixed_map);
+    assert_false(average_grid(net)->no_larger);
     lsn_net_destroy(net);
 }
 
@@ -312,10 +312,10 @@ static void missing_biases_are_zeros(void **state)
     assert_null(net->layers[1].bias_tensor);
     assert_null(net->layers[5].bias_tensor);
     for (int f = 0; f < 5; f++)
-        assert_true(net->layers[1].bias[f] == 0);
+        assert_true(layer_bias(net, 1)[f] == 0);
     for (int f = 0; f < 10; f++)
-        assert_true(net->layers[5].bias[f] == 0);
-    assert_true(net->layers[0].bias[3] == network_value(3));
+        assert_true(layer_bias(net, 5)[f] == 0);
+    assert_true(layer_bias(net, 0)[3] == network_value(3));
     lsn_net_destroy(net);
 }
 
@@ -340,17 +340,17 @@ static void timms_head_is_fully_connected(void **state)
         int filters, channels;
     } expected[] = {{"pre_logits.fc1.weight", 9, 45}, {"pre_logits.fc2.weight", 8, 9}, {"head.fc.weight", 7, 8}};
     assert_int_equal(net->n_layers, 5);
-    assert_int_equal(net->grid, 3);
-    assert_true(net->fixed_map);
+    assert_int_equal(average_grid(net)->grid[0], 3);
+    assert_true(average_grid(net)->no_larger);
     for (int i = 0; i < 3; i++) {
         const lsn_layer *layer = &net->layers[2 + i];
-        assert_int_equal(layer->kind, LSN_FC);
-        assert_int_equal(layer->kernel, 1);
+        const lsn_net_node *node = lsn_layer_node(net, 2 + i);
+        assert_int_equal(layer->kind, LSN_CONNECTED);
         assert_int_equal(layer->filters, expected[i].filters);
-        assert_int_equal(layer->channels, expected[i].channels);
+        assert_int_equal(node->channels, expected[i].channels);
         assert_string_equal(layer->weights_tensor, expected[i].tensor);
-        for (int64_t k = 0; k < layer->filters * layer->channels; k++)
-            assert_true(layer->weights[k] == network_value(k));
+        for (int64_t k = 0; k < node->filters * node->channels; k++)
+            assert_true(node->weights.values[k] == network_value(k));
     }
     lsn_net_destroy(net);
 }
@@ -369,7 +369,7 @@ static void timms_head_takes_no_larger_map(void **state)
     assert_int_equal(err.code, LSN_INVALID);
     assert_non_null(strstr(err.text, "at most 15 x 15 pixels"));
     assert_false(lsn_net_set_input(net, 4, 16, 3, NULL));
-    assert_int_equal(net->input_w, 12);
+    assert_int_equal(net->nodes[0].shape.w, 12);
     lsn_net_destroy(net);
 }
 

@@ -61,7 +61,7 @@ static void the_parts_make_a_network(void **state)
     assert_int_equal(net->n_layers, 2);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < 4; k++)
-            assert_true(net->layers[i].weights[k] == 1);
+            assert_true(layer_weights(net, i)[k] == 1);
     lsn_net_destroy(net);
     /* The number in a frame, as from protocol 4 on. */
     lsn_net_destroy(loaded(
@@ -132,8 +132,8 @@ static void a_storage_may_be_shared_or_a_part(void **state)
     lsn_net *net =
         loaded(joined(TEXT(LEGACY_HEADER), TEXT(object), TEXT("\x80\2]U\1aa."), (text){storages, sizeof storages}));
     for (int k = 0; k < 4; k++) {
-        assert_true(net->layers[0].weights[k] == (float)(2 + k));
-        assert_true(net->layers[1].weights[k] == (float)(6 + k));
+        assert_true(layer_weights(net, 0)[k] == (float)(2 + k));
+        assert_true(layer_weights(net, 1)[k] == (float)(6 + k));
     }
     lsn_net_destroy(net);
 }
@@ -205,12 +205,12 @@ static void nothing_need_be_aligned(void **state)
         memcpy(end + 6, "1234567", shift);
         memcpy(end + 6 + shift, "NU\x0dlittle_endian\x88u.", 19);
         lsn_net *net = loaded(joined((text){header, (size_t)(end - header) + 25 + shift}, TEXT(object), TEXT(keys),
-                                         (text){storages, sizeof storages}));
+                                     (text){storages, sizeof storages}));
         for (int k = 0; k < 4; k++) {
-            assert_true(net->layers[0].weights[k] == values[k]);
-            assert_true(net->layers[1].weights[k] == (float)doubles[k]);
+            assert_true(layer_weights(net, 0)[k] == values[k]);
+            assert_true(layer_weights(net, 1)[k] == (float)doubles[k]);
         }
-        assert_int_equal((uintptr_t)net->layers[0].weights % _Alignof(float), 0);
+        assert_int_equal((uintptr_t)layer_weights(net, 0) % _Alignof(float), 0);
         lsn_net_destroy(net);
     }
 }

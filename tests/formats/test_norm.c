@@ -37,16 +37,17 @@ static void normalised_network(const char *dtype, bool affine)
     }
 }
 
-static void is_folded(const lsn_layer *layer, const char *norm, bool affine, bool has_bias)
+static void is_folded(const lsn_net *net, int layer, const char *norm, bool affine, bool has_bias)
 {
-    assert_string_equal(layer->norm, norm);
-    int64_t per_filter = (lsn_layer_parameters(layer) - layer->filters) / layer->filters;
-    for (int f = 0; f < layer->filters; f++) {
+    const lsn_net_node *node = lsn_layer_node(net, layer);
+    assert_string_equal(net->layers[layer].norm, norm);
+    int64_t per_filter = (int64_t)lsn_net_node_terms(node);
+    for (int f = 0; f < node->filters; f++) {
         double value = network_value(f), gain = affine ? value : 1, shift = affine ? value : 0;
         double scale = gain / sqrt(fabs(value) + 1e-5), bias = has_bias ? value : 0;
-        assert_true(layer->bias[f] == (float)((bias - value) * scale + shift));
+        assert_true(node->bias.values[f] == (float)((bias - value) * scale + shift));
         for (int64_t k = 0; k < per_filter; k++)
-            assert_true(layer->weights[f * per_filter + k] == (float)(network_value(f * per_filter + k) * scale));
+            assert_true(node->weights.values[f * per_filter + k] == (float)(network_value(f * per_filter + k) * scale));
     }
 }
 
@@ -55,12 +56,12 @@ static void are_folded(bool affine, bool has_bias)
     lsn_net *net = loaded(network_write(&network, "normalised.safetensors"));
     assert_int_equal(net->n_layers, 6);
     assert_int_equal(net->n_folded, 4);
-    is_folded(&net->layers[0], "features.1", affine, has_bias);
-    is_folded(&net->layers[1], "features.4", affine, has_bias);
-    is_folded(&net->layers[2], "features.8", affine, has_bias);
-    is_folded(&net->layers[3], "features.11", affine, has_bias);
+    is_folded(net, 0, "features.1", affine, has_bias);
+    is_folded(net, 1, "features.4", affine, has_bias);
+    is_folded(net, 2, "features.8", affine, has_bias);
+    is_folded(net, 3, "features.11", affine, has_bias);
     for (int i = 0; i < 6; i++)
-        assert_int_equal(net->layers[i].pool, i == 1 || i == 3);
+        assert_int_equal(lsn_layer_pooling(net, i) >= 0, i == 1 || i == 3);
     assert_null(net->layers[4].norm);
     assert_string_equal(net->layers[2].weights_tensor, "features.7.weight");
     lsn_net_destroy(net);
@@ -114,8 +115,8 @@ static void some_layers_may_have_none(void **state)
     lsn_net *net = loaded(network_write(&network, "mixed.safetensors"));
     assert_int_equal(net->n_folded, 1);
     assert_null(net->layers[0].norm);
-    assert_true(net->layers[0].weights[1] == network_value(1));
-    is_folded(&net->layers[1], "features.3", true, true);
+    assert_true(layer_weights(net, 0)[1] == network_value(1));
+    is_folded(net, 1, "features.3", true, true);
     lsn_net_destroy(net);
 }
 

@@ -180,9 +180,9 @@ static void damaged_files_do_no_harm(void **state)
         lsn_net *net = lsn_net_load(scratch_write("damaged", damaged, bytes), &err);
         float sum = 0;
         for (int i = 0; net != NULL && i < net->n_layers; i++) {
-            const lsn_layer *layer = &net->layers[i];
-            for (int64_t k = 0; k < lsn_layer_parameters(layer) - layer->filters; k++)
-                sum += layer->weights[k];
+            const lsn_constant *weights = &lsn_layer_node(net, i)->weights;
+            for (size_t k = 0; k < weights->count; k++)
+                sum += weights->values[k];
         }
         assert_true(sum - sum == 0);
         assert_true(net != NULL || (err.code == LSN_INVALID && strlen(err.text) > 0));

@@ -20,18 +20,19 @@ static const char *path_of(const char *name)
     return path;
 }
 
-static void layer_is_as_written(const lsn_layer *layer)
+static void layer_is_as_written(const lsn_net *net, int layer)
 {
-    int64_t per_filter = (lsn_layer_parameters(layer) - layer->filters) / layer->filters;
-    for (int f = 0; f < layer->filters; f++) {
+    const lsn_net_node *node = lsn_layer_node(net, layer);
+    int64_t per_filter = (int64_t)lsn_net_node_terms(node);
+    for (int f = 0; f < node->filters; f++) {
         double value = network_value(f), scale = 1, bias = value;
-        if (layer->norm != NULL) {
+        if (net->layers[layer].norm != NULL) {
             scale = value / sqrt(fabs(value) + LSN_NORM_EPSILON);
             bias = (value - value) * scale + value;
         }
-        assert_true(layer->bias[f] == (float)bias);
+        assert_true(node->bias.values[f] == (float)bias);
         for (int64_t k = 0; k < per_filter; k++)
-            assert_true(layer->weights[f * per_filter + k] == (float)(network_value(f * per_filter + k) * scale));
+            assert_true(node->weights.values[f * per_filter + k] == (float)(network_value(f * per_filter + k) * scale));
     }
 }
 
@@ -41,15 +42,15 @@ static void is_vgg(const char *name, const char *dtype, int folded, const char *
     lsn_net *net = loaded(path_of(name));
     assert_string_equal(net->dtype, dtype);
     assert_int_equal(net->n_layers, 6);
-    assert_int_equal(net->n_conv, 4);
-    assert_int_equal(net->grid, 2);
-    assert_int_equal(net->input_channels, 3);
+    assert_int_equal(count_convolutions(net), 4);
+    assert_int_equal(average_grid(net)->grid[0], 2);
+    assert_int_equal(net->nodes[0].channels, 3);
     assert_int_equal(net->n_folded, folded);
     assert_string_equal(net->layers[0].weights_tensor, first);
     for (int i = 0; i < 6; i++) {
         assert_int_equal(net->layers[i].filters, filters[i]);
-        assert_int_equal(net->layers[i].pool, i == 1 || i == 3);
-        layer_is_as_written(&net->layers[i]);
+        assert_int_equal(lsn_layer_pooling(net, i) >= 0, i == 1 || i == 3);
+        layer_is_as_written(net, i);
     }
     lsn_net_destroy(net);
 }
@@ -60,12 +61,12 @@ static void is_chain(const char *name, const char *dtype)
     lsn_net *net = loaded(path_of(name));
     assert_string_equal(net->dtype, dtype);
     assert_int_equal(net->n_layers, 3);
-    assert_int_equal(net->n_conv, 0);
+    assert_int_equal(count_convolutions(net), 0);
     assert_int_equal(net->n_folded, 1);
     assert_string_equal(net->layers[0].norm, "1");
     for (int i = 0; i < 3; i++) {
         assert_int_equal(net->layers[i].filters, filters[i]);
-        layer_is_as_written(&net->layers[i]);
+        layer_is_as_written(net, i);
     }
     lsn_net_destroy(net);
 }

@@ -20,7 +20,7 @@ static void values_are_those_of_the_file(const char *dtype, int shift, const cha
     assert_string_equal(net->dtype, expected_dtype);
     has_written_values(net);
     for (int i = 0; i < net->n_layers; i++)
-        assert_int_equal((uintptr_t)net->layers[i].weights % sizeof(float), 0);
+        assert_int_equal((uintptr_t)layer_weights(net, i) % sizeof(float), 0);
     lsn_net_destroy(net);
 }
 
@@ -50,9 +50,9 @@ static void types_may_be_mixed(void **state)
     lsn_net *net = loaded(network_write(&network, "mixed.safetensors"));
     assert_string_equal(net->dtype, "mixed");
     for (int k = 0; k < 5; k++)
-        assert_true(net->layers[1].bias[k] == network_value(k));
+        assert_true(layer_bias(net, 1)[k] == network_value(k));
     for (int k = 0; k < 90; k++)
-        assert_true(net->layers[5].weights[k] == network_value(k));
+        assert_true(layer_weights(net, 5)[k] == network_value(k));
     lsn_net_destroy(net);
 }
 
@@ -89,7 +89,7 @@ static void every_finite_half_is_converted_exactly(void **state)
             words[count++] = (uint16_t)half;
     lsn_net *net = model_with_bias("F16", words, count);
     for (int i = 0; i < count; i++) {
-        float value = net->layers[0].bias[i];
+        float value = layer_bias(net, 0)[i];
         assert_true((double)value == value_of_half(words[i]));
         assert_int_equal(signbit(value) != 0, words[i] >> 15);
     }
@@ -104,8 +104,8 @@ static void bfloats_are_converted_exactly(void **state)
                                      0x1p-133f, -0x1.fcp-127f, 0x1p-126f, 0x1.fep127f, -0x1.fep127f};
     lsn_net *net = model_with_bias("BF16", words, 10);
     for (int i = 0; i < 10; i++) {
-        assert_true(net->layers[0].bias[i] == expected[i]);
-        assert_int_equal(signbit(net->layers[0].bias[i]) != 0, words[i] >> 15);
+        assert_true(layer_bias(net, 0)[i] == expected[i]);
+        assert_int_equal(signbit(layer_bias(net, 0)[i]) != 0, words[i] >> 15);
     }
     lsn_net_destroy(net);
 }

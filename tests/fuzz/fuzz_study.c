@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/build.h"
 #include "study/expand.h"
 
 enum { MOST_JOBS = 20000, FILTERS = 6, CHANNELS = 2 };
@@ -14,19 +15,24 @@ enum { MOST_JOBS = 20000, FILTERS = 6, CHANNELS = 2 };
 static lsn_net *network(void)
 {
     static float weights[FILTERS * CHANNELS * 9];
-    static lsn_layer layers[5];
-    static lsn_net net = {.n_layers = 5, .n_conv = 3, .layers = layers, .classes = FILTERS};
-    static char names[5][8] = {"conv1_1", "conv1_2", "conv2_1", "fc6", "fc7"};
+    static lsn_net *net;
+    static const char *const names[5] = {"conv1_1", "conv1_2", "conv2_1", "fc6", "fc7"};
+    static const char *const modules[5] = {"features.0", "features.2", "features.5", "classifier.0", "classifier.3"};
+    const lsn_net_window window = {.kernel = {3, 3}};
+    if (net != NULL)
+        return net;
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
         weights[i] = (float)(i * 7 % 11) - 5;
+    net = lsn_net_create("network", NULL);
+    int value = lsn_net_add_input(net, CHANNELS, NULL);
     for (int i = 0; i < 5; i++) {
-        layers[i] = (lsn_layer){.filters = FILTERS, .channels = CHANNELS, .weights = weights};
-        layers[i].kind = i < 3 ? LSN_CONV : LSN_FC;
-        layers[i].kernel = i < 3 ? 3 : 1;
-        layers[i].logits = i == 4;
-        layers[i].name = names[i];
+        value = i < 3 ? lsn_net_add_conv(net, value, FILTERS, CHANNELS, window, NULL)
+                      : lsn_net_add_dense(net, value, FILTERS, CHANNELS, NULL);
+        net->nodes[value].weights.values = weights;
+        lsn_net_add_layer(net, value, (lsn_layer_names){.name = names[i], .alias = modules[i]}, NULL);
     }
-    return &net;
+    assert(lsn_net_complete(net, NULL));
+    return net;
 }
 
 /* Scores of files and of activations are made up. */

@@ -13,13 +13,12 @@
 static inline void read_weights(const lsn_net *net)
 {
     for (int l = 0; l < net->n_layers; l++) {
-        const lsn_layer *layer = &net->layers[l];
-        int64_t weights = lsn_layer_parameters(layer) - layer->filters;
+        const lsn_net_node *node = lsn_layer_node(net, l);
         float sum = 0;
-        for (int64_t i = 0; i < weights; i++)
-            sum += 0 * layer->weights[i];
-        for (int f = 0; f < layer->filters; f++)
-            sum += 0 * layer->bias[f];
+        for (size_t i = 0; i < node->weights.count; i++)
+            sum += 0 * node->weights.values[i];
+        for (size_t f = 0; f < node->bias.count; f++)
+            sum += 0 * node->bias.values[f];
         assert(sum == 0);
     }
 }

@@ -75,13 +75,12 @@ static void weights_come_from_rank_0(void **state)
     const lsn_net *net = plan->net;
     assert_int_equal(net->n_layers, right->n_layers);
     assert_memory_equal(&net->digest, &right->digest, sizeof right->digest);
-    assert_int_equal(net->input_h, 32);
+    assert_int_equal(net->nodes[0].shape.h, 32);
     for (int l = 0; l < right->n_layers; l++) {
-        const lsn_layer *layer = &right->layers[l];
-        const size_t filters = (size_t)layer->filters, weights = (size_t)lsn_layer_parameters(layer) - filters;
-        assert_string_equal(net->layers[l].name, layer->name);
-        assert_memory_equal(net->layers[l].weights, layer->weights, weights * sizeof(float));
-        assert_memory_equal(net->layers[l].bias, layer->bias, filters * sizeof(float));
+        const lsn_net_node *read = lsn_layer_node(right, l), *received = lsn_layer_node(net, l);
+        assert_string_equal(net->layers[l].name, right->layers[l].name);
+        assert_memory_equal(received->weights.values, read->weights.values, read->weights.count * sizeof(float));
+        assert_memory_equal(received->bias.values, read->bias.values, read->bias.count * sizeof(float));
     }
     lsn_net_destroy(right);
     lsn_plan_destroy(plan);

@@ -20,34 +20,58 @@ static void same_text(const char *a, const char *b)
         assert_string_equal(a, b);
 }
 
+static void same_node(const lsn_net_node *one, const lsn_net_node *two)
+{
+    assert_int_equal(one->op, two->op);
+    assert_int_equal(one->n_inputs, two->n_inputs);
+    assert_int_equal(one->n_consumers, two->n_consumers);
+    assert_memory_equal(one->inputs, two->inputs, (size_t)one->n_inputs * sizeof(int));
+    assert_memory_equal(one->consumers, two->consumers, (size_t)one->n_consumers * sizeof(int));
+    assert_memory_equal(&one->shape, &two->shape, sizeof one->shape);
+    assert_int_equal(one->filters, two->filters);
+    assert_int_equal(one->channels, two->channels);
+    assert_int_equal(one->groups, two->groups);
+    assert_memory_equal(&one->window, &two->window, sizeof one->window);
+    assert_memory_equal(one->grid, two->grid, sizeof one->grid);
+    assert_int_equal(one->no_larger, two->no_larger);
+    assert_ptr_equal(one->weights.values, two->weights.values);
+    assert_int_equal(one->weights.count, two->weights.count);
+    assert_ptr_equal(one->bias.values, two->bias.values);
+    assert_int_equal(one->bias.count, two->bias.count);
+}
+
+static void same_layer(const lsn_layer *one, const lsn_layer *two)
+{
+    same_text(one->name, two->name);
+    same_text(one->alias, two->alias);
+    same_text(one->weights_tensor, two->weights_tensor);
+    same_text(one->bias_tensor, two->bias_tensor);
+    same_text(one->norm, two->norm);
+    assert_int_equal(one->kind, two->kind);
+    assert_int_equal(one->filters, two->filters);
+    assert_int_equal(one->logits, two->logits);
+    assert_int_equal(one->node, two->node);
+    assert_int_equal(one->output, two->output);
+    assert_int_equal(one->seen, two->seen);
+    assert_int_equal(one->segment, two->segment);
+}
+
 static void same_network(const lsn_net *a, const lsn_net *b)
 {
+    assert_int_equal(a->n_nodes, b->n_nodes);
     assert_int_equal(a->n_layers, b->n_layers);
-    assert_int_equal(a->n_conv, b->n_conv);
+    assert_int_equal(a->n_cuts, b->n_cuts);
+    assert_int_equal(a->n_segments, b->n_segments);
+    assert_memory_equal(a->cuts, b->cuts, (size_t)a->n_cuts * sizeof(int));
+    assert_memory_equal(a->segments, b->segments, (size_t)a->n_segments * sizeof *a->segments);
     assert_int_equal(a->n_folded, b->n_folded);
-    assert_int_equal(a->grid, b->grid);
-    assert_int_equal(a->fixed_map, b->fixed_map);
     assert_int_equal(a->classes, b->classes);
-    assert_int_equal(a->input_channels, b->input_channels);
-    assert_int_equal(a->input_h, b->input_h);
     assert_memory_equal(&a->digest, &b->digest, sizeof a->digest);
     same_text(a->dtype, b->dtype);
-    for (int i = 0; i < a->n_layers; i++) {
-        const lsn_layer *one = &a->layers[i], *two = &b->layers[i];
-        assert_string_equal(one->name, two->name);
-        assert_int_equal(one->kind, two->kind);
-        assert_int_equal(one->filters, two->filters);
-        assert_int_equal(one->channels, two->channels);
-        assert_int_equal(one->kernel, two->kernel);
-        assert_int_equal(one->pool, two->pool);
-        assert_int_equal(one->logits, two->logits);
-        assert_int_equal(one->h, two->h);
-        same_text(one->weights_tensor, two->weights_tensor);
-        same_text(one->bias_tensor, two->bias_tensor);
-        same_text(one->norm, two->norm);
-        assert_ptr_equal(one->weights, two->weights);
-        assert_ptr_equal(one->bias, two->bias);
-    }
+    for (int i = 0; i < a->n_nodes; i++)
+        same_node(&a->nodes[i], &b->nodes[i]);
+    for (int i = 0; i < a->n_layers; i++)
+        same_layer(&a->layers[i], &b->layers[i]);
 }
 
 /* Moves the model's weights and makes another of its message: equal, in the same place, and of no file any more. */
@@ -67,7 +91,7 @@ static void is_shared(const char *path, bool as_written)
     assert_int_equal(remove(path), 0);
     lsn_net_destroy(net);
     for (int i = 0; i < other->n_layers; i++)
-        assert_int_equal((uintptr_t)other->layers[i].weights % 64, 0);
+        assert_int_equal((uintptr_t)layer_weights(other, i) % 64, 0);
     if (as_written)
         has_written_values(other);
     assert_true(lsn_net_set_input(other, 8, 8, 3, &err)); /* an input belongs to each model alone */
@@ -99,7 +123,7 @@ static void what_a_file_may_lack_is_still_lacking(void **state)
     lsn_net_move_weights(net, weights);
     assert_null(net->layers[1].bias_tensor);
     for (int f = 0; f < net->layers[1].filters; f++)
-        assert_true(net->layers[1].bias[f] == 0);
+        assert_true(layer_bias(net, 1)[f] == 0);
     lsn_net_destroy(net);
     free(weights);
     is_shared(network_write(&network, "lacking.safetensors"), false);

@@ -30,10 +30,13 @@ static int close_model(void **state)
 static void check_maps(const int maps[6][4])
 {
     for (int i = 0; i < 6; i++) {
-        assert_int_equal(net->layers[i].h, maps[i][0]);
-        assert_int_equal(net->layers[i].w, maps[i][1]);
-        assert_int_equal(net->layers[i].out_h, maps[i][2]);
-        assert_int_equal(net->layers[i].out_w, maps[i][3]);
+        const int pooling = lsn_layer_pooling(net, i);
+        const lsn_net_shape *map = &lsn_layer_node(net, i)->shape;
+        assert_int_equal(map->h, maps[i][0]);
+        assert_int_equal(map->w, maps[i][1]);
+        map = pooling < 0 ? map : &net->nodes[pooling].shape;
+        assert_int_equal(map->h, maps[i][2]);
+        assert_int_equal(map->w, maps[i][3]);
     }
 }
 
@@ -42,8 +45,8 @@ static void every_map_follows_from_the_input(void **state)
     (void)state;
     lsn_error err;
     assert_true(lsn_net_set_input(net, 13, 8, 3, &err));
-    assert_int_equal(net->input_h, 13);
-    assert_int_equal(net->input_w, 8);
+    assert_int_equal(net->nodes[0].shape.h, 13);
+    assert_int_equal(net->nodes[0].shape.w, 8);
     check_maps(
         (const int[6][4]){{13, 8, 13, 8}, {13, 8, 6, 4}, {6, 4, 6, 4}, {6, 4, 3, 2}, {1, 1, 1, 1}, {1, 1, 1, 1}});
 }
@@ -64,8 +67,8 @@ static void input_refused(int h, int w, int channels, const char *text, const ch
     assert_non_null(strstr(err.text, net->path));
     assert_non_null(strstr(err.text, text));
     assert_non_null(strstr(err.text, also));
-    assert_int_equal(net->input_h, 8); /* as it was */
-    assert_int_equal(net->layers[3].out_w, 2);
+    assert_int_equal(net->nodes[0].shape.h, 8); /* as it was */
+    assert_int_equal(net->nodes[lsn_layer_pooling(net, 3)].shape.w, 2);
 }
 
 static void unfit_inputs_are_refused(void **state)
@@ -85,8 +88,8 @@ static void madds_and_parameters_are_counted(void **state)
     static const double madds[] = {4 * 3 * 9 * 104, 5 * 4 * 9 * 104, 6 * 5 * 9 * 24, 7 * 6 * 9 * 24, 9 * 28, 10 * 9};
     static const int64_t parameters[] = {4 * 27 + 4, 5 * 36 + 5, 6 * 45 + 6, 7 * 54 + 7, 9 * 28 + 9, 10 * 9 + 10};
     for (int i = 0; i < 6; i++) {
-        assert_true(lsn_layer_madds(&net->layers[i]) == madds[i]);
-        assert_true(lsn_layer_parameters(&net->layers[i]) == parameters[i]);
+        assert_true(lsn_net_node_madds(lsn_layer_node(net, i)) == madds[i]);
+        assert_true(lsn_net_node_parameters(lsn_layer_node(net, i)) == parameters[i]);
     }
 }
 

@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include "net/build.h"
+
 #include <ftw.h>
 #include <math.h>
 #include <sqlite3.h>
@@ -25,29 +27,25 @@ static void *copy(const void *items, size_t bytes)
 
 /* ---- model and data ------------------------------------------------------------------------------------------ */
 
-static void make_model(fixture *f)
+/* Two pooled convolutions of 4 and 3 filters, and the logits, on images of 4 x 4. */
+static lsn_net *make_network(void)
 {
-    static char names[FIXTURE_LAYERS][8] = {"conv1", "conv2", "fc1"};
-    f->layers[0] =
-        (lsn_layer){.name = names[0], .kind = LSN_CONV, .filters = 4, .channels = 1, .kernel = 3, .pool = true};
-    f->layers[1] =
-        (lsn_layer){.name = names[1], .kind = LSN_CONV, .filters = 3, .channels = 4, .kernel = 3, .pool = true};
-    f->layers[2] =
-        (lsn_layer){.name = names[2], .filters = FIXTURE_CLASSES, .channels = 3, .kernel = 1, .logits = true};
-    f->layers[2].kind = LSN_FC;
-    for (int i = 0; i < FIXTURE_LAYERS; i++)
-        f->layers[i].h = f->layers[i].w = f->layers[i].logits ? 1 : 4 >> i;
-    f->net = (lsn_net){.n_layers = FIXTURE_LAYERS,
-                       .n_conv = 2,
-                       .layers = f->layers,
-                       .grid = 1,
-                       .classes = FIXTURE_CLASSES,
-                       .input_channels = 1,
-                       .input_h = 4,
-                       .input_w = 4,
-                       .path = strdup("weights.safetensors"),
-                       .dtype = strdup("F32"),
-                       .digest = {{1, 2, 3}}};
+    const lsn_net_window kernel = {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}, half = {{2, 2}, .stride = {2, 2}};
+    lsn_net *net = lsn_net_create("weights.safetensors", NULL);
+    int value = lsn_net_add_input(net, 1, NULL);
+    for (int i = 0; i < 2; i++) {
+        value = lsn_net_add_conv(net, value, i == 0 ? 4 : 3, i == 0 ? 1 : 4, kernel, NULL);
+        lsn_net_add_layer(net, value, (lsn_layer_names){.name = i == 0 ? "conv1" : "conv2"}, NULL);
+        value = lsn_net_add_plain(net, LSN_OP_RELU, value, NULL);
+        value = lsn_net_add_max_pool(net, value, half, NULL);
+    }
+    value = lsn_net_add_plain(net, LSN_OP_FLATTEN, lsn_net_add_average_grid(net, value, 1, 1, NULL), NULL);
+    value = lsn_net_add_dense(net, value, FIXTURE_CLASSES, 3, NULL);
+    lsn_net_add_layer(net, value, (lsn_layer_names){.name = "fc1"}, NULL);
+    net->dtype = strdup("F32");
+    net->digest = (lsn_digest){{1, 2, 3}};
+    assert_true(lsn_net_complete(net, NULL) && lsn_net_set_input(net, 4, 4, 1, NULL));
+    return net;
 }
 
 static void write_file(const char *path, const void *bytes, size_t count)
@@ -109,7 +107,7 @@ static void make_key(const fixture *f, const lsn_ablation *ablation, char *key)
     lsn_text mask = {0};
     lsn_digest digest;
     char hex[LSN_HEX_BYTES];
-    lsn_mask_json(&f->net, &ablation->mask, &mask);
+    lsn_mask_json(f->net, &ablation->mask, &mask);
     lsn_hasher *hasher = lsn_hasher_create(&err);
     check(hasher != NULL, &err);
     lsn_hasher_text(hasher, "mask", mask.data);
@@ -204,7 +202,7 @@ void fixture_standard(fixture *f)
     fixture_clear(f);
     fixture_experiment(f, "every-filter");
     for (int layer = 0; layer < 2; layer++)
-        for (int filter = 0; filter < f->layers[layer].filters; filter++)
+        for (int filter = 0; filter < f->net->layers[layer].filters; filter++)
             fixture_run_of_filters(f, layer, filter, 1, (double)NAN, -1);
     fixture_experiment(f, "sensitivity");
     for (int layer = 0; layer < 2; layer++)
@@ -233,14 +231,14 @@ int fixture_set_up(void **state)
     if (mkdtemp(f->folder) == NULL)
         return -1;
     snprintf(f->path, sizeof f->path, "%s/results/study.db", f->folder);
-    make_model(f);
+    f->net = make_network();
     make_data(f);
     f->plan.name = strdup("small");
     f->plan.path = strdup("small.yaml");
     f->plan.text = strdup("study: small\n");
     f->plan.overrides = strdup("");
     f->plan.preprocess = strdup("pad 0");
-    f->plan.net = &f->net;
+    f->plan.net = f->net;
     f->plan.images = (lsn_sample){f->images, FIXTURE_IMAGES};
     f->plan.images_digest = (lsn_digest){{4, 5, 6}};
     f->plan.metrics.per_class = true;
@@ -269,8 +267,7 @@ int fixture_tear_down(void **state)
     free(f->plan.text);
     free(f->plan.overrides);
     free(f->plan.preprocess);
-    free(f->net.path);
-    free(f->net.dtype);
+    lsn_net_destroy(f->net);
     lsn_data_destroy(f->plan.data);
     nftw(f->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(f);

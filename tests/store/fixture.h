@@ -14,8 +14,7 @@ enum { FIXTURE_IMAGES = 10, FIXTURE_CLASSES = 7, FIXTURE_LAYERS = 3 };
 typedef struct fixture {
     char folder[64]; /* temporary */
     char path[96];   /* of the database in it; nothing is there at first */
-    lsn_layer layers[FIXTURE_LAYERS];
-    lsn_net net;
+    lsn_net *net;
     int32_t images[FIXTURE_IMAGES];
     lsn_plan plan;
     size_t experiment_room, job_room, evaluation_room;

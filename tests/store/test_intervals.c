@@ -250,7 +250,7 @@ static void many_evaluations(void **state)
 {
     fixture *f = *state;
     enum { MANY = 300 };
-    f->net.layers[0].filters = MANY;
+    f->net->layers[0].filters = MANY;
     fixture_clear(f);
     fixture_experiment(f, "many");
     for (int i = 0; i < MANY; i++)

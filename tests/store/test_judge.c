@@ -222,7 +222,7 @@ static void singles(fixture *f)
 {
     fixture_experiment(f, "each");
     for (int layer = 0; layer < 2; layer++)
-        for (int filter = 0; filter < f->layers[layer].filters; filter++)
+        for (int filter = 0; filter < f->net->layers[layer].filters; filter++)
             fixture_run_of_filters(f, layer, filter, 1, (double)NAN, -1);
     fixture_run_of_filters(f, 0, 1, 1, (double)NAN, -1); /* asked for twice: counts once */
     fixture_run_of_filters(f, 0, 1, 2, (double)NAN, -1); /* no single filter */

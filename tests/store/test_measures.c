@@ -144,7 +144,7 @@ static void drift_is_a_mean(void **state)
         lsn_text expected = {0};
         for (int e = 1; e < f->plan.n_evaluations; e++) /* the baseline has none */
             for (int l = 0; l < FIXTURE_LAYERS; l++)
-                lsn_text_add(&expected, "%s|%d|%s|%.3f\n", f->plan.evaluations[e].key, l, f->layers[l].name,
+                lsn_text_add(&expected, "%s|%d|%s|%.3f\n", f->plan.evaluations[e].key, l, f->net->layers[l].name,
                              0.125 * e * l + 4.5);
         fixture_expect(f,
                        "SELECT job, layer_index, d.layer, printf('%.3f', drift) FROM drift_view d JOIN evaluation ON "
@@ -256,7 +256,7 @@ static void deviations_are_kept_where_measured(void **state)
     lsn_store *store = fixture_store(f, 4);
     const lsn_activation_needs needs[] = {{.zeros = true}, {.means = true, .deviations = true}};
     for (int n = 0; n < 2; n++) {
-        assert_true(lsn_activations_init(&a, &f->net, needs[n], &err));
+        assert_true(lsn_activations_init(&a, f->net, needs[n], &err));
         *a.images = 1;
         for (int i = 0; i < a.filters && n == 1; i++) {
             a.mean[i] = lsn_fixed(i);

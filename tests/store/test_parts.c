@@ -260,7 +260,7 @@ static void means_are_kept(void **state)
     fixture *f = *state;
     lsn_error err = {0};
     lsn_activations a;
-    assert_true(lsn_activations_init(&a, &f->net, (lsn_activation_needs){.means = true}, &err));
+    assert_true(lsn_activations_init(&a, f->net, (lsn_activation_needs){.means = true}, &err));
     lsn_store *store = fixture_store(f, 4);
     *a.images = 1;
     for (int again = 0; again < 2; again++) {

@@ -125,7 +125,7 @@ static void many_jobs_take_seconds(void **state)
     fixture *f = *state;
     enum { JOBS = 200000 };
     fixture_clear(f);
-    f->net.layers[0].filters = INT32_MAX;
+    f->net->layers[0].filters = INT32_MAX;
     fixture_experiment(f, "many");
     for (int i = 0; i < JOBS; i++)
         fixture_run_of_filters(f, 0, i, 1, (double)NAN, -1);
@@ -179,9 +179,9 @@ static void another_study_is_refused(void **state)
     free(f->plan.name);
     f->plan.name = strdup("large");
     fixture_refused(f, false, LSN_INVALID, WORDS("study.db", "'small', not 'large'", "--fresh", "--db", ".old"));
-    f->net.digest.bytes[0] = 0xab;
-    free(f->net.path);
-    f->net.path = strdup("new.safetensors");
+    f->net->digest.bytes[0] = 0xab;
+    free(f->net->path);
+    f->net->path = strdup("new.safetensors");
     f->plan.images_digest.bytes[0] = 0xcd;
     fixture_refused(f, false, LSN_INVALID,
                     WORDS("'small', not 'large'", "weights.safetensors (sha256 010203000000...)",
@@ -196,8 +196,8 @@ static void the_same_weights_may_move(void **state)
 {
     fixture *f = *state;
     fixture_complete(f, 4);
-    free(f->net.path);
-    f->net.path = strdup("/elsewhere/weights.safetensors");
+    free(f->net->path);
+    f->net->path = strdup("/elsewhere/weights.safetensors");
     lsn_store *store = fixture_store(f, 4);
     assert_true(lsn_store_complete(store, 3));
     lsn_store_close(store);

@@ -250,7 +250,7 @@ static void q_of_many_ties(void **state)
 {
     fixture *f = *state;
     enum { MANY = 400 };
-    f->net.layers[0].filters = MANY;
+    f->net->layers[0].filters = MANY;
     fixture_clear(f);
     fixture_experiment(f, "many");
     for (int i = 0; i < MANY; i++)

@@ -121,8 +121,9 @@ static void filters_are_ranked_by_activations(void **state)
     for (int l = 0; l < plan->net->n_layers - 1; l++)
         for (int i = 0; i < plan->net->layers[l].filters; i++) {
             const int f = lsn_net_filter_offset(plan->net, l) + i;
+            const lsn_net_shape *map = &lsn_layer_node(plan->net, l)->shape;
             values[0][f] = (f * 37 % 101 + 1) / 8.0 / IMAGES;
-            values[1][f] = (f * 53 % 103) / ((double)IMAGES * plan->net->layers[l].h * plan->net->layers[l].w);
+            values[1][f] = (f * 53 % 103) / ((double)IMAGES * map->h * map->w);
             values[2][f] = selectivity(f, FIXTURE_CLASSES);
         }
     static const char *const names[] = {"mean_activation", "apoz", "selectivity"};

@@ -20,7 +20,7 @@ typedef struct golden {
     FILE *file;
     char line[LINE_BYTES];
     float weights[MOST_FILTERS * MOST_WEIGHTS];
-    lsn_layer layer;
+    lsn_net_node node;
     lsn_linkage linkage; /* of the tree at work */
     double distances[MOST_FILTERS * MOST_FILTERS];
     lsn_merge merges[MOST_FILTERS];
@@ -53,7 +53,7 @@ static void read_layer(golden *g)
     assert_int_equal(sscanf(g->line, "layer %d %d", &filters, &weights), 2);
     assert_in_range(filters, 1, MOST_FILTERS);
     assert_in_range(weights, 1, MOST_WEIGHTS);
-    g->layer = (lsn_layer){.filters = filters, .channels = weights, .kernel = 1, .weights = g->weights};
+    g->node = (lsn_net_node){.filters = filters, .weights = {g->weights, (size_t)(filters * weights)}};
     for (int f = 0; f < filters; f++) {
         next_line(g);
         assert_int_equal(read_numbers(g->line, row, MOST_WEIGHTS), weights);
@@ -71,12 +71,12 @@ static int find(const char *word, const char *const *words)
     return i;
 }
 
-/* The distances of a layer from its weights. */
-static void measure(const lsn_layer *layer, lsn_metric metric, lsn_normalise normalise, double *distances)
+/* The distances of a node's filters from their weights. */
+static void measure(const lsn_net_node *node, lsn_metric metric, lsn_normalise normalise, double *distances)
 {
     lsn_products products;
-    assert_true(lsn_products_init(&products, layer, lsn_product_kernels() - 1, NULL));
-    assert_true(lsn_distances(layer, &products, metric, normalise, distances, NULL));
+    assert_true(lsn_products_init(&products, node, lsn_product_kernels() - 1, NULL));
+    assert_true(lsn_distances(node, &products, metric, normalise, distances, NULL));
     lsn_products_finish(&products);
 }
 
@@ -88,12 +88,12 @@ static void check_tree(golden *g)
     double heights[MOST_FILTERS], used_up[MOST_FILTERS * MOST_FILTERS];
     assert_int_equal(sscanf(g->line, "tree %15s %15s %15s", metric, normalise, linkage), 3);
     g->linkage = (lsn_linkage)find(linkage, lsn_linkage_names);
-    measure(&g->layer, (lsn_metric)find(metric, lsn_metric_names), (lsn_normalise)find(normalise, lsn_normalise_names),
+    measure(&g->node, (lsn_metric)find(metric, lsn_metric_names), (lsn_normalise)find(normalise, lsn_normalise_names),
             g->distances);
     memcpy(used_up, g->distances, sizeof used_up);
-    assert_true(lsn_link(used_up, g->layer.filters, g->linkage, g->merges, NULL));
+    assert_true(lsn_link(used_up, g->node.filters, g->linkage, g->merges, NULL));
     next_line(g);
-    const int count = g->layer.filters - 1;
+    const int count = g->node.filters - 1;
     assert_int_equal(read_numbers(g->line, heights, MOST_FILTERS), count);
     for (int m = 0; m < count; m++)
         if (!(fabs(g->merges[m].height - heights[m]) <= 1e-12 * (1 + heights[m])))
@@ -107,7 +107,7 @@ static void check_cut(golden *g, bool at_distance)
 {
     double numbers[MOST_FILTERS + 1];
     int32_t groups[MOST_FILTERS];
-    const int filters = g->layer.filters;
+    const int filters = g->node.filters;
     assert_int_equal(read_numbers(strchr(g->line, ' '), numbers, MOST_FILTERS + 1), filters + 1);
     int32_t merges = at_distance ? lsn_merges_within(g->merges, filters, numbers[0]) : filters - (int32_t)numbers[0];
     lsn_cut_tree(g->merges, filters, merges, groups);
@@ -124,8 +124,8 @@ static void check_tightest(golden *g)
     int32_t groups[MOST_FILTERS];
     int count = read_numbers(strchr(g->line, ' '), numbers, MOST_FILTERS + 1) - 1, next = 1;
     assert_int_equal(count, (int)numbers[0]);
-    assert_true(lsn_tightest(g->distances, g->layer.filters, g->linkage, &count, 1, (int32_t *[]){groups}, NULL));
-    for (int f = 0; f < g->layer.filters; f++) {
+    assert_true(lsn_tightest(g->distances, g->node.filters, g->linkage, &count, 1, (int32_t *[]){groups}, NULL));
+    for (int f = 0; f < g->node.filters; f++) {
         bool member = next <= count && f == (int)numbers[next];
         assert_int_equal(groups[f], member ? 0 : -1);
         next += member;
@@ -224,7 +224,7 @@ static void filters_of_zeros_have_distances(void **state)
 {
     (void)state;
     static const float weights[4][2] = {{0, 0}, {3, 4}, {0, 0}, {-6, -8}};
-    const lsn_layer layer = {.filters = 4, .channels = 2, .kernel = 1, .weights = &weights[0][0]};
+    const lsn_net_node node = {.filters = 4, .weights = {&weights[0][0], 8}};
     /* In order of pairs: 01 02 03 12 13 23. */
     static const struct {
         lsn_metric metric;
@@ -238,7 +238,7 @@ static void filters_of_zeros_have_distances(void **state)
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         double found[6];
-        measure(&layer, cases[c].metric, cases[c].normalise, found);
+        measure(&node, cases[c].metric, cases[c].normalise, found);
         for (int i = 0; i < 6; i++)
             assert_true(!(fabs(found[i] - cases[c].distances[i]) > 1e-15));
     }
@@ -249,13 +249,13 @@ static void weights_of_any_size_have_distances(void **state)
 {
     (void)state;
     static const float weights[3][1] = {{3e38f}, {-3e38f}, {1e-45f}};
-    const lsn_layer layer = {.filters = 3, .channels = 1, .kernel = 1, .weights = &weights[0][0]};
+    const lsn_net_node node = {.filters = 3, .weights = {&weights[0][0], 3}};
     double found[3];
-    measure(&layer, LSN_EUCLIDEAN, LSN_AS_IT_IS, found);
+    measure(&node, LSN_EUCLIDEAN, LSN_AS_IT_IS, found);
     assert_true(!(fabs(found[0] - 6e38) > 1e32));
-    measure(&layer, LSN_EUCLIDEAN, LSN_BY_L2, found);
+    measure(&node, LSN_EUCLIDEAN, LSN_BY_L2, found);
     assert_true(!(fabs(found[0] - 2) > 1e-15) && !(found[1] > 1e-15));
-    measure(&layer, LSN_COSINE, LSN_AS_IT_IS, found);
+    measure(&node, LSN_COSINE, LSN_AS_IT_IS, found);
     assert_true(!(fabs(found[0] - 2) > 1e-15) && !(found[1] > 1e-15));
 }
 
@@ -289,9 +289,9 @@ static void every_kernel_gives_the_same_products(void **state)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int kernel = 0; kernel < lsn_product_kernels(); kernel++) {
             const int filters = shapes[s][0], n = shapes[s][1];
-            const lsn_layer layer = {.filters = filters, .channels = n, .kernel = 1, .weights = weights};
+            const lsn_net_node node = {.filters = filters, .weights = {weights, (size_t)(filters * n)}};
             lsn_products found;
-            assert_true(lsn_products_init(&found, &layer, kernel, NULL));
+            assert_true(lsn_products_init(&found, &node, kernel, NULL));
             for (int i = 0, p = 0; i < filters; i++) {
                 assert_true(same(found.squares[i], product(weights + i * n, weights + i * n, n)));
                 for (int j = i + 1; j < filters; j++, p++)
@@ -314,13 +314,13 @@ static void small_distances_are_exact(void **state)
     for (int i = 0; i < N; i++)
         weights[0][i] = weights[1][i] = weights[2][i] = (float)(1 + lsn_random_below(&random, 1000));
     weights[1][17] += 1.0f / 1024;
-    const lsn_layer layer = {.filters = 3, .channels = N, .kernel = 1, .weights = &weights[0][0]};
+    const lsn_net_node node = {.filters = 3, .weights = {&weights[0][0], 3 * N}};
     for (int normalise = 0; normalise < LSN_N_NORMALISE; normalise++) {
-        measure(&layer, LSN_EUCLIDEAN, (lsn_normalise)normalise, found);
+        measure(&node, LSN_EUCLIDEAN, (lsn_normalise)normalise, found);
         assert_true(same(found[1], 0)); /* 0 and 2 are equal */
         assert_true(same(found[0], found[2]) && found[0] > 0);
     }
-    measure(&layer, LSN_EUCLIDEAN, LSN_AS_IT_IS, found);
+    measure(&node, LSN_EUCLIDEAN, LSN_AS_IT_IS, found);
     assert_true(same(found[0], 1.0 / 1024));
 }
 

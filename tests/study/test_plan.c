@@ -22,8 +22,8 @@ static void the_plan_is_whole(void **state)
     assert_string_equal(plan->overrides, "");
     assert_string_equal(plan->preprocess, "pad 2, mean 0.5, std 0.25");
     assert_string_equal(plan->net->path, fixture_path("weights.safetensors")); /* beside the study */
-    assert_int_equal(plan->net->input_h, 32);
-    assert_int_equal(plan->net->input_w, 32);
+    assert_int_equal(plan->net->nodes[0].shape.h, 32);
+    assert_int_equal(plan->net->nodes[0].shape.w, 32);
     assert_int_equal(lsn_data_count(plan->data), FIXTURE_IMAGES);
     assert_int_equal(plan->images.count, 6);
     assert_int_equal(plan->calibration.count, 4);

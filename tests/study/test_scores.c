@@ -14,23 +14,23 @@
 #include "study/expand.h"
 
 /* From the last weight to the first, in long double. */
-static long double norm(const lsn_layer *layer, int filter, int power)
+static long double norm(const lsn_net_node *node, int filter, int power)
 {
-    int weights = layer->channels * layer->kernel * layer->kernel;
+    int weights = (int)lsn_net_node_terms(node);
     long double sum = 0;
     for (int i = weights - 1; i >= 0; i--)
-        sum += powl(fabsl((long double)layer->weights[(size_t)filter * (size_t)weights + (size_t)i]), power);
+        sum += powl(fabsl((long double)node->weights.values[(size_t)filter * (size_t)weights + (size_t)i]), power);
     return power == 1 ? sum : sqrtl(sum);
 }
 
 /* The first filters by repeated search for the smallest; the first index wins. */
-static void expect_lowest(const lsn_layer *layer, int power, int sign, const lsn_mask_part *part)
+static void expect_lowest(const lsn_net_node *node, int power, int sign, const lsn_mask_part *part)
 {
     bool taken[64] = {false};
     for (int n = 0; n < part->count; n++) {
         int best = -1;
-        for (int f = 0; f < layer->filters; f++)
-            if (!taken[f] && (best < 0 || sign * norm(layer, f, power) < sign * norm(layer, best, power)))
+        for (int f = 0; f < node->filters; f++)
+            if (!taken[f] && (best < 0 || sign * norm(node, f, power) < sign * norm(node, best, power)))
                 best = f;
         taken[best] = true;
     }
@@ -47,7 +47,7 @@ static void check_all_layers(const char *selector, int power, int sign)
     for (int32_t i = 1; i < plan->n_jobs; i++) {
         const lsn_mask_part *part = plan->evaluations[plan->jobs[i].evaluation].ablation.mask.parts;
         assert_int_equal(part->layer, (i - 1) / 3);
-        expect_lowest(&plan->net->layers[part->layer], power, sign, part);
+        expect_lowest(lsn_layer_node(plan->net, part->layer), power, sign, part);
     }
     lsn_plan_destroy(plan);
 }
@@ -67,14 +67,14 @@ static void norms_leave_the_bias_out(void **state)
     lsn_net *net = lsn_net_load(fixture_path("weights.safetensors"), NULL);
     assert_non_null(net);
     for (int l = 0; l < net->n_layers; l++) {
-        const lsn_layer *layer = &net->layers[l];
+        const lsn_net_node *node = lsn_layer_node(net, l);
         double l1[64], l2[64];
-        assert_in_range(layer->filters, 1, 64);
-        lsn_norms(layer, LSN_L1, l1);
-        lsn_norms(layer, LSN_L2, l2);
-        for (int f = 0; f < layer->filters; f++) {
-            assert_true(!(fabsl(l1[f] - norm(layer, f, 1)) > 1e-12));
-            assert_true(!(fabsl(l2[f] - norm(layer, f, 2)) > 1e-12));
+        assert_in_range(node->filters, 1, 64);
+        lsn_norms(node, LSN_L1, l1);
+        lsn_norms(node, LSN_L2, l2);
+        for (int f = 0; f < node->filters; f++) {
+            assert_true(!(fabsl(l1[f] - norm(node, f, 1)) > 1e-12));
+            assert_true(!(fabsl(l2[f] - norm(node, f, 2)) > 1e-12));
         }
     }
     lsn_net_destroy(net);
@@ -104,9 +104,9 @@ static void sums_are_doubles(void **state)
 {
     (void)state;
     static const float weights[4] = {16777216, 1, 16777216, 0};
-    lsn_layer layer = {.kind = LSN_FC, .filters = 2, .channels = 2, .kernel = 1, .weights = weights};
+    lsn_net_node node = {.op = LSN_OP_DENSE, .filters = 2, .weights = {weights, 4}};
     double scores[2];
-    lsn_norms(&layer, LSN_L1, scores);
+    lsn_norms(&node, LSN_L1, scores);
     expect_order(scores, 2, false, (const int32_t[]){1, 0});
 }
 
@@ -132,7 +132,7 @@ static void scores_are_kept(void **state)
                 double value = plan->scores[s].values[lsn_net_filter_offset(plan->net, l) + f];
                 assert_int_equal(isnan(value), !used[s]);
                 if (used[s])
-                    assert_true(!(fabsl(value - norm(layer, f, s == 0 ? 2 : 1)) > 1e-12));
+                    assert_true(!(fabsl(value - norm(&plan->net->nodes[layer->node], f, s == 0 ? 2 : 1)) > 1e-12));
             }
     }
     assert_int_equal(plan->jobs[1].score, 0); /* a */

@@ -79,12 +79,12 @@ static void distances_within_groups_are_kept(void **state)
     (void)state;
     lsn_plan *plan = planned(ONE("fc7", "{similar: {groups: 6, metric: cosine, linkage: complete}}", "zero"), NULL);
     const lsn_grouping *grouping = &plan->groupings[0];
-    const lsn_layer *layer = &plan->net->layers[7];
+    const lsn_net_node *node = lsn_layer_node(plan->net, 7);
     double distances[20 * 19 / 2];
-    assert_int_equal(layer->filters, 20);
+    assert_int_equal(node->filters, 20);
     lsn_products products;
-    assert_true(lsn_products_init(&products, layer, 0, NULL));
-    assert_true(lsn_distances(layer, &products, LSN_COSINE, LSN_AS_IT_IS, distances, NULL));
+    assert_true(lsn_products_init(&products, node, 0, NULL));
+    assert_true(lsn_distances(node, &products, LSN_COSINE, LSN_AS_IT_IS, distances, NULL));
     lsn_products_finish(&products);
     for (int f = 0; f < 20; f++) {
         double sum = 0, others = 0;
