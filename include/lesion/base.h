@@ -261,6 +261,9 @@ LSN_API bool lsn_process_same_kernel(const lsn_process *a, const lsn_process *b)
 LSN_API bool lsn_process_sees(const lsn_process *self, const lsn_process *other);
 /* Whether a process that this one can see has ended (it may not have been waited for yet). */
 LSN_API bool lsn_process_ended(const lsn_process *process);
+/* The same where only a number was noted, on this host: whether a process of that number is there that is older than
+ * age_s (or whose age is not to be had). */
+LSN_API bool lsn_process_is_there(int64_t pid, double age_s);
 /* Whether it exists but is stopped (SIGSTOP, SIGTSTP, a debugger). */
 LSN_API bool lsn_process_stopped(const lsn_process *process);
 

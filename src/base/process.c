@@ -1,6 +1,8 @@
 /* Who a process is, so that another can tell later whether it still exists. */
 #include "lesion/base.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +19,8 @@ static void read_line(const char *path, char *text, size_t size)
         fclose(file);
 }
 
-/* When it began, and its state ('R', 'S', 'T', ...); 0 where there is no such process, or only what is left of it until
- * its parent asks. */
+/* When it began, and its state ('R', 'S', 'T', ...); 0 where there is no such process, or it cannot be looked at, or
+ * only what is left of it until its parent asks ('Z'). */
 static uint64_t begun(int64_t pid, char *state)
 {
     enum { STATE = 2, BEGUN = 21 }; /* fields, from 0 */
@@ -27,9 +29,9 @@ static uint64_t begun(int64_t pid, char *state)
     read_line(path, stat, sizeof stat);
     char *at = strrchr(stat, ')'); /* the name before it may hold anything */
     char *word = at == NULL ? NULL : strtok_r(at + 1, " ", &rest);
+    *state = word == NULL ? '\0' : *word;
     if (word == NULL || *word == 'Z' || *word == 'X')
         return 0;
-    *state = word == NULL ? '\0' : *word;
     for (int field = STATE; word != NULL && field < BEGUN; field++)
         word = strtok_r(NULL, " ", &rest);
     return word == NULL ? 0 : strtoull(word, NULL, 10);
@@ -60,6 +62,16 @@ bool lsn_process_ended(const lsn_process *process)
 {
     char state;
     return process->begun == 0 || begun(process->pid, &state) != process->begun;
+}
+
+bool lsn_process_is_there(int64_t pid, double age_s)
+{
+    char state, up[64];
+    if (pid <= 0 || (kill((pid_t)pid, 0) != 0 && errno != EPERM))
+        return false;
+    const uint64_t since = begun(pid, &state);
+    read_line("/proc/uptime", up, sizeof up);
+    return since > 0 ? strtod(up, NULL) - (double)since / (double)sysconf(_SC_CLK_TCK) > age_s : state == '\0';
 }
 
 bool lsn_process_stopped(const lsn_process *process)

@@ -1,13 +1,9 @@
 /* Reads how far a study is: what is done, how fast, and whether its run is alive. */
 #include "report/status.h"
 
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 /* A run tells every ten seconds that it is alive. */
@@ -51,39 +47,6 @@ const lsn_cell *status_cell(const lsn_status *status, status_table table, int co
 
 /* ---- is it alive --------------------------------------------------------------------------------------------- */
 
-/* Seconds since a process of this host began; < 0: not known. *dead: it has ended, and nobody asked how. */
-static double process_age_s(pid_t pid, bool *dead)
-{
-    char path[64], line[1024], kind = '?';
-    double up_s = -1;
-    unsigned long long began = 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    FILE *file = fopen(path, "re");
-    const char *fields = file != NULL && fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
-    bool ok = fields != NULL && /* proc(5): the state, and as the 20th after the name the start */
-              sscanf(fields + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                     &kind, &began) == 2;
-    if (file != NULL)
-        fclose(file);
-    *dead = kind == 'Z' || kind == 'X';
-    file = fopen("/proc/uptime", "re");
-    ok = ok && file != NULL && fscanf(file, "%lf", &up_s) == 1;
-    if (file != NULL)
-        fclose(file);
-    return ok ? up_s - (double)began / (double)sysconf(_SC_CLK_TCK) : -1;
-}
-
-/* Whether the run's rank 0, which ran on this host, is still there: a process of its number that is not younger than
- * the run. */
-static bool is_there(pid_t pid, double run_age_s)
-{
-    if (pid <= 0 || (kill(pid, 0) != 0 && errno != EPERM))
-        return false;
-    bool dead = false;
-    const double age_s = process_age_s(pid, &dead);
-    return !dead && (age_s < 0 || age_s > run_age_s - 10);
-}
-
 static status_state state_of(const lsn_status *status)
 {
     if (!STATUS_HAS(status, STATUS_RUNS))
@@ -94,9 +57,8 @@ static status_state state_of(const lsn_status *status)
                : strcmp(how, "stopped") == 0 ? STATUS_STOPPED
                : strcmp(how, "failed") == 0  ? STATUS_FAILED
                                              : STATUS_DEAD;
-    const double age_s = status_cell(status, STATUS_RUNS, RUN_AGE)->real;
-    const bool there = !status->here || is_there((pid_t)status_cell(status, STATUS_RUNS, RUN_PID)->integer, age_s);
-    if (!there)
+    const double age_s = status_cell(status, STATUS_RUNS, RUN_AGE)->real; /* in whole seconds, by another clock */
+    if (status->here && !lsn_process_is_there(status_cell(status, STATUS_RUNS, RUN_PID)->integer, age_s - 10))
         return STATUS_DEAD;
     if (status->silent_s <= SILENCE_S)
         return STATUS_RUNNING;

@@ -7,7 +7,7 @@
 static bool damaged(const lsn_store *store, const char *what, lsn_error *err)
 {
     return lsn_fail_at(err, LSN_FAILED, store->db.path,
-                       "is damaged: %s of a part cannot be; go back to a copy, or start over with --fresh", what);
+                       "is damaged: %s of a part are impossible; go back to a copy, or start over with --fresh", what);
 }
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */
@@ -20,7 +20,7 @@ static bool add_stored_classes(const lsn_store *store, sqlite3_stmt *row, int co
     if (sqlite3_column_type(row, column) == SQLITE_NULL)
         *all = false;
     else if (!class_counts_add(packed, sqlite3_column_bytes(row, column), sums, store->facts.classes))
-        return damaged(store, "the classes", err);
+        return damaged(store, "the counts by class", err);
     return true;
 }
 
@@ -31,7 +31,7 @@ static bool add_stored_drift(const lsn_store *store, sqlite3_stmt *row, int colu
     if (sqlite3_column_type(row, column) == SQLITE_NULL)
         *all = false;
     else if (sqlite3_column_bytes(row, column) != DRIFT_BYTES * layers || !drift_add(packed, store->drift, layers))
-        return damaged(store, "the drift", err);
+        return damaged(store, "the sums of drift", err);
     return true;
 }
 
@@ -78,7 +78,7 @@ static bool check_classes(const lsn_store *store, const whole_result *sum, lsn_e
     for (int32_t c = 0; sum->right && c < store->facts.classes; c++)
         if (store->class_right[c] > store->class_images[c] ||
             (sum->predicted && store->class_predicted[c] < store->class_right[c]))
-            return damaged(store, "the classes", err);
+            return damaged(store, "the counts by class", err);
     return true;
 }
 

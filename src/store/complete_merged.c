@@ -59,7 +59,7 @@ static bool read_classes(lsn_store *store, lsn_error *err)
                                                         {"class", .integer = &class}, {"images", .integer = &images});
     while (ok && (ok = rows_next(&query, &row, err)) && row)
         if (next == store->facts.classes || class != next || images < 0 || images > store->facts.images)
-            ok = damaged(store, "its classes are not numbered as Lesion does", err);
+            ok = damaged(store, "its classes are not numbered from 0 without gaps", err);
         else
             store->class_images[next++] = (int32_t)images;
     rows_end(&query);
@@ -87,7 +87,7 @@ static bool blocks_enough(lsn_store *store, row_query *query, stored_part *part,
         if (*enough == 0 && next < store->blocks && part->block == next) {
             if (part->images != store_block_size(store, next) || part->lost < 0 || part->gained < 0 ||
                 part->lost + part->gained > part->images)
-                return damaged(store, "the counts of a part cannot be", err);
+                return damaged(store, "the counts of a part are impossible", err);
             lsn_race_add(&race, part->images, part->lost, part->gained);
             next++;
             if (next == store->blocks ||

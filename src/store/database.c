@@ -18,13 +18,9 @@ bool database_open(database *db, const char *path, int flags, lsn_error *err)
     if (sqlite3_libversion_number() < OLDEST_SQLITE)
         return lsn_fail(err, LSN_FAILED, "SQLite %s is too old: 3.37 or later is needed (strict tables)",
                         sqlite3_libversion());
-    lsn_text full = {0};
-    lsn_text_add(&full, "%s%s", strchr(path, '/') == NULL ? "./" : "", path);
-    if (full.failed) {
-        lsn_text_finish(&full);
-        return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    }
-    db->path = full.data;
+    db->path = lsn_compose(err, "%s%s", strchr(path, '/') == NULL ? "./" : "", path);
+    if (db->path == NULL)
+        return false;
     bool ok = sqlite3_open_v2(db->path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
     if (ok) {
         sqlite3_extended_result_codes(db->handle, 1);

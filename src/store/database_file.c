@@ -17,14 +17,13 @@
  * database itself SQLite writes out with the first commit. */
 static void write_out_above(const char *folder)
 {
-    lsn_text above = {0};
-    lsn_text_add(&above, "%s/..", folder);
-    const int file = above.failed ? -1 : open(above.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *above = lsn_compose(NULL, "%s/..", folder);
+    const int file = above == NULL ? -1 : open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file >= 0) {
         fsync(file); /* where a file system cannot, there is nothing more to be done */
         close(file);
     }
-    lsn_text_finish(&above);
+    free(above);
 }
 
 bool file_make_folder(const char *path, lsn_error *err)
@@ -73,20 +72,16 @@ void file_roll_back(const char *path)
 /* Renames "<path><suffix>" to "<path>.old<suffix>", or removes the latter where there is no former. */
 static bool rename_to_old(const char *path, const char *suffix, lsn_error *err)
 {
-    lsn_text from = {0}, to = {0};
-    lsn_text_add(&from, "%s%s", path, suffix);
-    lsn_text_add(&to, "%s.old%s", path, suffix);
-    bool ok = !from.failed && !to.failed;
-    if (!ok)
-        lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    else if (rename(from.data, to.data) != 0) {
+    char *from = lsn_compose(err, "%s%s", path, suffix), *to = lsn_compose(err, "%s.old%s", path, suffix);
+    bool ok = from != NULL && to != NULL;
+    if (ok && rename(from, to) != 0) {
         if (errno == ENOENT)
-            unlink(to.data);
+            unlink(to);
         else
-            ok = lsn_fail_at(err, LSN_FAILED, from.data, "cannot be renamed to %s: %s", to.data, strerror(errno));
+            ok = lsn_fail_at(err, LSN_FAILED, from, "cannot be renamed to %s: %s", to, strerror(errno));
     }
-    lsn_text_finish(&from);
-    lsn_text_finish(&to);
+    free(from);
+    free(to);
     return ok;
 }
 
@@ -170,13 +165,12 @@ static bool mounted_without_locks(dev_t device)
 
 lock_reach file_lock_reach(const char *path)
 {
-    static const char *const names[] = {[LOCK_NONE] = "none", [LOCK_HERE] = "host", [LOCK_ALL] = "all"};
     const char *asked = getenv("LESION_LOCKS"), *slash = strrchr(path, '/');
     struct stat status;
     char folder[4096];
-    for (int i = 0; asked != NULL && i < 3; i++)
-        if (strcmp(asked, names[i]) == 0)
-            return (lock_reach)i;
+    lock_reach reach;
+    if (asked != NULL && lock_reach_named(asked, &reach))
+        return reach;
     snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1, slash == NULL ? "." : path);
     const int found = find_shared(folder);
     if (found < 0)

@@ -52,7 +52,7 @@ static bool count_rows(const reconciling *r, const char *counting, const char *b
     if (!database_integer(db, counting, count, err) || !database_integer(db, beyond, &astray, err))
         return false;
     if (astray != 0 || *count > INT32_MAX)
-        return lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: its rows are not numbered as Lesion does");
+        return lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: its rows are not numbered from 0 without gaps");
     return true;
 }
 
@@ -191,12 +191,9 @@ static bool refuse_experiment(const reconciling *r, const char *name, int64_t id
 {
     const database *db = &r->store->db;
     int64_t jobs = 0;
-    lsn_text sql = {0};
-    lsn_text_add(&sql, "SELECT count(*) FROM job WHERE experiment = %lld", (long long)id);
-    bool ok = !sql.failed || lsn_fail(err, LSN_FAILED, "out of memory: a query could not be composed");
-    ok = ok && database_integer(db, sql.data, &jobs, err);
-    lsn_text_finish(&sql);
-    return ok &&
+    char sql[96];
+    sqlite3_snprintf(sizeof sql, sql, "SELECT count(*) FROM job WHERE experiment = %lld", (long long)id);
+    return database_integer(db, sql, &jobs, err) &&
            lsn_fail_at(err, LSN_INVALID, db->path,
                        "holds an experiment '%.80s' (jobs: %lld) that the study no longer has; put it back, start over "
                        "with --fresh (the old file is then kept as %s.old), or give another file with --db",
@@ -350,7 +347,8 @@ static bool list_stored(reconciling *r, lsn_error *err)
                          {"coalesce(grouping, -1)", .integer = &grouping}, {"filter_group", .integer = &group});
     while (ok && (ok = rows_next(&query, &row, err)) && row && r->stored.count < (size_t)count) {
         if (experiment < 0 || experiment >= r->n_experiments || evaluation < 0 || evaluation >= r->n_evaluations)
-            ok = lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: a job refers to nothing");
+            ok = lsn_fail_at(err, LSN_FAILED, db->path,
+                             "is damaged: a job refers to an experiment or evaluation that is missing");
         else
             r->stored.rows[r->stored.count++] = (job_row){.id = job,
                                                           .experiment = r->experiment_of[experiment],

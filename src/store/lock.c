@@ -55,7 +55,17 @@ static void describe_self(lock_note *note, lock_reach reach)
 
 /* ---- what the file says -------------------------------------------------------------------------------------- */
 
-static const char *const reaches[] = {"none", "host", "all"};
+static const char *const reaches[] = {[LOCK_NONE] = "none", [LOCK_HERE] = "host", [LOCK_ALL] = "all"};
+
+bool lock_reach_named(const char *name, lock_reach *reach)
+{
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, reaches[i]) == 0) {
+            *reach = (lock_reach)i;
+            return true;
+        }
+    return false;
+}
 
 static bool write_note(int file, const lock_note *note)
 {
@@ -75,41 +85,39 @@ static void take_value(const char *text, const char *name, char *found, size_t s
 {
     char key[32];
     snprintf(key, sizeof key, "\n%s ", name);
-    const char *at = strstr(text, key);
-    found[0] = '\0';
-    if (at != NULL) {
-        at += strlen(key);
-        snprintf(found, size, "%.*s", (int)strcspn(at, "\n"), at);
-    }
+    const char *line = strstr(text, key);
+    line = line == NULL ? "" : line + strlen(key);
+    snprintf(found, size, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static uint64_t take_number(const char *text, const char *name)
+{
+    char number[64];
+    take_value(text, name, number, sizeof number);
+    return strtoull(number, NULL, 10);
 }
 
 /* The file may be anybody's: whatever it says fits, and no control character goes to a terminal. False: it is no such
  * file, or is being written. */
 static bool parse_note(char *text, lock_note *note)
 {
-    char number[64], reach[16];
-    for (char *at = text; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' && *at != '\n')
-            *at = '?';
+    char every[64], reach[16];
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' && *c != '\n')
+            *c = '?';
     *note = (lock_note){.reach = LOCK_NONE};
     take_value(text, "host", note->host, sizeof note->host);
     take_value(text, "boot", note->process.boot, sizeof note->process.boot);
     take_value(text, "job", note->job, sizeof note->job);
     take_value(text, "token", note->token, sizeof note->token);
     take_value(text, "locks", reach, sizeof reach);
-    for (int i = 0; i < 3; i++)
-        if (strcmp(reach, reaches[i]) == 0)
-            note->reach = (lock_reach)i;
-    take_value(text, "pid", number, sizeof number);
-    note->process.pid = strtoll(number, NULL, 10);
-    take_value(text, "space", number, sizeof number);
-    note->process.space = strtoull(number, NULL, 10);
-    take_value(text, "begun", number, sizeof number);
-    note->process.begun = strtoull(number, NULL, 10);
-    take_value(text, "every", number, sizeof number);
-    note->every_s = clamp_beat(strtod(number, NULL));
-    take_value(text, "beat", number, sizeof number);
-    note->beat = strtoll(number, NULL, 10);
+    take_value(text, "every", every, sizeof every);
+    lock_reach_named(reach, &note->reach);
+    note->process.pid = (int64_t)take_number(text, "pid");
+    note->process.space = take_number(text, "space");
+    note->process.begun = take_number(text, "begun");
+    note->every_s = clamp_beat(strtod(every, NULL));
+    note->beat = (long long)take_number(text, "beat");
     return note->token[0] != '\0' && note->process.pid > 0;
 }
 
@@ -150,10 +158,9 @@ static verdict judge(const lock_note *holder, const lock_note *mine)
 /* Seconds since the holder last wrote to its file, by the file system's clock; < 0: not known. */
 static double quiet_s(const char *path)
 {
-    lsn_text probe = {0};
     struct stat held, now;
-    lsn_text_add(&probe, "%s.%ld", path, (long)getpid());
-    const int file = probe.failed ? -1 : open(probe.data, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    char *probe = lsn_compose(NULL, "%s.%ld", path, (long)getpid());
+    const int file = probe == NULL ? -1 : open(probe, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     double seconds = -1;
     if (file >= 0 && pwrite(file, "?", 1, 0) == 1 && fsync(file) == 0 && fstat(file, &now) == 0 &&
         stat(path, &held) == 0)
@@ -161,9 +168,9 @@ static double quiet_s(const char *path)
                               1e-9 * (double)(now.st_mtim.tv_nsec - held.st_mtim.tv_nsec));
     if (file >= 0) {
         close(file);
-        unlink(probe.data);
+        unlink(probe);
     }
-    lsn_text_finish(&probe);
+    free(probe);
     return seconds;
 }
 
@@ -227,19 +234,19 @@ static bool cannot_write(const char *path, lsn_error *err)
 /* Puts a file of our own in the place of the one there is. */
 static bool replace(database_lock *lock, const char *path, lsn_error *err)
 {
-    lsn_text own = {0};
-    lsn_text_add(&own, "%s.%s", lock->path, lock->mine.token);
+    char *own = lsn_compose(err, "%s.%s", lock->path, lock->mine.token);
+    if (own == NULL)
+        return false;
     if (lock->file >= 0)
         close(lock->file);
-    lock->file = own.failed ? -1 : open(own.data, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    bool ok =
-        lock->file >= 0 && lock_file(lock) && write_note(lock->file, &lock->mine) && rename(own.data, lock->path) == 0;
+    lock->file = open(own, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const bool ok =
+        lock->file >= 0 && lock_file(lock) && write_note(lock->file, &lock->mine) && rename(own, lock->path) == 0;
     if (!ok) {
         cannot_write(path, err);
-        if (!own.failed)
-            unlink(own.data);
+        unlink(own);
     }
-    lsn_text_finish(&own);
+    free(own);
     return ok;
 }
 
@@ -265,37 +272,38 @@ static bool steal(database_lock *lock, const lock_note *holder, const char *path
     return replace(lock, path, err);
 }
 
+static bool refuse(const database_lock *lock, const lock_note *holder, const char *path, const char *why,
+                   lsn_error *err)
+{
+    char words[512];
+    name_holder(lock->path, holder, words, sizeof words);
+    return lsn_fail_at(err, LSN_FAILED, path,
+                       "another run is writing to it: %s; %swait for its end, or give another file with --db", words,
+                       why);
+}
+
 /* The kernel says that another process has the file locked. */
 static bool locked_out(database_lock *lock, const char *path, bool asked, lsn_error *err)
 {
     lock_note holder;
-    char words[512];
     if (!read_note(lock->file, &holder))
         return lsn_fail_at(err, LSN_FAILED, path,
                            "another run is writing to it; wait for its end, or give another file with --db");
-    if (!lsn_process_same_kernel(&holder.process, &lock->mine.process) &&
-        asked) /* it may be a server that has not noticed yet */
-        return steal(lock, &holder, path, asked, err);
-    name_holder(lock->path, &holder, words, sizeof words);
-    return lsn_fail_at(err, LSN_FAILED, path,
-                       "another run is writing to it: %s; %swait for its end, or give another file with --db", words,
-                       asked ? "the kernel says that this process is alive, so it is not taken over: " : "");
+    if (asked && !lsn_process_same_kernel(&holder.process, &lock->mine.process))
+        return steal(lock, &holder, path, asked, err); /* it may be a server that has not noticed yet */
+    return refuse(lock, &holder, path,
+                  asked ? "the kernel says that this process is alive, so it is not taken over: " : "", err);
 }
 
 /* We have the kernel's lock, or there is none: what remains of whoever had the file before? */
 static bool let_in(database_lock *lock, const char *path, bool asked, lsn_error *err)
 {
     lock_note holder;
-    char words[512];
     const verdict found = read_note(lock->file, &holder) ? judge(&holder, &lock->mine) : DEAD;
     if (found == UNKNOWN)
         return steal(lock, &holder, path, asked, err);
-    if (found == ALIVE) {
-        name_holder(lock->path, &holder, words, sizeof words);
-        return lsn_fail_at(err, LSN_FAILED, path,
-                           "another run is writing to it: %s; %swait for its end, or give another file with --db",
-                           words, asked ? "that process is alive, so it is not taken over: " : "");
-    }
+    if (found == ALIVE)
+        return refuse(lock, &holder, path, asked ? "that process is alive, so it is not taken over: " : "", err);
     if (lock->mine.reach == LOCK_NONE)
         return replace(lock, path, err);
     return write_note(lock->file, &lock->mine) || cannot_write(path, err);
@@ -367,7 +375,8 @@ static bool start_beating(database_lock *lock, lsn_error *err)
     pthread_sigmask(SIG_BLOCK, &all, &before);
     lock->beating = pthread_create(&lock->thread, NULL, beat, lock) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return lock->beating || lsn_fail(err, LSN_FAILED, "no thread could be had for the heartbeat of a database's lock");
+    return lock->beating ||
+           lsn_fail(err, LSN_FAILED, "the heartbeat of a database's lock could not be started: no more threads");
 }
 
 static void stop_beating(database_lock *lock)
@@ -388,14 +397,9 @@ static void stop_beating(database_lock *lock)
 
 bool lock_take(database_lock *lock, const char *path, bool steal_lock, lsn_error *err)
 {
-    lsn_text full = {0};
-    *lock = (database_lock){.file = -1};
-    lsn_text_add(&full, "%s.lock", path);
-    if (full.failed) {
-        lsn_text_finish(&full);
-        return lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    }
-    lock->path = full.data;
+    *lock = (database_lock){.file = -1, .path = lsn_compose(err, "%s.lock", path)};
+    if (lock->path == NULL)
+        return false;
     describe_self(&lock->mine, file_lock_reach(path));
     bool again = true, ok = true;
     while (ok && again)

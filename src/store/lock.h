@@ -15,6 +15,9 @@ typedef enum lock_reach {
     LOCK_ALL,  /* everybody who can see the file */
 } lock_reach;
 
+/* By its name: "none", "host", "all". False where none has it: *reach stays. */
+bool lock_reach_named(const char *name, lock_reach *reach);
+
 /* What the file says of its holder. */
 typedef struct lock_note {
     char host[128];

@@ -169,11 +169,10 @@ static bool check_output(const char *output, bool force, lsn_error *err)
 {
     static const char *const suffixes[] = {"", "-wal", "-journal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        lsn_text path = {0};
-        lsn_text_add(&path, "%s%s", output, suffixes[i]);
         struct stat status;
-        const bool there = !path.failed && lstat(path.data, &status) == 0 && (i == 0 || status.st_size > 0);
-        lsn_text_finish(&path);
+        char *path = lsn_compose(NULL, "%s%s", output, suffixes[i]);
+        const bool there = path != NULL && lstat(path, &status) == 0 && (i == 0 || status.st_size > 0);
+        free(path);
         if (there && (!force || (i > 0 && access(output, F_OK) != 0)))
             return lsn_fail(err, LSN_FAILED,
                             "%s%s: is there already; remove it, give another file with -o, or --force, which keeps "
@@ -211,12 +210,11 @@ static bool put_in_place(const char *made, const char *output, bool force, lsn_e
 
 static void remove_made(const char *made)
 {
-    lsn_text journal = {0};
+    char *journal = lsn_compose(NULL, "%s-journal", made);
     unlink(made);
-    lsn_text_add(&journal, "%s-journal", made);
-    if (!journal.failed)
-        unlink(journal.data);
-    lsn_text_finish(&journal);
+    if (journal != NULL)
+        unlink(journal);
+    free(journal);
 }
 
 bool lsn_store_merge(const char *const *inputs, int n_inputs, const char *output, bool force, lsn_merged *merged,
@@ -224,22 +222,20 @@ bool lsn_store_merge(const char *const *inputs, int n_inputs, const char *output
 {
     merging m = {0};
     database_lock lock = {.file = -1};
-    lsn_text made = {0};
     *merged = (lsn_merged){0};
-    lsn_text_add(&made, "%s%s.merging", strchr(output, '/') == NULL || strncmp(output, "file:", 5) == 0 ? "./" : "",
-                 output);
-    bool ok = !made.failed || lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    ok = ok && check_inputs(inputs, n_inputs, output, err) && check_output(output, force, err) &&
-         file_make_folder(output, err) && lock_take(&lock, output, false, err);
+    const bool plain = strchr(output, '/') == NULL || strncmp(output, "file:", 5) == 0;
+    char *made = lsn_compose(err, "%s%s.merging", plain ? "./" : "", output);
+    bool ok = made != NULL && check_inputs(inputs, n_inputs, output, err) && check_output(output, force, err) &&
+              file_make_folder(output, err) && lock_take(&lock, output, false, err);
     if (ok) {
-        remove_made(made.data); /* of a merge that died */
-        ok = build(&m, inputs, n_inputs, made.data, err) && finish(made.data, merged, err) &&
-             put_in_place(made.data, output, force, err);
+        remove_made(made); /* of a merge that died */
+        ok = build(&m, inputs, n_inputs, made, err) && finish(made, merged, err) &&
+             put_in_place(made, output, force, err);
         if (!ok)
-            remove_made(made.data);
+            remove_made(made);
     }
     database_close(&m.db);
     lock_release(&lock);
-    lsn_text_finish(&made);
+    free(made);
     return ok;
 }

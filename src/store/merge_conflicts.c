@@ -1,6 +1,7 @@
 /* Results that are in two databases: the same to the bit, or refused. */
 #include "store/merge.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A table of results. `rows`: where its rows are found in both, o being the output's and t the input's; one of them
@@ -125,14 +126,13 @@ static bool describe(const comparison *c, sqlite3_stmt *row, int *at, lsn_text *
 
 static sqlite3_stmt *find(const merging *m, const comparison *c, lsn_error *err)
 {
-    lsn_text sql = {0};
-    compose(c, &sql);
-    sqlite3_stmt *query = sql.failed ? NULL : database_prepare(&m->db, sql.data, NULL);
-    if (sql.failed)
-        lsn_fail(err, LSN_FAILED, "out of memory: a query could not be composed");
-    else if (query == NULL)
+    lsn_text words = {0};
+    compose(c, &words);
+    char *sql = lsn_text_take(&words, err);
+    sqlite3_stmt *query = sql == NULL ? NULL : database_prepare(&m->db, sql, NULL);
+    if (sql != NULL && query == NULL)
         merge_fail(m, err);
-    lsn_text_finish(&sql);
+    free(sql);
     return query;
 }
 

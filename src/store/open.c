@@ -17,7 +17,6 @@ static const char *const statement_sql[STORE_N_STATEMENTS] = {
     [STORE_ADD_DRIFT] = "INSERT INTO drift (evaluation, layer, drift) VALUES (?, ?, ?)",
     [STORE_FAIL] = "UPDATE evaluation SET status = 'failed', reason = ?2 WHERE evaluation = ?1",
     [STORE_RUNNING] = "UPDATE evaluation SET status = 'running', reason = NULL WHERE evaluation = ?1",
-    [STORE_GIVE] = "INSERT OR REPLACE INTO unit (worker, unit, block, evaluations) VALUES (?, ?, ?, ?)",
     [STORE_ANSWERED] = "DELETE FROM unit WHERE worker = ?1 AND unit = ?2",
     [STORE_LET_GO] = "DELETE FROM unit WHERE worker = ?1",
     [STORE_ACQUIT] = "UPDATE evaluation SET deaths = 0, deaths_alone = 0, death_block = NULL WHERE evaluation = ?1",
@@ -98,8 +97,10 @@ static bool load_parts(lsn_store *store, lsn_error *err)
     while (ok && (ok = rows_next(&query, &row, err)) && row) {
         const int32_t e = id < 0 || id >= evaluations ? -1 : by_id[id];
         if (e < 0 || block < 0 || block >= store->blocks || store->missing[e] < 2) {
-            ok = lsn_fail_at(err, LSN_FAILED, store->db.path, "is damaged: a part of evaluation %lld belongs nowhere",
-                             (long long)id);
+            ok = lsn_fail_at(
+                err, LSN_FAILED, store->db.path,
+                "is damaged: a part of evaluation %lld belongs to no block of images, or to a result that is complete",
+                (long long)id);
             break;
         }
         store_mark(store, e, (int32_t)block);
@@ -198,26 +199,17 @@ void lsn_store_close(lsn_store *store)
         return;
     for (int i = 0; i < STORE_N_STATEMENTS; i++)
         sqlite3_finalize(store->statements[i]);
-    lsn_text path = {0};
-    if (store->failure.code != LSN_OK)
-        lsn_text_add(&path, "%s", store->db.path);
+    char *failed = store->failure.code == LSN_OK ? NULL : lsn_strdup(store->db.path, NULL);
     database_close(&store->db); /* rolls back, unless the file could not be written */
-    if (path.data != NULL && store->lock.held)
-        file_roll_back(path.data);
-    lsn_text_finish(&path);
+    if (failed != NULL && store->lock.held)
+        file_roll_back(failed);
+    free(failed);
     lock_release(&store->lock);
-    free(store->ids);
-    free(store->status);
-    free(store->missing);
-    free(store->parts);
     progress_finish(store);
-    free(store->class_images);
-    free(store->prefixes);
-    free(store->suspects);
-    free(store->class_right);
-    free(store->class_predicted);
-    free(store->counts);
-    free(store->drift);
-    free(store->packed);
+    void *const arrays[] = {store->ids,          store->status,   store->missing,  store->parts,
+                            store->class_images, store->prefixes, store->suspects, store->class_right,
+                            store->counts,       store->drift,    store->packed,   store->class_predicted};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        free(arrays[i]);
     free(store);
 }

@@ -117,7 +117,7 @@ static bool check(const lsn_store *store, int32_t block, const lsn_part *part, l
     if (wrong == NULL)
         return true;
     return lsn_fail_at(err, LSN_FAILED, store->db.path,
-                       "a result that cannot be was not stored, for %s contradict each other: block %d of %d images, "
+                       "an impossible result was not stored: %s contradict each other: block %d of %d images, "
                        "but images %lld, top1 %lld, top5 %lld, lost %lld, gained %lld; please report this",
                        wrong, (int)block, (int)store_block_size(store, block), (long long)t->images, (long long)t->top1,
                        (long long)t->top5, (long long)t->lost, (long long)t->gained);

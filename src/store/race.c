@@ -11,8 +11,9 @@ bool race_count(lsn_store *store, int32_t evaluation, int32_t block, int64_t ima
                 lsn_error *err)
 {
     if (images != store_block_size(store, block) || lost < 0 || lost > images || gained < 0 || gained > images - lost)
-        return lsn_fail_at(err, LSN_FAILED, store->db.path,
-                           "is damaged: the counts of a part cannot be; go back to a copy, or start over with --fresh");
+        return lsn_fail_at(
+            err, LSN_FAILED, store->db.path,
+            "is damaged: the counts of a part are impossible; go back to a copy, or start over with --fresh");
     race_prefix *prefix = &store->prefixes[evaluation];
     lsn_race_add(&prefix->race, images, lost, gained);
     prefix->blocks++;

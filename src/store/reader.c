@@ -24,21 +24,16 @@ static char *make_uri(const char *path, const char *how, lsn_error *err)
     for (const char *c = path; *c != '\0'; c++)
         lsn_text_add(&uri, strchr(plain, *c) != NULL ? "%c" : "%%%02X", (unsigned char)*c);
     lsn_text_add(&uri, "?%s", how);
-    if (!uri.failed)
-        return uri.data;
-    lsn_text_finish(&uri);
-    lsn_fail(err, LSN_FAILED, "out of memory: a path could not be composed");
-    return NULL;
+    return lsn_text_take(&uri, err);
 }
 
 /* Whether "<path>-wal" holds results that are not in the file itself yet. */
 static bool has_log(const char *path)
 {
-    lsn_text log = {0};
     struct stat status;
-    lsn_text_add(&log, "%s-wal", path);
-    bool some = log.failed || (stat(log.data, &status) == 0 && status.st_size > 0);
-    lsn_text_finish(&log);
+    char *log = lsn_compose(NULL, "%s-wal", path);
+    const bool some = log == NULL || (stat(log, &status) == 0 && status.st_size > 0);
+    free(log);
     return some;
 }
 
@@ -281,7 +276,7 @@ static bool give_names(sqlite3_stmt *query, const lsn_row_taker *taker, lsn_erro
     bool ok = names != NULL;
     for (int c = 0; ok && c < columns; c++) {
         names[c] = sqlite3_column_name(query, c);
-        ok = names[c] != NULL || lsn_fail(err, LSN_FAILED, "out of memory: a column's name could not be had");
+        ok = names[c] != NULL || lsn_fail(err, LSN_FAILED, "out of memory: a column has no name");
     }
     ok = ok && taker->columns(taker->context, names, columns, err);
     free(names);

@@ -2,6 +2,7 @@
 #include "store/store_internal.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- writing ------------------------------------------------------------------------------------------------- */
@@ -25,10 +26,9 @@ static void compose_write(lsn_text *sql, const char *how, const row_field *field
 
 static sqlite3_stmt *prepare_composed(const database *db, lsn_text *sql, lsn_error *err)
 {
-    sqlite3_stmt *statement = sql->failed ? NULL : database_prepare(db, sql->data, err);
-    if (sql->failed)
-        lsn_fail(err, LSN_FAILED, "out of memory: a statement could not be composed");
-    lsn_text_finish(sql);
+    char *composed = lsn_text_take(sql, err);
+    sqlite3_stmt *statement = composed == NULL ? NULL : database_prepare(db, composed, err);
+    free(composed);
     return statement;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "store/store_internal.h"
 
+#include <stdlib.h>
+
 static const char study_table[] =
     "CREATE TABLE study (\n"
     "    -- The study that these results belong to: one row.\n"
@@ -372,9 +374,9 @@ static bool run_each(const database *db, const char *const *statements, lsn_erro
 
 static bool run_composed(const database *db, lsn_text *sql, lsn_error *err)
 {
-    const bool ok = sql->failed ? lsn_fail(err, LSN_FAILED, "out of memory: a table could not be described")
-                                : database_run(db, sql->data, err);
-    lsn_text_finish(sql);
+    char *composed = lsn_text_take(sql, err);
+    const bool ok = composed != NULL && database_run(db, composed, err);
+    free(composed);
     return ok;
 }
 

@@ -36,7 +36,8 @@ static bool load_groupings(const lsn_store *store, selection *found, lsn_error *
                                      {"cut", .text = &stored.cut}, {"value", .real = &stored.value});
     while (ok && (ok = rows_next(&query, &row, err)) && row) {
         if (id < 0 || id >= found->n_stored) {
-            ok = lsn_fail_at(err, LSN_FAILED, db->path, "is damaged: its groupings are not numbered as Lesion does");
+            ok = lsn_fail_at(err, LSN_FAILED, db->path,
+                             "is damaged: its groupings are not numbered from 0 without gaps");
             continue;
         }
         stored.layer = (int32_t)layer;

@@ -198,8 +198,9 @@ extern const char *const store_views[]; /* statements, ended by NULL */
 /* ---- store --------------------------------------------------------------------------------------------------- */
 
 typedef enum store_statement {
-    STORE_ADD_PART, /* composed when it is first used, as is the next */
+    STORE_ADD_PART, /* composed when it is first used, as are the next two */
     STORE_COMPLETE,
+    STORE_GIVE,
     STORE_ADD_IMAGE,
     STORE_PART,
     STORE_PARTS,
@@ -209,7 +210,6 @@ typedef enum store_statement {
     STORE_ADD_DRIFT,
     STORE_FAIL,
     STORE_RUNNING,
-    STORE_GIVE,
     STORE_ANSWERED,
     STORE_LET_GO,
     STORE_ACQUIT,

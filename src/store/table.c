@@ -92,7 +92,7 @@ bool table_begin(lsn_table *table, sqlite3_stmt *query, lsn_error *err)
     for (; table->columns < columns; table->columns++) {
         const char *name = sqlite3_column_name(query, table->columns);
         if (name == NULL)
-            return lsn_fail(err, LSN_FAILED, "out of memory: a column's name could not be had");
+            return lsn_fail(err, LSN_FAILED, "out of memory: a column has no name");
         table->names[table->columns] = keep(table, name, strlen(name), err);
         if (table->names[table->columns] == NULL)
             return false;

@@ -22,13 +22,14 @@ bool lsn_store_give(lsn_store *store, const lsn_given *given, lsn_error *err)
     assert(given->count > 0);
     if (!lsn_store_running(store, given->evaluations, given->count, err) || !store_may_add(store, err))
         return false;
-    lsn_text list = {0};
-    list_evaluations(store, given, &list);
+    lsn_text words = {0};
+    list_evaluations(store, given, &words);
     lsn_error why;
-    bool ok = !list.failed || lsn_fail(&why, LSN_FAILED, "out of memory: a unit could not be described");
-    ok = ok && DATABASE_STEP(&store->db, store->statements[STORE_GIVE], &why, integer(given->worker),
-                             integer(given->unit), integer(given->block), text(list.data));
-    lsn_text_finish(&list);
+    char *list = lsn_text_take(&words, &why);
+    const bool ok = list != NULL && ROW_WRITE(&store->db, &store->statements[STORE_GIVE], "INSERT OR REPLACE INTO unit",
+                                              &why, {"worker", integer(given->worker)}, {"unit", integer(given->unit)},
+                                              {"block", integer(given->block)}, {"evaluations", text(list)});
+    free(list);
     return ok || store_give_up(store, &why, err);
 }
 
