@@ -312,7 +312,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--count', type=int, default=6)
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--work', type=int, default=400)
+    parser.add_argument('--work', type=int, default=200)
     options = parser.parse_args()
     for name in ('LESION', 'TINY'):
         if name not in os.environ:

@@ -110,7 +110,8 @@ static void workers_do_not_outlive_rank_0(void **state)
     assert_continues(MPIRUN "-n 2", "--quiet", "orphans.db");
 }
 
-int main(void)
+/* With an argument, only the tests of that name. */
+int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stopped_run_continues_with_other_ranks),
@@ -120,5 +121,7 @@ int main(void)
         cmocka_unit_test(a_rank_that_slept_comes_back),
         cmocka_unit_test(workers_do_not_outlive_rank_0),
     };
+    if (count > 1)
+        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, shell_begin, shell_end);
 }
