@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 /* Made of page.css and page.js when the program is built. */
-extern const char report_style[], report_script[], report_script_hash[];
+extern const char report_style[], report_script[], report_script_sha256[];
 
 /* ---- for the families ---------------------------------------------------------------------------------------- */
 
@@ -113,7 +113,7 @@ static void add_head(const report *r, lsn_text *html, const char *title)
                 "<meta name=\"color-scheme\" content=\"light dark\">\n"
                 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
                 "script-src 'sha256-%s'; img-src data:; base-uri 'none'; form-action 'none'\">\n<title>",
-                report_script_hash);
+                report_script_sha256);
     page_text(html, title);
     page_markup(html, " \xC2\xB7 Lesion</title>\n<style>\n:root{");
     colour_variables(html, false);

@@ -1,6 +1,6 @@
 /* The metrics of a result, listed once: from this list come the tables' columns with their comments, what is written,
  * read, added up, merged and compared, and what is checked. A new one: a row here, its sum in lsn_tally
- * (lesion/stats.h) or its function in metrics.c, its place in the view job_metric (views.c), LSN_SCHEMA_VERSION. */
+ * (lesion/stats.h) or its function in metrics.c, its place in the view job_metric (views.sql), LSN_SCHEMA_VERSION. */
 #ifndef STORE_METRICS_H
 #define STORE_METRICS_H
 

@@ -3,7 +3,7 @@
  *   database, rows   a connection: statements, what went wrong; rows by the names of their columns
  *   lock, database_file   who may write; the file itself, and what its file system bears: locks, journal
  *   metrics    the list of metrics, of which columns, values, merging and checks are made
- *   schema, views   tables and views
+ *   schema, tables.sql, views.sql   tables and views
  *   identity   the study's row: written once, compared ever after
  *   selection, jobs   scores and groups by which filters were chosen; the plan's jobs against the stored ones
  *   open       all of that in order
@@ -193,7 +193,6 @@ bool file_set_journal(const database *db, lsn_error *err);
 
 /* Creates all tables, indices and views in an empty file. */
 bool schema_create(const database *db, lsn_error *err);
-extern const char *const store_views[]; /* statements, ended by NULL */
 
 /* ---- store --------------------------------------------------------------------------------------------------- */
 

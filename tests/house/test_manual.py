@@ -152,7 +152,7 @@ def check_examples(source):
 
 
 def check_views(source):
-    views = set(re.findall(r'CREATE VIEW (\w+)', read(SOURCE, 'src/store/views.c')))
+    views = set(re.findall(r'CREATE VIEW (\w+)', read(SOURCE, 'src/store/views.sql')))
     listed = re.search(r'^# VIEWS\n(.*?)^# ', source, re.M | re.S).group(1)
     named = {name for line in re.findall(r'^(\*.*)$', listed, re.M) for name in re.findall(r'\*([\w\\]+)\*', line)}
     same({name.replace('\\', '') for name in named}, views, 'views in lesion-results(5)')
