@@ -129,10 +129,12 @@ LSN_API size_t lsn_net_private_bytes(const lsn_net *net);
 LSN_API void lsn_net_use_weights(lsn_net *net, const float *from);
 
 /* All of a network but its weights, as bytes for another process of the same program, which the caller frees; and a
- * network of these and of weights that were moved, which must outlive it. `path` stands for the file's in messages.
- * NULL and *err where memory is short (LSN_FAILED), or the bytes are not whole. The caller owns the network. */
+ * network of these and of weights that were moved, `floats` of them, which must outlive it. `path` stands for the file's
+ * in messages. NULL and *err (LSN_FAILED) where memory is short, or the bytes are not whole. The caller owns the
+ * network. */
 LSN_API void *lsn_net_write(const lsn_net *net, size_t *bytes, lsn_error *err);
-LSN_API lsn_net *lsn_net_read(const void *bytes, size_t size, const char *path, const float *weights, lsn_error *err);
+LSN_API lsn_net *lsn_net_read(const void *bytes, size_t size, const char *path, const float *weights, size_t floats,
+                              lsn_error *err);
 
 /* ---- shapes and costs ---------------------------------------------------------------------------------------- */
 

@@ -26,7 +26,7 @@ static lsn_net *distribute(const lsn_ranks *ranks, lsn_net *net, const char *pat
         lsn_net_move_weights(net, weights->bytes);
     bool ok = lsn_broadcast(message, bytes, 0, MPI_COMM_WORLD, err) && lsn_shared_broadcast(ranks, weights, err);
     if (ok && net == NULL)
-        net = lsn_net_read(message, bytes, path, weights->bytes, err);
+        net = lsn_net_read(message, bytes, path, weights->bytes, weights->size / sizeof(float), err);
     if (lsn_shared_sync(ranks, weights, ok && net != NULL))
         return net;
     if (ok && net != NULL)

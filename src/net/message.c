@@ -243,13 +243,14 @@ static bool get_net(reader *r, lsn_net *net)
            (input.h == 0 || lsn_net_set_input(net, input.h, input.w, input.channels, r->err));
 }
 
-lsn_net *lsn_net_read(const void *bytes, size_t size, const char *path, const float *weights, lsn_error *err)
+lsn_net *lsn_net_read(const void *bytes, size_t size, const char *path, const float *weights, size_t floats,
+                      lsn_error *err)
 {
     reader r = {.next = bytes, .end = (const unsigned char *)bytes + size, .path = path, .err = err};
     if (!check_whole(&r))
         return NULL;
     lsn_net *net = lsn_net_create(path, err);
-    if (net != NULL && get_net(&r, net)) {
+    if (net != NULL && get_net(&r, net) && (lsn_net_floats(net) == floats || damaged(&r))) {
         lsn_net_use_weights(net, weights);
         return net;
     }

@@ -84,7 +84,7 @@ static void is_shared(const char *path, bool as_written)
     void *message = lsn_net_write(net, &bytes, &err);
     assert_true(weights != NULL && message != NULL);
     lsn_net_move_weights(net, weights);
-    lsn_net *other = lsn_net_read(message, bytes, "elsewhere.safetensors", weights, &err);
+    lsn_net *other = lsn_net_read(message, bytes, "elsewhere.safetensors", weights, lsn_net_floats(net), &err);
     assert_non_null(other);
     assert_string_equal(other->path, "elsewhere.safetensors");
     same_network(net, other);
@@ -140,12 +140,125 @@ static void folded_normalisations_are_shared(void **state)
     is_shared(network_write(&network, "norm.safetensors"), false);
 }
 
+/* ---- what is not whole --------------------------------------------------------------------------------------- */
+
+typedef struct message {
+    unsigned char *bytes;
+    size_t count, floats;
+    float *weights;
+} message;
+
+static message made(void)
+{
+    message m = {0};
+    small_network(&network, "F32");
+    lsn_net *net = loaded(network_write(&network, "message.safetensors"));
+    assert_true(lsn_net_set_input(net, 8, 8, 3, NULL));
+    m.floats = lsn_net_floats(net);
+    m.weights = lsn_array(m.floats, sizeof(float), NULL);
+    m.bytes = lsn_net_write(net, &m.count, NULL);
+    assert_true(m.weights != NULL && m.bytes != NULL);
+    lsn_net_destroy(net);
+    return m;
+}
+
+static void finish(message *m)
+{
+    free(m->bytes);
+    free(m->weights);
+}
+
+/* Reads a copy that ends where its memory does. */
+static lsn_net *read_copy(const message *m, size_t count, lsn_error *err)
+{
+    unsigned char *copy = malloc(count == 0 ? 1 : count);
+    assert_non_null(copy);
+    memcpy(copy, m->bytes, count);
+    *err = (lsn_error){0};
+    lsn_net *net = lsn_net_read(copy, count, "sent", m->weights, m->floats, err);
+    free(copy);
+    return net;
+}
+
+static void is_damaged(const message *m, size_t count)
+{
+    lsn_error err;
+    assert_null(read_copy(m, count, &err));
+    assert_int_equal(err.code, LSN_FAILED);
+    assert_string_equal(err.text, "sent: the network came damaged from another process");
+}
+
+static void a_cut_or_flipped_message_is_refused(void **state)
+{
+    (void)state;
+    message m = made();
+    lsn_error err;
+    for (size_t count = 0; count < m.count; count++)
+        is_damaged(&m, count);
+    for (size_t i = 0; i < m.count; i++) {
+        m.bytes[i] ^= (unsigned char)(1 << i % 8);
+        is_damaged(&m, m.count);
+        m.bytes[i] ^= (unsigned char)(1 << i % 8);
+    }
+    lsn_net *net = read_copy(&m, m.count, &err);
+    assert_non_null(net);
+    assert_int_equal(net->nodes[0].shape.h, 8); /* the input came with it */
+    lsn_net_destroy(net);
+    m.floats--; /* another network's weights */
+    is_damaged(&m, m.count);
+    finish(&m);
+}
+
+/* The digest of the first bytes, put behind them. */
+static void sign(message *m)
+{
+    lsn_digest digest;
+    lsn_hasher *hasher = lsn_hasher_create(NULL);
+    lsn_hasher_add(hasher, m->bytes, m->count - sizeof digest.bytes);
+    assert_true(lsn_hasher_take(hasher, &digest, NULL));
+    lsn_hasher_destroy(hasher);
+    memcpy(m->bytes + m->count - sizeof digest.bytes, digest.bytes, sizeof digest.bytes);
+}
+
+/* Whatever bytes have a right digest: every number and length is checked all the same. */
+static void wrong_numbers_are_refused(void **state)
+{
+    (void)state;
+    static const unsigned char values[] = {0, 1, 0x7f, 0x80, 0xff};
+    message m = made();
+    int refused = 0, read = 0;
+    for (size_t i = 0; i < m.count - LSN_DIGEST_BYTES; i++)
+        for (size_t v = 0; v < sizeof values; v++) {
+            const unsigned char before = m.bytes[i];
+            lsn_error err;
+            m.bytes[i] = values[v];
+            sign(&m);
+            lsn_net *net = read_copy(&m, m.count, &err);
+            assert_true(net != NULL || (err.code != LSN_OK && err.text[0] != '\0'));
+            *(net == NULL ? &refused : &read) += 1;
+            lsn_net_destroy(net);
+            m.bytes[i] = before;
+        }
+    assert_true(refused > 5000 && read > 500); /* a letter of a name may be another one */
+    const size_t whole = m.count;
+    for (m.count = LSN_DIGEST_BYTES; m.count < whole; m.count++) {
+        lsn_error err;
+        unsigned char rest[LSN_DIGEST_BYTES];
+        memcpy(rest, m.bytes + m.count - LSN_DIGEST_BYTES, sizeof rest);
+        sign(&m);
+        assert_null(read_copy(&m, m.count, &err));
+        assert_int_equal(err.code, LSN_FAILED);
+        memcpy(m.bytes + m.count - LSN_DIGEST_BYTES, rest, sizeof rest);
+    }
+    finish(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights_of_any_type_are_shared),
-        cmocka_unit_test(what_a_file_may_lack_is_still_lacking),
-        cmocka_unit_test(folded_normalisations_are_shared),
+        cmocka_unit_test(weights_of_any_type_are_shared),   cmocka_unit_test(what_a_file_may_lack_is_still_lacking),
+        cmocka_unit_test(folded_normalisations_are_shared), cmocka_unit_test(a_cut_or_flipped_message_is_refused),
+        cmocka_unit_test(wrong_numbers_are_refused),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }

@@ -55,6 +55,17 @@ static void ranges(void **state)
     check_layers("[conv1_1..conv2_1, conv2_1..conv3_1, fc7]", "conv1_1 conv2_1 conv3_1 fc7");
 }
 
+static void modules_names_are_accepted(void **state)
+{
+    (void)state;
+    check_layers("features.0", "conv1_1");
+    check_layers("[classifier.3, conv1_1, features.0]", "conv1_1 fc7");
+    check_layers("features.6..conv4_1", "conv3_1 conv3_2 conv4_1");
+    check_layers("features.0..features.3", "conv1_1 conv2_1");
+    check_layers("classifier.*", "fc6 fc7"); /* never the logits */
+    check_layers("\"features.[0-3]\"", "conv1_1 conv2_1");
+}
+
 static void check_refusal(const char *layers, const char *column, const char *part)
 {
     char text[1024];
@@ -107,6 +118,7 @@ int main(void)
         cmocka_unit_test(names_and_lists),
         cmocka_unit_test(patterns),
         cmocka_unit_test(ranges),
+        cmocka_unit_test(modules_names_are_accepted),
         cmocka_unit_test(unknown_layers_are_refused),
         cmocka_unit_test(the_logits_are_refused),
         cmocka_unit_test(long_patterns_are_refused),
