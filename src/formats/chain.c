@@ -1,7 +1,7 @@
 /* Chains of fully connected layers with ReLUs between, whatever their modules are called. A checkpoint's tensors stand
  * in the order in which the modules were defined; a safetensors file's do not, so that there the order is that of the
  * numbers in the names. */
-#include "formats/family.h"
+#include "formats/architecture.h"
 
 #include <ctype.h>
 #include <stdlib.h>

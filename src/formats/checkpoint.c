@@ -1,7 +1,7 @@
 /* Checkpoints of torch.save: which container a file is, and what the containers share. */
 #include "formats/checkpoint.h"
 
-#include "formats/formats.h"
+#include "formats/container.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef LESION_FORMATS_CHECKPOINT_H
 #define LESION_FORMATS_CHECKPOINT_H
 
+#include "formats/container.h"
 #include "formats/pickle.h"
-#include "formats/weights.h"
 
 /* The bytes of one storage. */
 typedef struct lsn_record {

@@ -1,3 +1,4 @@
+/* From a tensor's bytes to floats. */
 #include "formats/convert.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-/* From a tensor's bytes to floats. Private to the model room. */
+/* From a tensor's bytes to floats. Private to the room. */
 #ifndef LESION_FORMATS_CONVERT_H
 #define LESION_FORMATS_CONVERT_H
 

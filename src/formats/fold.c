@@ -1,5 +1,5 @@
-#include "formats/fold.h"
-
+/* Batch normalisation as part of the layer before it. */
+#include "formats/architecture.h"
 #include "formats/convert.h"
 
 #include <math.h>

@@ -1,9 +1,8 @@
 /* A network of a weights file: what it is, and its weights, read where they stand or converted. */
 #include "lesion/formats.h"
 
+#include "formats/architecture.h"
 #include "formats/convert.h"
-#include "formats/family.h"
-#include "formats/fold.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,12 +149,23 @@ static bool set_digest(lsn_net *net, const lsn_file *file, lsn_error *err)
     return ok;
 }
 
+/* Whether anything in the file is a convolution, or is named like one of the family's. */
+static bool has_convolutions(const lsn_modules *modules)
+{
+    for (size_t i = 0; i < modules->count; i++) {
+        const lsn_module *module = &modules->items[i];
+        if ((module->weight != NULL && module->weight->rank > 2) || lsn_module_number(module, "features") >= 0)
+            return true;
+    }
+    return false;
+}
+
 static bool read_network(lsn_row *row, lsn_weights *weights, const lsn_modules *modules, lsn_error *err)
 {
     lsn_net *net = row->net;
     reader r = {.net = net, .err = err};
-    if (!lsn_family_infer(row, modules, err) || !read_weights(&r, row) || !name_layers(row, err) ||
-        !set_dtype(net, weights, err) || !set_digest(net, &weights->file, err))
+    if (!(has_convolutions(modules) ? lsn_vgg_infer : lsn_chain_infer)(row, modules, err) || !read_weights(&r, row) ||
+        !name_layers(row, err) || !set_dtype(net, weights, err) || !set_digest(net, &weights->file, err))
         return false;
     if (r.in_place) { /* the mapped file is the network's from here on */
         net->storage->file = weights->file;

@@ -1,3 +1,4 @@
+/* A file's tensors by the modules that they belong to. */
 #include "formats/modules.h"
 
 #include <ctype.h>

@@ -1,8 +1,8 @@
-/* A file's tensors by the modules that they belong to. Private to the model room. */
+/* A file's tensors by the modules that they belong to. Private to the room. */
 #ifndef LESION_FORMATS_MODULES_H
 #define LESION_FORMATS_MODULES_H
 
-#include "formats/weights.h"
+#include "formats/container.h"
 
 /* A module with tensors: features.0 has features.0.weight and features.0.bias. */
 typedef struct lsn_module {

@@ -1,4 +1,4 @@
-/* The values of a pickle that torch.save wrote. Private to the model room.
+/* The values of a pickle that torch.save wrote. Private to the room.
  *
  * A pickle is a program for a machine with a stack. This machine knows the instructions that torch.save writes and no
  * function of Python's: of the names that a pickle may call it knows the few of which a state dict is made, and makes

@@ -1,3 +1,4 @@
+/* The names of Python's that a checkpoint may use. */
 #include "formats/pickle_globals.h"
 
 #include <assert.h>

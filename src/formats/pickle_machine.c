@@ -1,3 +1,4 @@
+/* A pickle's machine: its stack, its memo, and the values on them. */
 #include "formats/pickle_machine.h"
 
 #include <assert.h>

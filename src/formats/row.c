@@ -1,5 +1,5 @@
 /* Layers one after another, whatever the network: sizes checked, nodes added. */
-#include "formats/family.h"
+#include "formats/architecture.h"
 
 #include <limits.h>
 

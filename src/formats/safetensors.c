@@ -1,5 +1,5 @@
 /* The container: 8 bytes length of the header (little-endian), the header (JSON), the data. */
-#include "formats/formats.h"
+#include "formats/container.h"
 
 #include <inttypes.h>
 #include <jansson.h>

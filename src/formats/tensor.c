@@ -1,3 +1,4 @@
+/* A tensor's name, type and shape. */
 #include "formats/tensor.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* A weights file's tensor: its name, type, shape and place. Private to the model room. */
+/* A weights file's tensor: its name, type, shape and place. Private to the room. */
 #ifndef LESION_FORMATS_TENSOR_H
 #define LESION_FORMATS_TENSOR_H
 

@@ -2,7 +2,7 @@
  * ReLUs and poolings. The fully connected layers are torchvision's classifier.N (a row of fully connected layers,
  * ReLUs and dropouts), a single one named classifier, or timm's pre_logits.fc1, pre_logits.fc2 and head.fc, of which
  * the first two are written as convolutions. Where a pooling stands follows from the numbers left out. */
-#include "formats/family.h"
+#include "formats/architecture.h"
 
 #include <stdlib.h>
 

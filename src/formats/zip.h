@@ -1,4 +1,4 @@
-/* The entries of a zip archive, read in place. Private to the model room.
+/* The entries of a zip archive, read in place. Private to the room.
  *
  * What torch.save writes: one volume, nothing compressed, nothing encrypted, zip64 where sizes need it. Nothing is
  * copied. The entries' CRCs are not checked; neither does PyTorch, which can be told not to compute them. */

@@ -1,3 +1,4 @@
+/* The modes' names. */
 #include "lesion/net.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
-/* A weights file, whatever its format: a checked table of tensors over the file's mapped bytes. Private to the model
- * room. */
-#ifndef LESION_FORMATS_WEIGHTS_H
-#define LESION_FORMATS_WEIGHTS_H
+/* A weights file, whatever its format: a checked table of tensors over the file's mapped bytes; and the formats'
+ * readers. Private to the room. */
+#ifndef LESION_FORMATS_CONTAINER_H
+#define LESION_FORMATS_CONTAINER_H
 
 #include "formats/tensor.h"
 
@@ -22,5 +22,16 @@ void lsn_weights_close(lsn_weights *weights);
 
 /* The tensor's name without what all names of the file begin with. */
 const char *lsn_weights_key(const lsn_weights *weights, const lsn_tensor *tensor);
+
+/* ---- the formats: each reader gets ->file and ->path, and sets ->tensors (to be freed, on failure too), ->count and
+ * ->in_module_order ---- */
+
+bool lsn_safetensors_read(lsn_weights *weights, lsn_error *err);
+
+/* What torch.save writes or wrote, or a TorchScript archive. */
+bool lsn_checkpoint_recognise(const lsn_file *file);
+/* Reads the state dict of a checkpoint (zip, or what was before it). The tar of PyTorch's first months, TorchScript and
+ * whole pickled models are refused with the line that converts them. */
+bool lsn_checkpoint_read(lsn_weights *weights, lsn_error *err);
 
 #endif

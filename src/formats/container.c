@@ -1,6 +1,5 @@
-#include "formats/weights.h"
-
-#include "formats/formats.h"
+/* Which format a file is, told by its content; and what all names in it begin with. */
+#include "formats/container.h"
 
 #include <stdlib.h>
 #include <string.h>
