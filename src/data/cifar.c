@@ -40,23 +40,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-typedef struct paths {
-    char **list;
-    size_t count, room;
-} paths;
-
-/* Takes `path`, which may be NULL after a failure. */
-static bool add_path(paths *all, char *path, lsn_error *err)
-{
-    if (path == NULL || !lsn_grow((void **)&all->list, all->count, &all->room, sizeof *all->list, err)) {
-        free(path);
-        return false;
-    }
-    all->list[all->count++] = path;
-    return true;
-}
-
-static bool add_matching(paths *all, const char *folder, int (*matches)(const struct dirent *entry), lsn_error *err)
+static bool add_matching(lsn_names *all, const char *folder, int (*matches)(const struct dirent *entry), lsn_error *err)
 {
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, matches, by_name);
@@ -64,20 +48,20 @@ static bool add_matching(paths *all, const char *folder, int (*matches)(const st
         return lsn_fail_at(err, LSN_INVALID, folder, "cannot be listed: %s", strerror(errno));
     bool ok = true;
     for (int i = 0; i < count; i++) {
-        ok = ok && add_path(all, lsn_compose(err, "%s/%s", folder, entries[i]->d_name), err);
+        ok = ok && lsn_names_add(all, lsn_compose(err, "%s/%s", folder, entries[i]->d_name), 0, err);
         free(entries[i]);
     }
     free(entries);
     return ok;
 }
 
-static bool find_files(paths *all, const char *path, lsn_error *err)
+static bool find_files(lsn_names *all, const char *path, lsn_error *err)
 {
     struct stat status;
     if (stat(path, &status) != 0)
         return lsn_fail_at(err, LSN_INVALID, path, "cannot be opened: %s", strerror(errno));
     if (!S_ISDIR(status.st_mode))
-        return add_path(all, lsn_strdup(path, err), err);
+        return lsn_names_add(all, lsn_strdup(path, err), 0, err);
     if (!add_matching(all, path, is_test, err) || (all->count == 0 && !add_matching(all, path, is_training, err)))
         return false;
     return all->count > 0 || lsn_fail_at(err, LSN_INVALID, path,
@@ -165,26 +149,24 @@ static bool read_names(lsn_class_names *names, const cifar_kind *kind, const cha
 
 bool lsn_cifar_read(lsn_images *images, lsn_labels *labels, lsn_class_names *names, const char *path, lsn_error *err)
 {
-    paths all = {0};
+    lsn_names all = {0};
     const cifar_kind *kind = NULL;
     bool ok = find_files(&all, path, err);
     for (size_t i = 0; ok && i < all.count; i++) {
         lsn_file file;
-        ok = lsn_file_map(&file, all.list[i], err);
+        ok = lsn_file_map(&file, all.list[i].name, err);
         if (ok) {
-            ok = find_kind(&file, all.list[i], &kind, err) && add_file(images, labels, kind, &file, err);
+            ok = find_kind(&file, all.list[i].name, &kind, err) && add_file(images, labels, kind, &file, err);
             lsn_file_unmap(&file);
         }
     }
-    ok = ok && read_names(names, kind, all.list[0], err);
+    ok = ok && read_names(names, kind, all.list[0].name, err);
     if (ok) {
         images->form = kind->form;
         images->pixels = images->owned;
         images->h = images->w = SIDE;
         images->channels = 3;
     }
-    for (size_t i = 0; i < all.count; i++)
-        free(all.list[i]);
-    free(all.list);
+    lsn_names_finish(&all);
     return ok;
 }

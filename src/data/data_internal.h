@@ -6,7 +6,7 @@
  *   cifar.c          ... from CIFAR's binary version
  *   folder.c         ... from a folder of JPEG and PNG files
  *   stored.c         the checks that the formats share
- *   class_names.c    names of classes
+ *   names.c          lists of files and folders; class_names.c: names of classes
  *   decode.c         an image file; jpeg.c, png_read.c (png_write.c writes them)
  *   reshape.c        resize and crop, by resample.c; transform.c: pixels to floats; presets.c: both by name
  *   fetch.c          one image through all of this; check.c: whether that works, and its digest
@@ -83,6 +83,27 @@ typedef struct lsn_npy_header {
 
 /* Reads the dict in text[0 .. length-1]. LSN_INVALID with `path` and the byte where it is not one. */
 bool lsn_npy_header_parse(lsn_npy_header *header, const char *text, size_t length, const char *path, lsn_error *err);
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+/* Files or folders, each with a number (its class). Zero-initialised is empty. */
+typedef struct lsn_name {
+    char *name;
+    int32_t number;
+} lsn_name;
+
+typedef struct lsn_names {
+    lsn_name *list;
+    size_t count, room;
+} lsn_names;
+
+/* Takes `name`, which may be NULL after a failure. */
+bool lsn_names_add(lsn_names *names, char *name, int32_t number, lsn_error *err);
+/* Bytewise ascending by name. */
+void lsn_names_sort(lsn_names *names);
+/* Whether a sorted list has that name. */
+bool lsn_names_have(const lsn_names *names, const char *name);
+void lsn_names_finish(lsn_names *names);
 
 /* ---- class names --------------------------------------------------------------------------------------------- */
 

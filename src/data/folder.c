@@ -13,35 +13,13 @@
 
 enum { DEEPEST = 32 };
 
-typedef struct class_folder {
-    char *name;
-    int32_t class_index;
-} class_folder;
-
-typedef struct found {
-    char *path; /* below root */
-    int32_t label;
-} found;
-
 typedef struct listing {
     const char *root;
-    class_folder *classes; /* ascending by name */
-    size_t n_classes, classes_room;
-    found *images;
-    size_t n_images, images_room;
-    int32_t in_root; /* images that lie in no class's folder */
+    lsn_names classes; /* of folders, each with its class; ascending once they are known */
+    lsn_names images;  /* their paths below root, each with its label */
+    int32_t in_root;   /* images that lie in no class's folder */
     int passed_over;
 } listing;
-
-static void listing_finish(listing *l)
-{
-    for (size_t i = 0; i < l->n_classes; i++)
-        free(l->classes[i].name);
-    for (size_t i = 0; i < l->n_images; i++)
-        free(l->images[i].path);
-    free(l->classes);
-    free(l->images);
-}
 
 /* ---- entries of a folder ------------------------------------------------------------------------------------- */
 
@@ -82,17 +60,6 @@ static DIR *open_folder(const char *path, lsn_error *err)
 
 /* ---- images -------------------------------------------------------------------------------------------------- */
 
-/* Takes `path`. */
-static bool add_image(listing *l, char *path, int32_t label, lsn_error *err)
-{
-    if (!lsn_grow((void **)&l->images, l->n_images, &l->images_room, sizeof *l->images, err)) {
-        free(path);
-        return false;
-    }
-    l->images[l->n_images++] = (found){path, label};
-    return true;
-}
-
 static bool walk(listing *l, const char *below, int32_t label, int depth, lsn_error *err);
 
 static bool take_entry(listing *l, DIR *dir, const struct dirent *entry, const char *below, int32_t label, int depth,
@@ -107,7 +74,7 @@ static bool take_entry(listing *l, DIR *dir, const struct dirent *entry, const c
     if (path == NULL)
         return false;
     if (kind == ENTRY_FILE)
-        return add_image(l, path, label, err);
+        return lsn_names_add(&l->images, path, label, err);
     bool ok = walk(l, path, label, depth + 1, err);
     free(path);
     return ok;
@@ -133,27 +100,6 @@ static bool walk(listing *l, const char *below, int32_t label, int depth, lsn_er
 }
 
 /* ---- classes ------------------------------------------------------------------------------------------------- */
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const class_folder *)a)->name, ((const class_folder *)b)->name);
-}
-
-static int by_path(const void *a, const void *b)
-{
-    return strcmp(((const found *)a)->path, ((const found *)b)->path);
-}
-
-/* Takes `name`. */
-static bool add_class(listing *l, char *name, int32_t class_index, lsn_error *err)
-{
-    if (name == NULL || !lsn_grow((void **)&l->classes, l->n_classes, &l->classes_room, sizeof *l->classes, err)) {
-        free(name);
-        return false;
-    }
-    l->classes[l->n_classes++] = (class_folder){name, class_index};
-    return true;
-}
 
 static bool is_folder(const char *root, const char *name, lsn_error *err)
 {
@@ -183,7 +129,7 @@ static bool read_line(listing *l, int i, char **line, const char *path, lsn_erro
         free(name);
         return false;
     }
-    return add_class(l, name, i, err);
+    return lsn_names_add(&l->classes, name, i, err);
 }
 
 static bool read_classes(listing *l, lsn_class_names *names, const char *path, lsn_error *err)
@@ -193,12 +139,12 @@ static bool read_classes(listing *l, lsn_class_names *names, const char *path, l
     for (int i = 0; i < names->count; i++)
         if (!read_line(l, i, &names->names[i], path, err))
             return false;
-    qsort(l->classes, l->n_classes, sizeof *l->classes, by_name);
-    for (size_t i = 1; i < l->n_classes; i++)
-        if (strcmp(l->classes[i].name, l->classes[i - 1].name) == 0) {
-            const int line = l->classes[i - 1].class_index + 1, other = l->classes[i].class_index + 1;
+    lsn_names_sort(&l->classes);
+    for (size_t i = 1; i < l->classes.count; i++)
+        if (strcmp(l->classes.list[i].name, l->classes.list[i - 1].name) == 0) {
+            const int line = l->classes.list[i - 1].number + 1, other = l->classes.list[i].number + 1;
             return lsn_fail_line(err, LSN_INVALID, path, LSN_MAX(line, other), "the folder %.80s is in line %d too",
-                                 l->classes[i].name, LSN_MIN(line, other));
+                                 l->classes.list[i].name, LSN_MIN(line, other));
         }
     return true;
 }
@@ -206,24 +152,24 @@ static bool read_classes(listing *l, lsn_class_names *names, const char *path, l
 /* Without a file of classes: each folder is one, in bytewise order. */
 static bool number_folders(listing *l, lsn_class_names *names, lsn_error *err)
 {
+    const size_t count = l->classes.count;
     size_t bytes = 0, used = 0;
-    if (l->n_classes > LSN_MAX_CLASSES)
-        return lsn_fail_at(err, LSN_INVALID, l->root, "has %zu folders; at most %d classes are possible", l->n_classes,
+    if (count > LSN_MAX_CLASSES)
+        return lsn_fail_at(err, LSN_INVALID, l->root, "has %zu folders; at most %d classes are possible", count,
                            LSN_MAX_CLASSES);
-    if (l->n_classes > 1)
-        qsort(l->classes, l->n_classes, sizeof *l->classes, by_name);
-    for (size_t i = 0; i < l->n_classes; i++)
-        bytes += strlen(l->classes[i].name) + 1;
+    lsn_names_sort(&l->classes);
+    for (size_t i = 0; i < count; i++)
+        bytes += strlen(l->classes.list[i].name) + 1;
     names->text = lsn_array(bytes, 1, err);
-    names->names = names->text == NULL ? NULL : lsn_array(l->n_classes, sizeof *names->names, err);
+    names->names = names->text == NULL ? NULL : lsn_array(count, sizeof *names->names, err);
     if (names->names == NULL)
         return false;
-    for (size_t i = 0; i < l->n_classes; i++) {
-        l->classes[i].class_index = (int32_t)i;
-        names->names[i] = strcpy(names->text + used, l->classes[i].name);
-        used += strlen(l->classes[i].name) + 1;
+    for (size_t i = 0; i < count; i++) {
+        l->classes.list[i].number = (int32_t)i;
+        names->names[i] = strcpy(names->text + used, l->classes.list[i].name);
+        used += strlen(l->classes.list[i].name) + 1;
     }
-    names->count = (int)l->n_classes;
+    names->count = (int)count;
     return true;
 }
 
@@ -232,14 +178,12 @@ static bool look_at_root(listing *l, bool add, lsn_error *err)
 {
     DIR *dir = open_folder(l->root, err);
     bool ok = dir != NULL;
-    size_t known = l->n_classes;
+    const lsn_names known = l->classes;
     for (struct dirent *entry; ok && (entry = readdir(dir)) != NULL;) {
         entry_kind kind = is_dots(entry->d_name) || entry->d_name[0] == '.' ? ENTRY_OTHER : kind_of(dir, entry);
-        const class_folder key = {.name = entry->d_name};
         if (kind == ENTRY_FOLDER && add)
-            ok = add_class(l, lsn_strdup(entry->d_name, err), 0, err);
-        else if (!is_dots(entry->d_name) &&
-                 (kind != ENTRY_FOLDER || known == 0 || !bsearch(&key, l->classes, known, sizeof key, by_name))) {
+            ok = lsn_names_add(&l->classes, lsn_strdup(entry->d_name, err), 0, err);
+        else if (!is_dots(entry->d_name) && (kind != ENTRY_FOLDER || !lsn_names_have(&known, entry->d_name))) {
             l->passed_over++;
             l->in_root += kind == ENTRY_FILE && is_image(entry->d_name);
         }
@@ -258,20 +202,20 @@ static bool find_classes(listing *l, lsn_class_names *names, const char *classes
 
 static bool find_images(listing *l, lsn_error *err)
 {
-    for (size_t i = 0; i < l->n_classes; i++)
-        if (is_folder(l->root, l->classes[i].name, err) &&
-            !walk(l, l->classes[i].name, l->classes[i].class_index, 1, err))
+    for (size_t i = 0; i < l->classes.count; i++) {
+        const lsn_name *folder = &l->classes.list[i];
+        if (is_folder(l->root, folder->name, err) && !walk(l, folder->name, folder->number, 1, err))
             return false;
-    if (l->n_images > 0) {
-        qsort(l->images, l->n_images, sizeof *l->images, by_path);
-        return true;
     }
+    lsn_names_sort(&l->images);
+    if (l->images.count > 0)
+        return true;
     if (l->in_root > 0)
         return lsn_fail_at(err, LSN_INVALID, l->root,
                            "has %d images, but none in a folder of its class: put them into one folder a class",
                            (int)l->in_root);
     return lsn_fail_at(err, LSN_INVALID, l->root, "has no JPEG or PNG file in %s",
-                       l->n_classes == 0 ? "it: expected one folder a class" : "the folder of any class");
+                       l->classes.count == 0 ? "it: expected one folder a class" : "the folder of any class");
 }
 
 /* ---- the result ---------------------------------------------------------------------------------------------- */
@@ -279,16 +223,16 @@ static bool find_images(listing *l, lsn_error *err)
 static bool hand_over(listing *l, lsn_folder *folder, lsn_labels *labels, lsn_error *err)
 {
     folder->root = lsn_strdup(l->root, err);
-    folder->paths = folder->root == NULL ? NULL : lsn_array(l->n_images, sizeof *folder->paths, err);
-    if (folder->paths == NULL || !lsn_labels_create(labels, l->n_images, l->root, err))
+    folder->paths = folder->root == NULL ? NULL : lsn_array(l->images.count, sizeof *folder->paths, err);
+    if (folder->paths == NULL || !lsn_labels_create(labels, l->images.count, l->root, err))
         return false;
-    for (size_t i = 0; i < l->n_images; i++) {
-        folder->paths[i] = l->images[i].path;
-        labels->labels[i] = l->images[i].label;
+    for (size_t i = 0; i < l->images.count; i++) {
+        folder->paths[i] = l->images.list[i].name;
+        labels->labels[i] = l->images.list[i].number;
     }
-    folder->count = (int32_t)l->n_images;
+    folder->count = (int32_t)l->images.count;
     folder->passed_over = l->passed_over;
-    l->n_images = 0;
+    l->images.count = 0;
     return true;
 }
 
@@ -297,7 +241,8 @@ bool lsn_folder_list(lsn_folder *folder, lsn_labels *labels, lsn_class_names *na
 {
     listing l = {.root = root};
     bool ok = find_classes(&l, names, classes, err) && find_images(&l, err) && hand_over(&l, folder, labels, err);
-    listing_finish(&l);
+    lsn_names_finish(&l.classes);
+    lsn_names_finish(&l.images);
     return ok;
 }
 

@@ -21,10 +21,10 @@ static bool check_amount(const lsn_experiment_spec *experiment, const lsn_net *n
     const char *what = experiment->selector.kind == LSN_SIMILAR ? "groups" : "count";
     for (int i = 0; i < experiment->n_resolved; i++) {
         const lsn_layer *layer = &net->layers[experiment->resolved[i]];
-        if (amount->count > layer->filters)
+        if (amount->measure == LSN_AMOUNT_COUNT && amount->value > layer->filters)
             return lsn_mistake_at(in, amount->at,
-                                  "%s is %" PRId64 ", but layer %s has %d filters; take at most %d, or other layers",
-                                  what, amount->count, layer->name, layer->filters, layer->filters);
+                                  "%s is %.0f, but layer %s has %d filters; take at most %d, or other layers", what,
+                                  amount->value, layer->name, layer->filters, layer->filters);
     }
     return true;
 }
@@ -36,9 +36,9 @@ static int32_t kept_filters(const lsn_selector *selector, int filters, const lsn
 {
     if (selector->shape == LSN_ONE_BY_ONE)
         return 1;
-    if (selector->kind != LSN_SIMILAR || selector->cut == LSN_CUT_FRACTION)
+    if (!lsn_has_groups(selector))
         return lsn_chosen_filters(selector, filters, amount);
-    return selector->cut == LSN_CUT_GROUPS && amount->count == 1 ? filters : 0;
+    return amount->measure == LSN_AMOUNT_COUNT && amount->value < 2 ? filters : 0;
 }
 
 /* Something must be removed: of every layer, or, where all are removed from together, of one of them. */
@@ -109,7 +109,7 @@ bool lsn_groups_check(const lsn_experiment_spec *experiment, const lsn_plan *pla
 {
     const lsn_selector *selector = &experiment->selector;
     lsn_point point = LSN_NOWHERE;
-    if (!selector->keep || selector->kind != LSN_SIMILAR || selector->cut != LSN_CUT_DISTANCE)
+    if (!selector->keep || !lsn_has_groups(selector) || selector->amounts[0].measure != LSN_AMOUNT_DISTANCE)
         return true;
     for (int i = 0; i < experiment->n_resolved; i++)
         for (int w = 0; w < lsn_selector_ways(selector); w++)
@@ -117,7 +117,7 @@ bool lsn_groups_check(const lsn_experiment_spec *experiment, const lsn_plan *pla
                 const lsn_layer *layer = &plan->net->layers[experiment->resolved[i]];
                 lsn_selector_way(selector, w, &point);
                 point.amount = &selector->amounts[a];
-                int32_t found = lsn_grouping_find(plan, &point, selector->cut, experiment->resolved[i]);
+                int32_t found = lsn_grouping_find(plan, &point, experiment->resolved[i]);
                 if (plan->groupings[found].n_groups == 1)
                     return lsn_mistake_at(in, point.amount->at,
                                           "at this distance all %d filters of layer %s are one group, so that nothing "

@@ -40,11 +40,6 @@ typedef struct lot {
     double filters, pairs, groups, layers;
 } lot;
 
-static bool has_groups(const lsn_selector *selector)
-{
-    return selector->kind == LSN_SIMILAR && selector->cut != LSN_CUT_FRACTION;
-}
-
 /* Of all ways and amounts. */
 static double count_groups(const lsn_experiment_spec *experiment, const lsn_plan *plan, int layer)
 {
@@ -55,7 +50,7 @@ static double count_groups(const lsn_experiment_spec *experiment, const lsn_plan
         for (int a = 0; a < selector->n_amounts; a++) {
             lsn_selector_way(selector, w, &point);
             point.amount = &selector->amounts[a];
-            groups += plan->groupings[lsn_grouping_find(plan, &point, selector->cut, layer)].n_groups;
+            groups += plan->groupings[lsn_grouping_find(plan, &point, layer)].n_groups;
         }
     return groups;
 }
@@ -86,7 +81,7 @@ static lot count_lot(const lsn_experiment_spec *experiment, const lsn_plan *plan
 {
     const lsn_selector *selector = &experiment->selector;
     lot counted = {0};
-    if (has_groups(selector))
+    if (lsn_has_groups(selector))
         for (int i = 0; i < experiment->n_resolved; i++)
             counted.groups += count_groups(experiment, plan, experiment->resolved[i]);
     else if (selector->shape != LSN_AS_ONE) {
@@ -129,9 +124,9 @@ static void add_factor(lsn_text *why, double count, const char *what)
 
 static void add_amounts(lsn_text *why, const lsn_selector *selector)
 {
-    if (selector->shape == LSN_AS_ONE && !has_groups(selector))
+    if (selector->shape == LSN_AS_ONE && !lsn_has_groups(selector))
         add_factor(why, selector->n_amounts,
-                   selector->n_amounts > 0 && selector->amounts[0].count > 0 ? "count" : "fraction");
+                   selector->n_amounts > 0 && selector->amounts[0].measure == LSN_AMOUNT_COUNT ? "count" : "fraction");
 }
 
 /* "x 2 modes", "x 5 seeds of resample", "x (zero + 5 seeds of resample)". */
@@ -171,7 +166,7 @@ void lsn_experiment_why(const lsn_experiment_spec *experiment, const lsn_plan *p
     if (experiment->together)
         lsn_text_add(why, " together");
     add_factor(why, selector->n_scores, "score");
-    if (!has_groups(selector) && selector->kind == LSN_SIMILAR)
+    if (!lsn_has_groups(selector) && selector->kind == LSN_SIMILAR)
         add_factor(why, lsn_selector_ways(selector), "way");
     add_amounts(why, selector);
     add_factor(why, count_seeds(selector->seeds, selector->n_seeds), "seed");

@@ -30,9 +30,9 @@ static double fraction_of(const expansion *x)
         return (double)NAN;
     if (selector->kind == LSN_CUMULATIVE)
         return (double)x->point.step / (double)selector->steps;
-    if (x->point.amount == NULL)
+    if (x->point.amount == NULL || x->point.amount->measure != LSN_AMOUNT_FRACTION)
         return (double)NAN;
-    const double digits = 1e12, fraction = x->point.amount->fraction; /* 1 - 0.9 is not 0.1 in binary, but means it */
+    const double digits = 1e12, fraction = x->point.amount->value; /* 1 - 0.9 is not 0.1 in binary, but means it */
     return selector->keep ? round((1 - fraction) * digits) / digits : fraction;
 }
 
@@ -40,9 +40,7 @@ static double fraction_of(const expansion *x)
 static int32_t grouping_of(const expansion *x)
 {
     const lsn_selector *selector = &x->experiment->selector;
-    return selector->kind == LSN_SIMILAR && x->n_layers == 1
-               ? lsn_grouping_find(x->plan, &x->point, selector->cut, x->layers[0])
-               : -1;
+    return selector->kind == LSN_SIMILAR && x->n_layers == 1 ? lsn_grouping_find(x->plan, &x->point, x->layers[0]) : -1;
 }
 
 static bool add_job(expansion *x, const lsn_ablation *ablation, const int32_t singles[2], lsn_error *err)
@@ -156,7 +154,8 @@ static bool add_whole(expansion *x, lsn_error *err)
 static bool expand_point(expansion *x, lsn_error *err)
 {
     const lsn_selector *selector = &x->experiment->selector;
-    lsn_choice_clear(&x->choice);
+    x->choice.n_parts = 0;
+    x->choice.count = 0;
     for (int i = 0; i < x->n_layers; i++)
         lsn_choose(&x->choice, x->plan, selector, &x->point, x->layers[i]);
     assert(x->choice.count >= 1);
@@ -165,26 +164,15 @@ static bool expand_point(expansion *x, lsn_error *err)
                                                : add_pairs(x, err);
 }
 
-static bool expand_groups(expansion *x, lsn_error *err)
-{
-    const lsn_selector *selector = &x->experiment->selector;
-    int32_t groups = 1;
-    if (selector->kind == LSN_SIMILAR && selector->cut != LSN_CUT_FRACTION)
-        groups = x->plan->groupings[grouping_of(x)].n_groups;
-    for (x->point.group = 0; x->point.group < groups; x->point.group++)
-        if (!expand_point(x, err))
-            return false;
-    return true;
-}
-
+/* All steps (step 0 where there are none) and groups of a seed. */
 static bool expand_steps(expansion *x, lsn_error *err)
 {
-    const int32_t steps = (int32_t)x->experiment->selector.steps;
-    if (steps == 0)
-        return expand_groups(x, err);
-    for (x->point.step = 1; x->point.step <= steps; x->point.step++)
-        if (!expand_groups(x, err))
-            return false;
+    const lsn_selector *selector = &x->experiment->selector;
+    const int32_t groups = lsn_has_groups(selector) ? x->plan->groupings[grouping_of(x)].n_groups : 1;
+    for (x->point.step = selector->steps > 0; x->point.step <= selector->steps; x->point.step++)
+        for (x->point.group = 0; x->point.group < groups; x->point.group++)
+            if (!expand_point(x, err))
+                return false;
     return true;
 }
 

@@ -96,7 +96,6 @@ typedef struct lsn_choice {
 } lsn_choice;
 
 bool lsn_choice_init(lsn_choice *choice, const lsn_net *net, lsn_arena *arena, lsn_error *err);
-void lsn_choice_clear(lsn_choice *choice);
 /* Adds what the selector names in layer `layer` at that point; where it keeps them (and not one by one), the others. */
 void lsn_choose(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
                 int layer);
@@ -108,7 +107,7 @@ bool lsn_groupings_make(lsn_plan *plan, const lsn_experiment_spec *experiment, l
 /* Checks what depends on them. */
 bool lsn_groups_check(const lsn_experiment_spec *experiment, const lsn_plan *plan, lsn_reading *in);
 /* The grouping of a layer at a point, an index; -1 where it was not made. */
-int32_t lsn_grouping_find(const lsn_plan *plan, const lsn_point *point, lsn_cut cut, int layer);
+int32_t lsn_grouping_find(const lsn_plan *plan, const lsn_point *point, int layer);
 
 /* ---- evaluations --------------------------------------------------------------------------------------------- */
 

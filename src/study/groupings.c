@@ -6,25 +6,18 @@
 #include <string.h>
 
 static const char *const cut_names[] = {
-    [LSN_CUT_GROUPS] = "groups", [LSN_CUT_DISTANCE] = "distance", [LSN_CUT_FRACTION] = "fraction"};
-
-static double cut_value(const lsn_amount *amount, lsn_cut cut)
-{
-    return cut == LSN_CUT_GROUPS     ? (double)amount->count
-           : cut == LSN_CUT_DISTANCE ? amount->distance
-                                     : amount->fraction;
-}
+    [LSN_AMOUNT_COUNT] = "groups", [LSN_AMOUNT_FRACTION] = "fraction", [LSN_AMOUNT_DISTANCE] = "distance"};
 
 /* What a grouping is known by. */
-static lsn_grouping describe(const lsn_point *point, lsn_cut cut, int layer)
+static lsn_grouping describe(const lsn_point *point, int layer)
 {
     return (lsn_grouping){
         .layer = layer,
         .metric = lsn_metric_names[point->metric],
         .linkage = lsn_linkage_names[point->linkage],
         .normalise = lsn_normalise_names[point->normalise],
-        .cut = cut_names[cut],
-        .value = cut_value(point->amount, cut),
+        .cut = cut_names[point->amount->measure],
+        .value = point->amount->value,
     };
 }
 
@@ -43,9 +36,9 @@ static int32_t find_grouping(const lsn_plan *plan, const lsn_grouping *wanted)
     return -1;
 }
 
-int32_t lsn_grouping_find(const lsn_plan *plan, const lsn_point *point, lsn_cut cut, int layer)
+int32_t lsn_grouping_find(const lsn_plan *plan, const lsn_point *point, int layer)
 {
-    const lsn_grouping wanted = describe(point, cut, layer);
+    const lsn_grouping wanted = describe(point, layer);
     return find_grouping(plan, &wanted);
 }
 
@@ -59,7 +52,6 @@ typedef struct grouper {
     lsn_point point; /* metric, normalise, linkage and amount at work */
     int index;       /* of the layer */
     size_t room;     /* of the plan's groupings */
-    double *distances;
 } grouper;
 
 /* Every filter's mean distance to the others of its group. */
@@ -77,123 +69,98 @@ static void measure(const double *distances, int filters, lsn_grouping *grouping
     }
 }
 
-/* A grouping for the amount at work, without groups yet; *made is NULL where the plan has it already. */
-static bool add_grouping(grouper *g, lsn_grouping **made, lsn_error *err)
+/* Adds the groupings of all amounts that the plan has not yet, without groups: they are its last. */
+static bool add_groupings(grouper *g, lsn_error *err)
 {
     lsn_plan *plan = g->plan;
     const size_t filters = (size_t)g->node->filters;
-    lsn_grouping new = describe(&g->point, g->selector->cut, g->index);
-    *made = NULL;
-    if (find_grouping(plan, &new) >= 0)
-        return true;
-    new.groups = lsn_arena_array(g->arena, filters, sizeof *new.groups, err);
-    new.distances = lsn_arena_array(g->arena, filters, sizeof *new.distances, err);
-    if (new.groups == NULL || new.distances == NULL ||
-        !lsn_grow((void **)&plan->groupings, (size_t)plan->n_groupings, &g->room, sizeof new, err))
-        return false;
-    *made = &plan->groupings[plan->n_groupings++];
-    **made = new;
-    return true;
-}
-
-/* The groups of a tree, for each amount. */
-static bool cut_tree(grouper *g, const lsn_merge *merges, lsn_error *err)
-{
-    const int32_t filters = g->node->filters;
     for (int a = 0; a < g->selector->n_amounts; a++) {
-        const lsn_amount *amount = g->point.amount = &g->selector->amounts[a];
-        lsn_grouping *grouping;
-        if (!add_grouping(g, &grouping, err))
-            return false;
-        if (grouping == NULL)
+        g->point.amount = &g->selector->amounts[a];
+        lsn_grouping new = describe(&g->point, g->index);
+        if (find_grouping(plan, &new) >= 0)
             continue;
-        const int32_t n_merges = g->selector->cut == LSN_CUT_GROUPS
-                                     ? filters - (int32_t)amount->count
-                                     : lsn_merges_within(merges, filters, amount->distance);
-        lsn_cut_tree(merges, filters, n_merges, grouping->groups);
-        grouping->n_groups = filters - n_merges;
-        measure(g->distances, filters, grouping);
+        new.groups = lsn_arena_array(g->arena, filters, sizeof *new.groups, err);
+        new.distances = lsn_arena_array(g->arena, filters, sizeof *new.distances, err);
+        if (new.groups == NULL || new.distances == NULL ||
+            !lsn_grow((void **)&plan->groupings, (size_t)plan->n_groupings, &g->room, sizeof new, err))
+            return false;
+        plan->groupings[plan->n_groupings++] = new;
     }
     return true;
 }
 
-static bool group_by_tree(grouper *g, lsn_error *err)
+/* The groups of one tree, cut for each of the groupings. */
+static bool group_by_tree(const grouper *g, const double *distances, lsn_grouping *groupings, int count, lsn_error *err)
 {
-    const size_t filters = (size_t)g->node->filters;
-    double *used_up = lsn_array(lsn_pairs(filters), sizeof *used_up, err);
-    lsn_merge *merges = lsn_array(filters, sizeof *merges, err);
-    bool ok = used_up != NULL && merges != NULL;
+    const size_t pairs = lsn_pairs((size_t)g->node->filters);
+    const int32_t filters = g->node->filters;
+    lsn_merge *merges = lsn_array((size_t)filters, sizeof *merges, err);
+    double *used_up = lsn_array(pairs, sizeof *used_up, err);
+    bool ok = merges != NULL && used_up != NULL;
     if (ok) {
-        memcpy(used_up, g->distances, lsn_pairs(filters) * sizeof *used_up);
-        ok =
-            lsn_link(used_up, g->node->filters, (lsn_linkage)g->point.linkage, merges, err) && cut_tree(g, merges, err);
+        memcpy(used_up, distances, pairs * sizeof *used_up);
+        ok = lsn_link(used_up, filters, (lsn_linkage)g->point.linkage, merges, err);
+    }
+    for (int i = 0; ok && i < count; i++) {
+        const double cut = groupings[i].value;
+        const int32_t n_merges = g->selector->amounts[0].measure == LSN_AMOUNT_COUNT
+                                     ? filters - (int32_t)cut
+                                     : lsn_merges_within(merges, filters, cut);
+        lsn_cut_tree(merges, filters, n_merges, groupings[i].groups);
+        groupings[i].n_groups = filters - n_merges;
     }
     free(used_up);
     free(merges);
     return ok;
 }
 
-/* The tightest groups of all amounts that the plan has not, in one search. */
-static bool find_tightest(grouper *g, int32_t *sizes, int32_t **groups, lsn_error *err)
+/* The tightest group for each of the groupings, in one search. */
+static bool group_by_tightness(const grouper *g, const double *distances, lsn_grouping *groupings, int count,
+                               lsn_error *err)
 {
-    const lsn_selector *selector = g->selector;
-    const int32_t first = g->plan->n_groupings;
-    int n = 0;
-    for (int a = 0; a < selector->n_amounts; a++) {
-        lsn_grouping *grouping;
-        g->point.amount = &selector->amounts[a];
-        if (!add_grouping(g, &grouping, err))
-            return false;
-        if (grouping == NULL)
-            continue;
-        grouping->n_groups = 1;
-        groups[n] = grouping->groups;
-        sizes[n++] = lsn_amount_filters(g->point.amount, g->node->filters);
+    int32_t *sizes = lsn_array((size_t)count, sizeof *sizes, err);
+    int32_t **groups = lsn_array((size_t)count, sizeof *groups, err);
+    bool ok = sizes != NULL && groups != NULL;
+    for (int i = 0; ok && i < count; i++) {
+        groupings[i].n_groups = 1;
+        groups[i] = groupings[i].groups;
+        sizes[i] = lsn_amount_filters(&(lsn_amount){LSN_AMOUNT_FRACTION, groupings[i].value, NULL}, g->node->filters);
     }
-    if (n > 0 && !lsn_tightest(g->distances, g->node->filters, (lsn_linkage)g->point.linkage, sizes, n, groups, err))
-        return false;
-    for (int32_t i = first; i < g->plan->n_groupings; i++)
-        measure(g->distances, g->node->filters, &g->plan->groupings[i]);
-    return true;
-}
-
-static bool group_by_tightness(grouper *g, lsn_error *err)
-{
-    int32_t *sizes = lsn_array((size_t)g->selector->n_amounts, sizeof *sizes, err);
-    int32_t **groups = lsn_array((size_t)g->selector->n_amounts, sizeof *groups, err);
-    const bool ok = sizes != NULL && groups != NULL && find_tightest(g, sizes, groups, err);
+    ok = ok && lsn_tightest(distances, g->node->filters, (lsn_linkage)g->point.linkage, sizes, count, groups, err);
     free(sizes);
     free(groups);
     return ok;
 }
 
-static bool group_by_distances(grouper *g, lsn_error *err)
+/* The groupings of one metric, normalisation and linkage. */
+static bool group_one_way(grouper *g, const double *distances, lsn_error *err)
 {
-    const lsn_selector *selector = g->selector;
-    bool ok = true;
-    for (int k = 0; ok && k < selector->n_linkages; k++) {
-        g->point.linkage = selector->linkages[k];
-        ok = selector->cut == LSN_CUT_FRACTION ? group_by_tightness(g, err) : group_by_tree(g, err);
-    }
+    const int32_t first = g->plan->n_groupings;
+    if (!add_groupings(g, err))
+        return false;
+    lsn_grouping *new = g->plan->groupings + first;
+    const int count = g->plan->n_groupings - first;
+    const bool ok = count == 0 || (lsn_has_groups(g->selector) ? group_by_tree(g, distances, new, count, err)
+                                                               : group_by_tightness(g, distances, new, count, err));
+    for (int i = 0; ok && i < count; i++)
+        measure(distances, g->node->filters, &new[i]);
     return ok;
 }
 
 static bool group_layer(grouper *g, lsn_error *err)
 {
-    const lsn_selector *selector = g->selector;
     lsn_products products = {0};
-    g->distances = lsn_array(lsn_pairs((size_t)g->node->filters), sizeof *g->distances, err);
-    bool ok = g->distances != NULL && lsn_products_init(&products, g->node, lsn_product_kernels() - 1, err);
-    for (int m = 0; ok && m < selector->n_metrics; m++)
-        for (int n = 0; ok && n < selector->n_normalises; n++) {
-            g->point.metric = selector->metrics[m];
-            g->point.normalise = selector->normalises[n];
+    double *distances = lsn_array(lsn_pairs((size_t)g->node->filters), sizeof *distances, err);
+    bool ok = distances != NULL && lsn_products_init(&products, g->node, lsn_product_kernels() - 1, err);
+    for (int way = 0; ok && way < lsn_selector_ways(g->selector); way++) {
+        lsn_selector_way(g->selector, way, &g->point);
+        if (way % g->selector->n_linkages == 0) /* the innermost */
             ok = lsn_distances(g->node, &products, (lsn_metric)g->point.metric, (lsn_normalise)g->point.normalise,
-                               g->distances, err) &&
-                 group_by_distances(g, err);
-        }
+                               distances, err);
+        ok = ok && group_one_way(g, distances, err);
+    }
     lsn_products_finish(&products);
-    free(g->distances);
+    free(distances);
     return ok;
 }
 

@@ -1,7 +1,6 @@
 /* `filters:`, which filters of a layer an experiment removes. */
 #include "study/spec.h"
 
-#include <math.h>
 #include <string.h>
 
 /* `fraction` or `count` of a map; one of the two must be there. */
@@ -26,15 +25,16 @@ static bool read_each(lsn_reading *in, const lsn_node *map, const lsn_node *node
     selector->kind = LSN_EACH_SAMPLE;
     lsn_read_map(in, node, "each", "", keys);
     const lsn_node *count = lsn_node_need(in, node, "count", "say how many filters of a layer to take");
-    int64_t seed;
+    int64_t seed, filters = 0;
     bool ok = lsn_read_seed(in, node, &seed);
     selector->amounts = lsn_keep(in, 1, sizeof *selector->amounts);
     if (count == NULL || selector->amounts == NULL || !lsn_seeds_read(in, NULL, &selector->seeds, &selector->n_seeds))
         return false;
+    ok = lsn_read_whole(in, count, "count", 1, INT32_MAX, &filters) && ok;
     selector->seeds[0] = (lsn_number_range){.low = seed, .high = seed};
+    selector->amounts[0] = (lsn_amount){LSN_AMOUNT_COUNT, (double)filters, count};
     selector->n_amounts = 1;
-    selector->amounts[0] = (lsn_amount){.fraction = NAN, .distance = NAN, .at = count};
-    return lsn_read_whole(in, count, "count", 1, INT32_MAX, &selector->amounts[0].count) && ok;
+    return ok;
 }
 
 /* {random: {fraction: .., seeds: 0..9}}. */
@@ -57,6 +57,67 @@ static bool read_ranked(lsn_reading *in, const lsn_node *map, const lsn_node *no
     const char *key = selector->highest ? "highest" : "lowest";
     bool ok = lsn_scores_read(in, node, key, selector);
     return read_size(in, map, key, selector) && ok;
+}
+
+/* ---- similar ----------------------------------------------------------------------------------------------------- */
+
+/* Words, one or a list, each at most once: their places in `known`. Where none is given, the first. */
+static bool read_choices(lsn_reading *in, const lsn_node *map, const char *key, lsn_words known, int *choices, int *n)
+{
+    bool ok = true;
+    const lsn_node *node = lsn_node_get(map, key);
+    *n = node == NULL;
+    choices[0] = 0;
+    if (node == NULL)
+        return true;
+    int count = lsn_read_count(in, node, key, "a word or a list of words");
+    for (int i = 0; i < count; i++) {
+        const lsn_node *item = lsn_node_item(node, i);
+        int word = lsn_read_word(in, item, key, known);
+        ok = word >= 0 && ok;
+        for (int k = 0; word >= 0 && k < *n; k++)
+            if (choices[k] == word) {
+                ok = lsn_mistake_at(in, item, "%s %s is given twice; remove one", key, known[word]);
+                word = -1;
+            }
+        if (word >= 0)
+            choices[(*n)++] = word;
+    }
+    return ok && count > 0;
+}
+
+/* Ward's recurrence is about squared Euclidean distances. */
+static bool check_ward(lsn_reading *in, const lsn_node *map, const lsn_selector *selector)
+{
+    bool ward = false, cosine = false;
+    for (int i = 0; i < selector->n_linkages; i++)
+        ward = ward || selector->linkages[i] == LSN_LINKAGE_WARD;
+    for (int i = 0; i < selector->n_metrics; i++)
+        cosine = cosine || selector->metrics[i] == LSN_COSINE;
+    return !(ward && cosine) ||
+           lsn_mistake_at(in, lsn_node_get(map, "linkage"),
+                          "linkage ward is defined for metric euclidean only; with cosine take average, complete or "
+                          "single, or metric euclidean with normalise: l2");
+}
+
+/* {similar: {groups: 16, metric: euclidean, linkage: average, normalise: none}}. */
+static bool read_similar(lsn_reading *in, const lsn_node *map, const lsn_node *node, lsn_selector *selector)
+{
+    static const char *const keys[] = {"groups", "distance", "fraction", "metric", "linkage", "normalise", NULL};
+    static const char *const cuts[] = {"groups", "distance", "fraction", NULL};
+    (void)map;
+    selector->kind = LSN_SIMILAR;
+    if (!lsn_read_map(in, node, "similar", "a map such as {groups: 16, metric: euclidean, linkage: average}", keys))
+        return false;
+    bool ok = read_choices(in, node, "metric", lsn_metric_names, selector->metrics, &selector->n_metrics);
+    ok = read_choices(in, node, "linkage", lsn_linkage_names, selector->linkages, &selector->n_linkages) && ok;
+    ok = read_choices(in, node, "normalise", lsn_normalise_names, selector->normalises, &selector->n_normalises) && ok;
+    ok = check_ward(in, node, selector) && ok;
+    const char *cut = lsn_one_key(in, node, "similar", cuts,
+                                  "does not say which groups; add groups: 16, distance: 0.5 or fraction: [0.05, 0.1]");
+    if (cut == NULL)
+        return false;
+    return lsn_amounts_read(in, lsn_node_get(node, cut), cut, selector) && ok;
 }
 
 /* ---- cumulative ---------------------------------------------------------------------------------------------- */
@@ -142,7 +203,7 @@ static const struct reader {
     {"random", read_random, "{random: {fraction: ..}}"},
     {"lowest", read_ranked, NULL},
     {"highest", read_ranked, NULL},
-    {"similar", lsn_similar_read, "{similar: {fraction: ..}}"},
+    {"similar", read_similar, "{similar: {fraction: ..}}"},
     {"cumulative", read_cumulative, "{cumulative: {steps: ..}}"},
     {"pairs", read_pairs, "{pairs: {highest: l1, count: ..}}"},
     {"keep", read_keep, "{keep: {highest: l1, fraction: ..}}"},

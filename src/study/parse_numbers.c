@@ -2,7 +2,6 @@
 #include "study/spec.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +42,7 @@ static bool check_distinct(lsn_reading *in, const lsn_number_range *intervals, i
     for (int i = 1; i < count; i++)
         if (sorted[i].low <= sorted[i - 1].high) {
             ok = lsn_mistake_at(in, sorted[i].at, "%s %" PRId64 " is given twice; remove one", what, sorted[i].low);
-            sorted[i].high = sorted[i].high > sorted[i - 1].high ? sorted[i].high : sorted[i - 1].high;
+            sorted[i].high = LSN_MAX(sorted[i].high, sorted[i - 1].high);
         }
     return ok;
 }
@@ -56,8 +55,7 @@ static bool read_interval(lsn_reading *in, const lsn_node *node, const char *wha
         return false;
     interval->at = node;
     if (node->kind != LSN_SCALAR || !lsn_number_range_parse(node->text, &interval->low, &interval->high))
-        return lsn_mistake_at(in, node, "%s is %s; give whole numbers or ranges, such as [0, 8..15]", what,
-                              lsn_node_describe(node, shown));
+        return lsn_mistake_value(in, node, what, "whole numbers or ranges, such as [0, 8..15]");
     if (interval->low > interval->high)
         return lsn_mistake_at(in, node, "range %s is reversed; write %" PRId64 "..%" PRId64,
                               lsn_shown(node->text, shown), interval->high, interval->low);
@@ -99,17 +97,10 @@ bool lsn_seeds_read(lsn_reading *in, const lsn_node *node, lsn_number_range **se
 
 /* ---- how many ------------------------------------------------------------------------------------------------ */
 
-/* Of two amounts; what one does not have is NaN in both. */
-static int compare_amounts(const lsn_amount *a, const lsn_amount *b)
-{
-    return a->count != b->count ? LSN_ORDER(a->count, b->count)
-                                : LSN_ORDER(a->fraction, b->fraction) + LSN_ORDER(a->distance, b->distance);
-}
-
 static int by_amount(const void *a, const void *b)
 {
     const lsn_amount *first = a, *second = b;
-    const int order = compare_amounts(first, second);
+    const int order = LSN_ORDER(first->value, second->value);
     return order != 0 ? order : lsn_node_order(first->at, second->at);
 }
 
@@ -123,39 +114,29 @@ static bool check_distinct_amounts(lsn_reading *in, const lsn_selector *selector
     qsort(sorted, count, sizeof *sorted, by_amount);
     bool ok = true;
     for (size_t i = 1; i < count; i++)
-        if (compare_amounts(&sorted[i - 1], &sorted[i]) == 0)
+        if (!(sorted[i - 1].value < sorted[i].value))
             ok = lsn_mistake_at(in, sorted[i].at, "%s %s is given twice; remove one", what, sorted[i].at->text);
     return ok;
 }
 
-static bool read_fraction(lsn_reading *in, const lsn_node *node, lsn_amount *amount)
-{
-    char shown[LSN_SHOWN_BYTES];
-    if (!lsn_read_real(in, node, "fraction", &amount->fraction))
-        return false;
-    if (!(amount->fraction > 0 && amount->fraction <= 1))
-        return lsn_mistake_at(in, node, "fraction is %s; give a number greater than 0 and at most 1",
-                              lsn_node_describe(node, shown));
-    return true;
-}
-
-static bool read_distance(lsn_reading *in, const lsn_node *node, lsn_amount *amount)
-{
-    char shown[LSN_SHOWN_BYTES];
-    if (!lsn_read_real(in, node, "distance", &amount->distance))
-        return false;
-    return amount->distance >= 0 ||
-           lsn_mistake_at(in, node, "distance is %s; give a number of at least 0", lsn_node_describe(node, shown));
-}
-
 static bool read_amount(lsn_reading *in, const lsn_node *node, const char *key, lsn_amount *amount)
 {
-    *amount = (lsn_amount){.fraction = NAN, .distance = NAN, .at = node};
-    if (strcmp(key, "fraction") == 0)
-        return read_fraction(in, node, amount);
-    if (strcmp(key, "distance") == 0)
-        return read_distance(in, node, amount);
-    return lsn_read_whole(in, node, key, 1, INT32_MAX, &amount->count);
+    int64_t count = 0;
+    *amount = (lsn_amount){.at = node};
+    if (strcmp(key, "fraction") == 0) {
+        amount->measure = LSN_AMOUNT_FRACTION;
+        return lsn_read_real(in, node, key, &amount->value) &&
+               ((amount->value > 0 && amount->value <= 1) ||
+                lsn_mistake_value(in, node, key, "a number greater than 0 and at most 1"));
+    }
+    if (strcmp(key, "distance") == 0) {
+        amount->measure = LSN_AMOUNT_DISTANCE;
+        return lsn_read_real(in, node, key, &amount->value) &&
+               (amount->value >= 0 || lsn_mistake_value(in, node, key, "a number of at least 0"));
+    }
+    const bool ok = lsn_read_whole(in, node, key, 1, INT32_MAX, &count);
+    amount->value = (double)count;
+    return ok;
 }
 
 bool lsn_amounts_read(lsn_reading *in, const lsn_node *node, const char *key, lsn_selector *selector)

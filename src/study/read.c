@@ -40,6 +40,12 @@ bool lsn_has_unknown_key(const lsn_node *map)
     return false;
 }
 
+bool lsn_mistake_value(lsn_reading *in, const lsn_node *node, const char *what, const char *right)
+{
+    char shown[LSN_SHOWN_BYTES];
+    return lsn_mistake_at(in, node, "%s is %s; give %s", what, lsn_node_describe(node, shown), right);
+}
+
 /* ---- words --------------------------------------------------------------------------------------------------- */
 
 static int find_word(const char *word, lsn_words words)
@@ -74,11 +80,11 @@ static bool fail_word(lsn_reading *in, const lsn_node *at, const char *what, con
 
 bool lsn_read_map(lsn_reading *in, const lsn_node *node, const char *what, const char *right, lsn_words known)
 {
-    char shown[LSN_SHOWN_BYTES], where[64];
+    char where[64];
     if (node->wrong)
         return false;
     if (node->kind != LSN_MAP)
-        return lsn_mistake_at(in, node, "%s is %s; give %s", what, lsn_node_describe(node, shown), right);
+        return lsn_mistake_value(in, node, what, right);
     snprintf(where, sizeof where, " in %s", what);
     for (int i = 0; i < node->count; i++)
         if (find_word(node->keys[i]->text, known) < 0) {
@@ -115,11 +121,10 @@ bool lsn_read_flag(lsn_reading *in, const lsn_node *map, const char *key)
 
 bool lsn_read_text(lsn_reading *in, const lsn_node *node, const char *what, const char **text)
 {
-    char shown[LSN_SHOWN_BYTES];
     if (node->wrong)
         return false;
     if (node->kind != LSN_SCALAR || node->text[0] == '\0')
-        return lsn_mistake_at(in, node, "%s is %s; give a text", what, lsn_node_describe(node, shown));
+        return lsn_mistake_value(in, node, what, "a text");
     *text = node->text;
     return true;
 }
@@ -166,43 +171,18 @@ bool lsn_read_seed(lsn_reading *in, const lsn_node *map, int64_t *seed)
     return node == NULL || lsn_read_whole(in, node, "seed", 0, INT64_MAX / 2, seed);
 }
 
-/* Decimal notation only: strtod would take hexadecimal numbers, infinities and leading spaces too. */
-static bool is_decimal(const char *text)
-{
-    text += *text == '-' || *text == '+';
-    size_t whole = strspn(text, "0123456789"), part = 0;
-    text += whole;
-    if (*text == '.') {
-        part = strspn(text + 1, "0123456789");
-        text += 1 + part;
-    }
-    if (whole + part == 0)
-        return false;
-    if (*text == 'e' || *text == 'E') {
-        text++;
-        text += *text == '-' || *text == '+';
-        size_t digits = strspn(text, "0123456789");
-        if (digits == 0)
-            return false;
-        text += digits;
-    }
-    return *text == '\0';
-}
-
 bool lsn_real_parse(const char *text, double *value)
 {
-    *value = is_decimal(text) ? strtod(text, NULL) : (double)NAN;
-    return isfinite(*value);
+    /* Decimal notation only: strtod would take hexadecimal numbers, infinities and leading spaces too. */
+    char *end = NULL;
+    *value = text[strspn(text, "0123456789+-.eE")] == '\0' ? strtod(text, &end) : (double)NAN;
+    return end != NULL && end > text && *end == '\0' && isfinite(*value);
 }
 
 bool lsn_read_real(lsn_reading *in, const lsn_node *node, const char *what, double *value)
 {
-    char shown[LSN_SHOWN_BYTES];
-    if (node->wrong)
-        return false;
-    if (node->kind != LSN_SCALAR || !lsn_real_parse(node->text, value))
-        return lsn_mistake_at(in, node, "%s is %s; give a number", what, lsn_node_describe(node, shown));
-    return true;
+    return !node->wrong && ((node->kind == LSN_SCALAR && lsn_real_parse(node->text, value)) ||
+                            lsn_mistake_value(in, node, what, "a number"));
 }
 
 /* ---- one or a list ------------------------------------------------------------------------------------------- */

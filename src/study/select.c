@@ -7,10 +7,10 @@
 
 int32_t lsn_amount_filters(const lsn_amount *amount, int filters)
 {
-    if (isnan(amount->fraction))
-        return (int32_t)amount->count;
+    if (amount->measure == LSN_AMOUNT_COUNT)
+        return (int32_t)amount->value;
     const double slack = 1e-9; /* 0.15 x 10 is below 1.5 in binary, but means it */
-    double rounded = floor(amount->fraction * filters + 0.5 + slack);
+    double rounded = floor(amount->value * filters + 0.5 + slack);
     if (!(rounded >= 1))
         return 1;
     return rounded > filters ? filters : (int32_t)rounded;
@@ -26,18 +26,9 @@ static int32_t listed_filters(const lsn_selector *selector, int filters)
 
 int32_t lsn_chosen_filters(const lsn_selector *selector, int filters, const lsn_amount *amount)
 {
-    switch (selector->kind) {
-    case LSN_EACH:
-    case LSN_LISTED:
+    if (selector->kind == LSN_EACH || selector->kind == LSN_LISTED)
         return listed_filters(selector, filters);
-    case LSN_EACH_SAMPLE:
-    case LSN_RANDOM:
-    case LSN_SCORED:
-    case LSN_SIMILAR:
-        return lsn_amount_filters(amount, filters);
-    default:
-        return filters;
-    }
+    return selector->n_amounts > 0 ? lsn_amount_filters(amount, filters) : filters;
 }
 
 /* ---- choice -------------------------------------------------------------------------------------------------- */
@@ -63,12 +54,6 @@ bool lsn_choice_init(lsn_choice *choice, const lsn_net *net, lsn_arena *arena, l
            choice->taken != NULL;
 }
 
-void lsn_choice_clear(lsn_choice *choice)
-{
-    choice->n_parts = 0;
-    choice->count = 0;
-}
-
 static void take_intervals(lsn_choice *choice, const lsn_selector *selector, int filters)
 {
     for (int i = 0; i < selector->n_filters; i++)
@@ -76,12 +61,6 @@ static void take_intervals(lsn_choice *choice, const lsn_selector *selector, int
             choice->taken[f] = true;
     for (int f = 0; selector->n_filters == 0 && f < filters; f++)
         choice->taken[f] = true;
-}
-
-static void take_first(lsn_choice *choice, int32_t count)
-{
-    for (int32_t i = 0; i < count; i++)
-        choice->taken[choice->order[i]] = true;
 }
 
 /* Brings the first `count` filters of a random order to the front. The network's layer is the stream, so that layers of
@@ -105,19 +84,22 @@ static void order_by_score(lsn_choice *choice, const lsn_plan *plan, const lsn_s
 }
 
 static void take_ordered(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
-                         int layer, int32_t count)
+                         int layer)
 {
+    const int filters = plan->net->layers[layer].filters;
+    const lsn_amount share = {LSN_AMOUNT_FRACTION, (double)point->step / (double)selector->steps, NULL};
+    const int32_t count = lsn_amount_filters(selector->kind == LSN_CUMULATIVE ? &share : point->amount, filters);
     if (point->score >= 0)
         order_by_score(choice, plan, selector, point->score, layer);
     else
-        order_at_random(choice, layer, plan->net->layers[layer].filters, count, point->seed);
-    take_first(choice, count);
+        order_at_random(choice, layer, filters, count, point->seed);
+    for (int32_t i = 0; i < count; i++)
+        choice->taken[choice->order[i]] = true;
 }
 
-static void take_group(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
-                       int layer)
+static void take_group(lsn_choice *choice, const lsn_plan *plan, const lsn_point *point, int layer)
 {
-    const int32_t found = lsn_grouping_find(plan, point, selector->cut, layer);
+    const int32_t found = lsn_grouping_find(plan, point, layer);
     assert(found >= 0);
     const int32_t *groups = plan->groupings[found].groups;
     for (int f = 0; f < plan->net->layers[layer].filters; f++)
@@ -128,27 +110,12 @@ static void take_group(lsn_choice *choice, const lsn_plan *plan, const lsn_selec
 static void take(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,
                  int layer)
 {
-    const int filters = plan->net->layers[layer].filters;
-    switch (selector->kind) {
-    case LSN_EACH:
-    case LSN_LISTED:
-    case LSN_WHOLE:
-        take_intervals(choice, selector, filters);
-        break;
-    case LSN_EACH_SAMPLE:
-    case LSN_RANDOM:
-    case LSN_SCORED:
-        take_ordered(choice, plan, selector, point, layer, lsn_amount_filters(point->amount, filters));
-        break;
-    case LSN_CUMULATIVE: {
-        const lsn_amount share = {.fraction = (double)point->step / (double)selector->steps};
-        take_ordered(choice, plan, selector, point, layer, lsn_amount_filters(&share, filters));
-        break;
-    }
-    case LSN_SIMILAR:
-        take_group(choice, plan, selector, point, layer);
-        break;
-    }
+    if (selector->kind == LSN_EACH || selector->kind == LSN_LISTED || selector->kind == LSN_WHOLE)
+        take_intervals(choice, selector, plan->net->layers[layer].filters);
+    else if (selector->kind == LSN_SIMILAR)
+        take_group(choice, plan, point, layer);
+    else
+        take_ordered(choice, plan, selector, point, layer);
 }
 
 void lsn_choose(lsn_choice *choice, const lsn_plan *plan, const lsn_selector *selector, const lsn_point *point,

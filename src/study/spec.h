@@ -1,11 +1,10 @@
 /* A validated study: what its tree means, before the network and the data are known. Texts and arrays live in the
  * arena the tree lives in. Nodes are kept where a later check (against the network or the data) needs a place.
  *
- *   parse.c             the top level; parse_data.c, parse_ablate.c, parse_stop.c: its sections
+ *   parse.c             the top level, with the metrics and `stop`; parse_data.c, parse_ablate.c: its other sections
  *   parse_preprocess.c  `preprocess` of the images
  *   parse_filters.c     `filters` of an experiment; parse_numbers.c: numbers of filters, ranges, seeds;
- *                       parse_scores.c: by what they are ranked; parse_similar.c: groups of similar ones
- *   parse_modes.c       `mode` of an experiment
+ *                       parse_scores.c: by what they are ranked
  *   layers.c, check.c   experiments against the network
  */
 #ifndef STUDY_SPEC_H
@@ -26,11 +25,16 @@ typedef struct lsn_number_range {
     const lsn_node *at;
 } lsn_number_range;
 
-/* How many filters of a layer, how many groups of them, or up to which distance groups grow: one of the three. */
+/* How many filters of a layer, how many groups of them, or up to which distance groups grow. */
+typedef enum lsn_measure {
+    LSN_AMOUNT_COUNT,    /* 1 .. INT32_MAX filters or groups */
+    LSN_AMOUNT_FRACTION, /* 0 < fraction <= 1 */
+    LSN_AMOUNT_DISTANCE, /* 0 <= distance */
+} lsn_measure;
+
 typedef struct lsn_amount {
-    double fraction; /* 0 < fraction <= 1, or NaN */
-    double distance; /* 0 <= distance, or NaN */
-    int64_t count;   /* or 0 */
+    lsn_measure measure;
+    double value;
     const lsn_node *at;
 } lsn_amount;
 
@@ -81,8 +85,6 @@ typedef enum lsn_shape {
     LSN_IN_PAIRS,   /* a job of each, then a job of every two */
 } lsn_shape;
 
-typedef enum lsn_cut { LSN_CUT_GROUPS, LSN_CUT_DISTANCE, LSN_CUT_FRACTION } lsn_cut;
-
 /* Which filters of a layer: `filters` ascending without overlap. An axis that the kind does not have has length 0. */
 typedef struct lsn_selector {
     const lsn_node *at;
@@ -96,13 +98,18 @@ typedef struct lsn_selector {
     bool highest;
     int metrics[LSN_N_METRICS], normalises[LSN_N_NORMALISE], linkages[LSN_N_LINKAGES]; /* of those enumerations */
     int n_metrics, n_normalises, n_linkages;
-    lsn_cut cut;
-    lsn_amount *amounts;
+    lsn_amount *amounts; /* all of one measure */
     int n_amounts;
     lsn_number_range *seeds; /* in the study's order, none twice */
     int n_seeds;
     int64_t steps;
 } lsn_selector;
+
+/* Whether it names several groups of a layer, a job each. */
+static inline bool lsn_has_groups(const lsn_selector *selector)
+{
+    return selector->kind == LSN_SIMILAR && selector->amounts[0].measure != LSN_AMOUNT_FRACTION;
+}
 
 /* A mode and its seeds, in the study's order: seed 0 alone where the mode draws nothing. */
 typedef struct lsn_mode_spec {
@@ -170,14 +177,10 @@ void lsn_study_read(lsn_reading *in, const lsn_node *root);
 /* Its sections. */
 void lsn_images_read(lsn_reading *in, const lsn_node *node);
 void lsn_ablate_read(lsn_reading *in, const lsn_node *node);
-void lsn_modes_read(lsn_reading *in, const lsn_node *node, lsn_experiment_spec *experiment);
-/* `stop`; the metrics are read. */
-void lsn_stop_read(lsn_reading *in, const lsn_node *node);
 /* A mistake where the study has no calibration images: "WHAT WHY; add calibration: ..". */
 bool lsn_calibration_need(lsn_reading *in, const lsn_node *at, const char *what, const char *why);
 bool lsn_selector_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector);
 void lsn_path_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_file_spec *file);
-bool lsn_similar_read(lsn_reading *in, const lsn_node *map, const lsn_node *node, lsn_selector *selector);
 /* Scores, one or a list, added to those of the study. */
 bool lsn_scores_read(lsn_reading *in, const lsn_node *node, const char *what, lsn_selector *selector);
 bool lsn_filters_read(lsn_reading *in, const lsn_node *node, lsn_selector *selector);

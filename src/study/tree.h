@@ -120,6 +120,8 @@ const lsn_node *lsn_node_need(lsn_reading *in, const lsn_node *map, const char *
 /* "a list", "a map", "the text "x"", "empty". */
 const char *lsn_node_describe(const lsn_node *node, char shown[LSN_SHOWN_BYTES]);
 
+/* A mistake: "WHAT is VALUE; give RIGHT". Returns false. */
+bool lsn_mistake_value(lsn_reading *in, const lsn_node *node, const char *what, const char *right);
 /* Whether a node is a map with keys in `known` only. An unknown key is a mistake, but the rest can still be read: false
  * is only for what is no map. */
 bool lsn_read_map(lsn_reading *in, const lsn_node *node, const char *what, const char *right, lsn_words known);

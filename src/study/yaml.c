@@ -12,23 +12,13 @@ enum {
     MOST_ANCHORS = 100,
 };
 
-/* A list or a map that is being read. */
-typedef struct frame {
-    lsn_node *node;
-    lsn_node *key; /* of a map: read, its value not yet */
-    bool dropped;  /* the key stood there before: its value is left out */
-    const char *anchor;
-} frame;
-
 typedef struct loader {
     yaml_parser_t parser;
     const char *text; /* all of the input */
     size_t bytes;
     const char *origin;
     lsn_reading *reading;
-    lsn_node *root;
-    frame stack[DEEPEST];
-    int depth, n_nodes, n_documents, n_anchors;
+    int n_nodes, n_anchors;
     struct {
         const char *name;
         const lsn_node *node;
@@ -102,46 +92,12 @@ static bool fail_syntax(const loader *in)
                           find_hint(in));
 }
 
-/* ---- nodes into their places --------------------------------------------------------------------------------- */
+/* ---- nodes --------------------------------------------------------------------------------------------------- */
 
-static bool add_key(loader *in, frame *top, lsn_node *key)
+static lsn_node *fail_depth(const loader *in, const lsn_node *at)
 {
-    if (key->kind != LSN_SCALAR)
-        return lsn_mistake_at(in->reading, key, "a key must be a word, not a %s",
-                              key->kind == LSN_LIST ? "list" : "map");
-    int before = lsn_node_find(top->node, key->text);
-    top->key = key;
-    top->dropped = before >= 0;
-    if (before >= 0) {
-        char shown[LSN_SHOWN_BYTES];
-        lsn_mistake_at(in->reading, key, "key %s is already given at line %d; keep one of them",
-                       lsn_shown(key->text, shown), top->node->keys[before]->line);
-    } else if (top->node->count == MOST_KEYS)
-        return lsn_mistake_at(in->reading, key, "this map has more than %d keys; no map of a study has so many",
-                              MOST_KEYS);
-    return true;
-}
-
-/* Puts a whole node where it belongs: the root, a list's next item, a map's next key or value. */
-static bool place_node(loader *in, lsn_node *node)
-{
-    if (in->depth == 0) {
-        in->root = node;
-        return true;
-    }
-    frame *top = &in->stack[in->depth - 1];
-    if (top->node->kind == LSN_MAP && top->key == NULL)
-        return add_key(in, top, node);
-    lsn_node *key = top->key;
-    bool dropped = top->dropped;
-    top->key = NULL;
-    top->dropped = false;
-    return dropped || lsn_node_append(in->reading, top->node, key, node);
-}
-
-static bool fail_depth(const loader *in, const lsn_node *at)
-{
-    return lsn_mistake_at(in->reading, at, "lists and maps are nested more than %d deep", DEEPEST);
+    lsn_mistake_at(in->reading, at, "lists and maps are nested more than %d deep", DEEPEST);
+    return NULL;
 }
 
 static lsn_node *new_node(loader *in, lsn_node_kind kind, const lsn_node *like)
@@ -170,10 +126,8 @@ static bool keep_anchor(loader *in, const char *name, const lsn_node *node)
 /* Copies what an alias at `alias` stands for; mistakes in the values are reported where they are written. */
 static lsn_node *copy_tree(loader *in, const lsn_node *node, const lsn_node *alias, int depth)
 {
-    if (depth > DEEPEST) {
-        fail_depth(in, alias);
-        return NULL;
-    }
+    if (depth > DEEPEST)
+        return fail_depth(in, alias);
     lsn_node *copy = new_node(in, node->kind, alias);
     if (copy == NULL)
         return NULL;
@@ -189,131 +143,135 @@ static lsn_node *copy_tree(loader *in, const lsn_node *node, const lsn_node *ali
     return copy;
 }
 
-static bool read_alias(loader *in, const yaml_event_t *event)
+static lsn_node *read_alias(loader *in, const yaml_event_t *event, int depth)
 {
     const char *name = (const char *)event->data.alias.anchor;
+    char shown[LSN_SHOWN_BYTES];
     lsn_node place = place_at(in, event->start_mark);
     for (int i = in->n_anchors - 1; i >= 0; i--)
-        if (strcmp(in->anchors[i].name, name) == 0) {
-            lsn_node *copy = copy_tree(in, in->anchors[i].node, &place, in->depth);
-            return copy != NULL && place_node(in, copy);
-        }
-    char shown[LSN_SHOWN_BYTES];
-    return lsn_mistake_at(in->reading, &place,
-                          "alias %s stands for no anchor above it; write a pattern that begins with * in quotes",
-                          lsn_shown(name, shown));
+        if (strcmp(in->anchors[i].name, name) == 0)
+            return copy_tree(in, in->anchors[i].node, &place, depth);
+    lsn_mistake_at(in->reading, &place,
+                   "alias %s stands for no anchor above it; write a pattern that begins with * in quotes",
+                   lsn_shown(name, shown));
+    return NULL;
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
-static bool read_scalar(loader *in, const yaml_event_t *event, const char *anchor)
+/* The anchor of a node's event (NULL: none), copied; false where memory was short. Tags are refused here. */
+static bool read_properties(loader *in, const yaml_event_t *event, const lsn_node *place, const char **anchor)
 {
-    lsn_node place = place_at(in, event->start_mark), *node = new_node(in, LSN_SCALAR, &place);
+    /* Scalars', lists' and maps' events begin with the same two members. */
+    const char *name = (const char *)event->data.scalar.anchor, *tag = (const char *)event->data.scalar.tag;
+    char shown[LSN_SHOWN_BYTES];
+    if (tag != NULL)
+        lsn_mistake_at(in->reading, place, "tag %s: a study has no tags; remove it", lsn_shown(tag, shown));
+    *anchor = name == NULL ? NULL : lsn_keep_text(in->reading, name, strlen(name));
+    return name == NULL || *anchor != NULL;
+}
+
+static lsn_node *read_scalar(loader *in, const yaml_event_t *event, const lsn_node *place)
+{
+    lsn_node *node = new_node(in, LSN_SCALAR, place);
     if (node == NULL)
-        return false;
+        return NULL;
     const char *text = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
-    if (memchr(text, '\0', length) != NULL)
-        return lsn_mistake_at(in->reading, node, "a value contains a zero byte; take it out");
+    if (memchr(text, '\0', length) != NULL) {
+        lsn_mistake_at(in->reading, node, "a value contains a zero byte; take it out");
+        return NULL;
+    }
     node->text = lsn_keep_text(in->reading, text, length);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-    return node->text != NULL && keep_anchor(in, anchor, node) && place_node(in, node);
+    return node->text != NULL ? node : NULL;
 }
 
-static bool begin(loader *in, const yaml_event_t *event, lsn_node_kind kind, const char *anchor)
+/* `dropped`: the key stands there already, and its value is to be left out. */
+static bool check_key(loader *in, const lsn_node *map, const lsn_node *key, bool *dropped)
 {
-    lsn_node place = place_at(in, event->start_mark);
-    if (in->depth == DEEPEST)
-        return fail_depth(in, &place);
-    lsn_node *node = new_node(in, kind, &place);
-    if (node == NULL)
-        return false;
-    in->stack[in->depth++] = (frame){.node = node, .anchor = anchor};
+    char shown[LSN_SHOWN_BYTES];
+    if (key->kind != LSN_SCALAR)
+        return lsn_mistake_at(in->reading, key, "a key must be a word, not a %s",
+                              key->kind == LSN_LIST ? "list" : "map");
+    int before = lsn_node_find(map, key->text);
+    *dropped = before >= 0;
+    if (before >= 0)
+        lsn_mistake_at(in->reading, key, "key %s is already given at line %d; keep one of them",
+                       lsn_shown(key->text, shown), map->keys[before]->line);
+    else if (map->count == MOST_KEYS)
+        return lsn_mistake_at(in->reading, key, "this map has more than %d keys; no map of a study has so many",
+                              MOST_KEYS);
     return true;
 }
 
-/* An anchor counts from the end of its node on, so that no node contains itself. */
-static bool end(loader *in)
-{
-    frame done = in->stack[--in->depth];
-    return keep_anchor(in, done.anchor, done.node) && place_node(in, done.node);
-}
+static lsn_node *read_node(loader *in, const yaml_event_t *event, int depth);
 
-static bool begin_document(loader *in, const yaml_event_t *event)
+/* The items of a list, or the keys and values of a map, up to its end. */
+static bool read_items(loader *in, lsn_node *parent, int depth)
 {
-    lsn_node place = place_at(in, event->start_mark);
-    if (in->n_documents++ > 0)
-        return lsn_mistake_at(in->reading, &place, "a second document begins here; a study is one: remove the ---");
-    return true;
-}
-
-/* The anchor of a node's event, copied; *ok is false where memory was short. Tags are refused here. */
-static const char *read_properties(loader *in, const yaml_event_t *event, bool *ok)
-{
-    const yaml_char_t *anchor = NULL, *tag = NULL;
-    switch (event->type) {
-    case YAML_SCALAR_EVENT:
-        anchor = event->data.scalar.anchor;
-        tag = event->data.scalar.tag;
-        break;
-    case YAML_SEQUENCE_START_EVENT:
-        anchor = event->data.sequence_start.anchor;
-        tag = event->data.sequence_start.tag;
-        break;
-    case YAML_MAPPING_START_EVENT:
-        anchor = event->data.mapping_start.anchor;
-        tag = event->data.mapping_start.tag;
-        break;
-    default:
-        break;
-    }
-    if (tag != NULL) {
-        char shown[LSN_SHOWN_BYTES];
-        lsn_node place = place_at(in, event->start_mark);
-        lsn_mistake_at(in->reading, &place, "tag %s: a study has no tags; remove it",
-                       lsn_shown((const char *)tag, shown));
-    }
-    if (anchor == NULL)
-        return NULL;
-    const char *copy = lsn_keep_text(in->reading, (const char *)anchor, strlen((const char *)anchor));
-    *ok = copy != NULL;
-    return copy;
-}
-
-static bool take_event(loader *in, const yaml_event_t *event)
-{
-    bool ok = true;
-    const char *anchor = read_properties(in, event, &ok);
-    if (!ok)
-        return false;
-    switch (event->type) {
-    case YAML_DOCUMENT_START_EVENT:
-        return begin_document(in, event);
-    case YAML_ALIAS_EVENT:
-        return read_alias(in, event);
-    case YAML_SCALAR_EVENT:
-        return read_scalar(in, event, anchor);
-    case YAML_SEQUENCE_START_EVENT:
-        return begin(in, event, LSN_LIST, anchor);
-    case YAML_MAPPING_START_EVENT:
-        return begin(in, event, LSN_MAP, anchor);
-    case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT:
-        return end(in);
-    default:
-        return true;
-    }
-}
-
-static bool read_events(loader *in)
-{
+    lsn_node *key = NULL;
+    bool dropped = false;
     for (;;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&in->parser, &event))
             return fail_syntax(in);
-        bool last = event.type == YAML_STREAM_END_EVENT, ok = take_event(in, &event);
+        const bool at_end = event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+        lsn_node *item = at_end ? NULL : read_node(in, &event, depth);
         yaml_event_delete(&event);
-        if (last || !ok)
+        if (item == NULL)
+            return at_end;
+        if (parent->kind == LSN_MAP && key == NULL) {
+            if (!check_key(in, parent, item, &dropped))
+                return false;
+            key = item;
+            continue;
+        }
+        if (!dropped && !lsn_node_append(in->reading, parent, key, item))
+            return false;
+        key = NULL;
+        dropped = false;
+    }
+}
+
+/* The node that begins with an event; NULL where reading cannot go on. `depth`: the lists and maps it lies in. An
+ * anchor counts from the end of its node on, so that no node contains itself. */
+static lsn_node *read_node(loader *in, const yaml_event_t *event, int depth)
+{
+    const char *anchor;
+    lsn_node place = place_at(in, event->start_mark), *node;
+    if (event->type == YAML_ALIAS_EVENT)
+        return read_alias(in, event, depth);
+    if (!read_properties(in, event, &place, &anchor))
+        return NULL;
+    if (event->type == YAML_SCALAR_EVENT)
+        node = read_scalar(in, event, &place);
+    else if (depth == DEEPEST)
+        return fail_depth(in, &place);
+    else {
+        node = new_node(in, event->type == YAML_MAPPING_START_EVENT ? LSN_MAP : LSN_LIST, &place);
+        if (node != NULL && !read_items(in, node, depth + 1))
+            return NULL;
+    }
+    return node != NULL && keep_anchor(in, anchor, node) ? node : NULL;
+}
+
+static bool read_stream(loader *in, lsn_node **root)
+{
+    for (int n_documents = 0;;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&in->parser, &event))
+            return fail_syntax(in);
+        const yaml_event_type_t type = event.type;
+        lsn_node place = place_at(in, event.start_mark);
+        bool ok = true;
+        if (type == YAML_DOCUMENT_START_EVENT && n_documents++ > 0)
+            ok = lsn_mistake_at(in->reading, &place, "a second document begins here; a study is one: remove the ---");
+        else if (type == YAML_ALIAS_EVENT || type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
+                 type == YAML_MAPPING_START_EVENT)
+            ok = (*root = read_node(in, &event, 0)) != NULL;
+        yaml_event_delete(&event);
+        if (type == YAML_STREAM_END_EVENT || !ok)
             return ok;
     }
 }
@@ -328,9 +286,9 @@ bool lsn_yaml_read(lsn_reading *reading, const char *text, size_t bytes, const c
     if (!yaml_parser_initialize(&in->parser))
         return lsn_fail(&reading->failure, LSN_FAILED, "out of memory reading the study");
     yaml_parser_set_input_string(&in->parser, (const unsigned char *)text, bytes);
-    bool ok = read_events(in);
+    lsn_node *whole = NULL;
+    bool ok = read_stream(in, &whole);
     yaml_parser_delete(&in->parser);
-    if (ok)
-        *root = in->root;
+    *root = ok ? whole : NULL;
     return ok;
 }

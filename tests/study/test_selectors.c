@@ -158,7 +158,7 @@ static void fractions_are_rounded_half_up(void **state)
         {0.29, 100, 29}, {0.57, 100, 57}, {0.145, 100, 15}, {1.0, 4096, 4096}, {0.3, 5, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        lsn_amount amount = {.fraction = cases[i].fraction};
+        lsn_amount amount = {LSN_AMOUNT_FRACTION, cases[i].fraction, NULL};
         if (lsn_amount_filters(&amount, cases[i].filters) != cases[i].expected)
             print_error("%g of %d\n", cases[i].fraction, cases[i].filters);
         assert_int_equal(lsn_amount_filters(&amount, cases[i].filters), cases[i].expected);
