@@ -151,15 +151,17 @@ static lsn_crew wrap(bench *b, lsn_crew inner)
     return crew;
 }
 
-/* A pass of the intact network costs nothing, every ablation the same. */
-static lsn_prices make_prices(const bench *b, const lsn_plan *plan)
+/* Predicted costs, so that the first ablation takes as long as it does here. */
+static bool make_prices(const bench *b, const lsn_plan *plan, lsn_prices *prices, lsn_error *err)
 {
-    lsn_prices prices = {.costs = {.n_layers = plan->net->n_layers}, .measured = true};
-    for (int l = 0; l < plan->net->n_layers; l++) {
-        prices.costs.layer[l] = 1e-12;
-        prices.costs.step[l] = evaluation_s(b) / b->block_images;
-    }
-    return prices;
+    if (!lsn_costs_predict(plan->net, &prices->costs, err))
+        return false;
+    const double scale = evaluation_s(b) / b->block_images /
+                         lsn_costs_of(&prices->costs, &plan->evaluations[plan->n_evaluations - 1].ablation);
+    for (size_t i = 0; i < prices->costs.count; i++)
+        prices->costs.values[i] *= scale;
+    prices->measured = true;
+    return true;
 }
 
 static lsn_plan *make_plan(const char *path, lsn_error *err)
@@ -179,13 +181,16 @@ static lsn_plan *make_plan(const char *path, lsn_error *err)
 
 static bool run(bench *b, const lsn_plan *plan, lsn_store *store, lsn_crew crew, bool *missing, lsn_error *err)
 {
-    const lsn_prices prices = make_prices(b, plan);
+    lsn_prices prices;
+    if (!make_prices(b, plan, &prices, err))
+        return false;
     const lsn_sweep_options options = {.database = b->database};
     const lsn_crew wrapped = wrap(b, crew);
     const double began_s = lsn_now_s(), cpu_s = cpu_now_s();
     const lsn_code code = lsn_coordinate(plan, store, &wrapped, &options, &prices, missing, err);
     b->wall_s = lsn_now_s() - began_s;
     b->cpu_s = cpu_now_s() - cpu_s;
+    lsn_costs_finish(&prices.costs);
     return code == LSN_OK || (code == LSN_STOPPED && lsn_fail(err, code, "stopped early"));
 }
 

@@ -149,38 +149,35 @@ static void measure_large(void)
 /* The shapes of VGG-19 at 224 x 224, without weights. */
 static lsn_net *make_vgg19(lsn_error *err)
 {
-    static const int filters[] = {64,  64,  -128, 128, -256, 256, 256, 256,  -512, 512,
-                                  512, 512, -512, 512, 512,  512, 0,   4096, 4096, 1000};
-    enum { CONVS = 16, LAYERS = 19 };
-    lsn_net *net = lsn_array(1, sizeof *net, err);
-    lsn_layer *layers = net == NULL ? NULL : lsn_array(LAYERS, sizeof *layers, err);
-    if (layers == NULL)
-        fail(err);
-    *net = (lsn_net){.n_layers = LAYERS, .n_conv = CONVS, .layers = layers, .grid = 7, .classes = 1000};
-    int side = 224, channels = 3, l = 0;
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
-        if (filters[i] <= 0 && l > 0) {
-            layers[l - 1].pool = true;
-            layers[l - 1].out_h = layers[l - 1].out_w = side /= 2;
-        }
-        if (filters[i] == 0)
+    static const int filters[] = {64,  64,  0,   128, 128, 0,   256, 256, 256, 256, 0,
+                                  512, 512, 512, 512, 0,   512, 512, 512, 512, 0};
+    static const int rows[] = {4096, 4096, 1000};
+    const lsn_net_window kernel = {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}, half = {{2, 2}, .stride = {2, 2}};
+    lsn_net *net = lsn_net_create("VGG-19", err);
+    int value = net == NULL ? -1 : lsn_net_add_input(net, 3, err), channels = 3;
+    char name[16] = "";
+    for (size_t i = 0; value >= 0 && i < sizeof filters / sizeof *filters; i++) {
+        if (filters[i] == 0) {
+            value = lsn_net_add_max_pool(net, value, half, err);
             continue;
-        const bool conv = l < CONVS;
-        const int f = abs(filters[i]);
-        if (l == CONVS)
-            channels *= 7 * 7;
-        if (!conv)
-            side = 1;
-        layers[l++] = (lsn_layer){.kind = conv ? LSN_CONV : LSN_FC,
-                                  .filters = f,
-                                  .channels = channels,
-                                  .kernel = conv ? 3 : 1,
-                                  .h = side,
-                                  .w = side,
-                                  .out_h = side,
-                                  .out_w = side};
-        channels = f;
+        }
+        snprintf(name, sizeof name, "conv%zu", i);
+        value = lsn_net_add_conv(net, value, filters[i], channels, kernel, err);
+        if (value >= 0 && lsn_net_add_layer(net, value, (lsn_layer_names){.name = name}, err))
+            value = lsn_net_add_plain(net, LSN_OP_RELU, value, err);
+        channels = filters[i];
     }
+    value = value < 0 ? -1 : lsn_net_add_plain(net, LSN_OP_FLATTEN, value, err);
+    channels *= 7 * 7;
+    for (int i = 0; value >= 0 && i < 3; i++) {
+        snprintf(name, sizeof name, "fc%d", i);
+        value = lsn_net_add_dense(net, value, rows[i], channels, err);
+        if (value >= 0 && lsn_net_add_layer(net, value, (lsn_layer_names){.name = name}, err) && i < 2)
+            value = lsn_net_add_plain(net, LSN_OP_RELU, value, err);
+        channels = rows[i];
+    }
+    if (value < 0 || !lsn_net_complete(net, err) || !lsn_net_set_input(net, 224, 224, 3, err))
+        fail(err);
     return net;
 }
 
@@ -188,26 +185,28 @@ static lsn_net *make_vgg19(lsn_error *err)
 static double *find_costs(int32_t *count, lsn_error *err)
 {
     lsn_net *net = make_vgg19(err);
-    const lsn_costs costs = lsn_costs_predict(net);
+    lsn_costs costs;
+    if (!lsn_costs_predict(net, &costs, err))
+        fail(err);
     const int32_t filter = 0;
     *count = 1;
-    for (int l = 0; l < net->n_conv; l++)
+    for (int l = 0; net->layers[l].kind == LSN_CONVOLUTION; l++)
         *count += net->layers[l].filters;
     double *cost = lsn_array((size_t)*count, sizeof *cost, err);
     if (cost == NULL)
         fail(err);
     const lsn_ablation nothing = {.mask = {0}};
     cost[0] = IMAGE_S * BLOCK_IMAGES;
-    const double scale = cost[0] / lsn_costs_of(&costs, net, &nothing);
+    const double scale = cost[0] / lsn_costs_of(&costs, &nothing);
     int32_t at = 1;
-    for (int l = 0; l < net->n_conv; l++) {
+    for (int l = 0; net->layers[l].kind == LSN_CONVOLUTION; l++) {
         const lsn_mask_part part = {.layer = l, .count = 1, .filters = &filter};
         const lsn_ablation one = {.mask = {1, &part}};
         for (int f = 0; f < net->layers[l].filters; f++)
-            cost[at++] = scale * lsn_costs_of(&costs, net, &one);
+            cost[at++] = scale * lsn_costs_of(&costs, &one);
     }
-    free(net->layers);
-    free(net);
+    lsn_costs_finish(&costs);
+    lsn_net_destroy(net);
     return cost;
 }
 

@@ -32,12 +32,13 @@ typedef struct lsn_engine_options {
                            * which is not taken otherwise */
 } lsn_engine_options;
 
-/* Bytes of a model's weights as the kernels want them, its input being set. They depend on the model and its input's
- * size alone, not on the processor, and hold no pointers: they may lie in memory that processes share. */
+/* Bytes of a model's weights as the kernels want them, its input being set; 0 where lsn_engine_create would fail. They
+ * depend on the model and its input's size alone, not on the processor, and hold no pointers: they may lie in memory
+ * that processes share. */
 LSN_API size_t lsn_engine_weights_bytes(const lsn_net *net);
 /* Writes part 0 .. parts-1 of them, parts of about equal size, to their place in `to`, aligned to 64 bytes. Threads and
- * processes may each write a part at the same time. */
-LSN_API void lsn_engine_pack(const lsn_net *net, void *to, int part, int parts);
+ * processes may each write a part at the same time. Errors as lsn_engine_create. */
+LSN_API bool lsn_engine_pack(const lsn_net *net, void *to, int part, int parts, lsn_error *err);
 
 /* Prepares the weights of `model` (its input must be set; it must outlive the engine). NULL and *err: LSN_USAGE where
  * memory_bytes are too few for one image (the message has the minimum), LSN_INVALID where the input is not set,
@@ -119,28 +120,28 @@ LSN_API const char *lsn_engine_isa(const lsn_engine *engine);
 
 /* ---- predicted work ------------------------------------------------------------------------------------------ */
 
-/* Multiply-adds that an ablation costs for one image besides the shared baseline: the layers after its first ablated
- * one, those that its kernels execute, the linear step's in place of the layer behind the mask. An
- * empty mask: the intact network, which is the baseline's own cost. Not counted, here and in lsn_costs_of, is what
- * LSN_RESAMPLE's donors take (once a request the layers up to the last of its ablations' first masks; for an ablation
- * of several layers also those between its masks), nor the drawing of LSN_NOISE. */
-LSN_API double lsn_engine_madds(const lsn_net *net, const lsn_ablation *ablation);
-
-/* What work costs, by layer and image: predicted in multiply-adds (what transforms take counted as such), or measured
- * in seconds. Plain data, which can be sent to other processes. */
+/* What work costs, by what an engine does for one image: predicted in multiply-adds (what transforms take counted as
+ * such), or measured in seconds. An ablation costs what its masks change of the segment (lesion/net.h) in which its
+ * first masked layer is read, and all segments behind that. Not counted is what LSN_RESAMPLE's donors take (once a
+ * request the segments up to the last of its ablations' first masks; for an ablation of several layers also those
+ * between its masks), nor the drawing of LSN_NOISE. */
 typedef struct lsn_costs {
-    int n_layers;
-    double layer[LSN_MAX_LAYERS];        /* the layer in full */
-    double step[LSN_MAX_LAYERS];         /* the layer behind a mask, besides: */
-    double step_channel[LSN_MAX_LAYERS]; /* for each channel that it computes */
+    struct engine_program *program;
+    double *values; /* [count] plain numbers, which other processes may overwrite theirs of the same network with */
+    size_t count;
 } lsn_costs;
 
-LSN_API lsn_costs lsn_costs_predict(const lsn_net *net);
-/* Runs every layer, for about that many seconds together (more where one run of a layer takes longer). Must not be
- * called from a `stop`. */
+/* Predicts them for a network, whose input is set and which must outlive them. The caller finishes *costs; after an
+ * error (as lsn_engine_create's) there is nothing in it. */
+LSN_API bool lsn_costs_predict(const lsn_net *net, lsn_costs *costs, lsn_error *err);
+LSN_API void lsn_costs_finish(lsn_costs *costs);
+/* Measures instead, *costs being predicted for the engine's network: runs every step, for about that many seconds
+ * together (more where one run of a step takes longer). Must not be called from a `stop`. */
 LSN_API void lsn_engine_measure(lsn_engine *engine, double seconds, lsn_costs *costs);
 /* An ablation's cost for one image besides the shared baseline; an empty mask: the intact network. */
-LSN_API double lsn_costs_of(const lsn_costs *costs, const lsn_net *net, const lsn_ablation *ablation);
+LSN_API double lsn_costs_of(const lsn_costs *costs, const lsn_ablation *ablation);
+/* The multiply-adds that the engine's kernels execute for it, without transforms. */
+LSN_API double lsn_costs_madds(const lsn_costs *costs, const lsn_ablation *ablation);
 
 /* "OpenBLAS 0.3.21 SkylakeX", as the library describes itself. */
 LSN_API const char *lsn_engine_library(void);

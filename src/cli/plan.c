@@ -148,29 +148,25 @@ typedef struct work {
     double needed; /* after equal masks and layers before the mask are computed once */
 } work;
 
-static work count_work(const lsn_plan *plan)
+static work count_work(const lsn_plan *plan, const lsn_costs *costs)
 {
     lsn_ablation nothing = {.mask = {0}};
-    work w = {.whole = lsn_engine_madds(plan->net, &nothing) * plan->n_jobs * plan->images.count};
+    work w = {.whole = lsn_costs_madds(costs, &nothing) * plan->n_jobs * plan->images.count};
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        w.needed += lsn_engine_madds(plan->net, &plan->evaluations[e].ablation) * plan->images.count;
+        w.needed += lsn_costs_madds(costs, &plan->evaluations[e].ablation) * plan->images.count;
     return w;
 }
 
 /* ---- speed --------------------------------------------------------------------------------------------------- */
 
 /* Seconds that the study takes one core of this machine, by what each layer takes. */
-static bool measure_time(const lsn_plan *plan, double *seconds, lsn_error *err)
+static double time_of(const lsn_plan *plan, const lsn_costs *costs)
 {
     const lsn_ablation nothing = {.mask = {0}};
-    lsn_costs costs;
-    if (!lsn_measure_layers(plan, &costs, err))
-        return false;
-    double image = lsn_costs_of(&costs, plan->net, &nothing);
+    double image = lsn_costs_of(costs, &nothing);
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        image += lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);
-    *seconds = image * plan->images.count;
-    return true;
+        image += lsn_costs_of(costs, &plan->evaluations[e].ablation);
+    return image * plan->images.count;
 }
 
 static void print_times(const lsn_options *options, double seconds, const lsn_sweep_needs *needs)
@@ -190,19 +186,23 @@ static int print_plan(const lsn_plan *plan, const char *note, const lsn_options 
 {
     lsn_error err = {0};
     char text[LSN_NUMBER_BYTES], rank[LSN_NUMBER_BYTES];
-    double seconds = 0;
     lsn_sweep_needs needs;
     print_experiments(plan);
     if (note != NULL)
         printf("scores: %s\n", note);
     if (!lsn_warn_few_images(plan, print_line, &err))
         return lsn_exit_with(&err);
-    work w = count_work(plan);
+    lsn_costs costs;
+    if (!lsn_measure_layers(plan, &costs, &err))
+        return lsn_exit_with(&err);
+    const work w = count_work(plan, &costs);
+    const double seconds = time_of(plan, &costs);
+    lsn_costs_finish(&costs);
     printf("%-24s  %11s multiply-adds\n", "work", lsn_quantity_text(w.needed, text));
     printf("%-24s  %11.1f %% of running the whole network for every job\n", "work saved",
            w.whole > 0 ? 100 * (1 - w.needed / w.whole) : 0);
     print_stop(plan);
-    if (!lsn_sweep_memory(plan, 1, &usual_options, &needs, &err) || !measure_time(plan, &seconds, &err))
+    if (!lsn_sweep_memory(plan, 1, &usual_options, &needs, &err))
         return lsn_exit_with(&err);
     printf("%-24s  %11sB for weights, once, and up to %sB for each worker rank\n", "memory of a node",
            lsn_quantity_text((double)needs.weights_bytes, text), lsn_quantity_text((double)needs.rank_bytes, rank));
@@ -214,13 +214,15 @@ static int print_plan(const lsn_plan *plan, const char *note, const lsn_options 
 static bool print_shards(const lsn_plan *plan, int32_t shards, lsn_error *err)
 {
     char least[LSN_NUMBER_BYTES], most[LSN_NUMBER_BYTES];
-    const lsn_costs costs = lsn_costs_predict(plan->net);
-    double *cost = lsn_array((size_t)shards + 1, sizeof *cost, err), sum = 0, dearest = 0;
+    lsn_costs costs;
+    double *cost = NULL, sum = 0, dearest = 0;
+    if (lsn_costs_predict(plan->net, &costs, err))
+        cost = lsn_array((size_t)shards + 1, sizeof *cost, err);
     int32_t *count = cost == NULL ? NULL : lsn_array((size_t)shards + 1, sizeof *count, err);
     lsn_wanted dealt = {0};
     bool ok = count != NULL && lsn_sweep_deal(plan, 1, shards, &dealt, err);
     for (int32_t e = 0; ok && e < plan->n_evaluations; e++) {
-        cost[dealt.shard_of[e]] += lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);
+        cost[dealt.shard_of[e]] += lsn_costs_of(&costs, &plan->evaluations[e].ablation);
         count[dealt.shard_of[e]]++;
     }
     int32_t fewest = INT32_MAX, greatest = 0;
@@ -236,6 +238,7 @@ static bool print_shards(const lsn_plan *plan, int32_t shards, lsn_error *err)
                (int)shards, lsn_count_text(fewest, least), lsn_count_text(greatest, most),
                100 * (dearest * shards / sum - 1), (int)shards, (int)shards, (int)shards);
     lsn_wanted_finish(&dealt);
+    lsn_costs_finish(&costs);
     free(cost);
     free(count);
     return ok;

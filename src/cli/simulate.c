@@ -25,15 +25,16 @@ static bool describe_work(const lsn_plan *plan, lsn_sched_work *work, double **c
     if (*cost == NULL || !lsn_measure_layers(plan, &costs, err))
         return false;
     for (int32_t e = 0; e < plan->n_evaluations; e++)
-        (*cost)[e] = block * lsn_costs_of(&costs, plan->net, &plan->evaluations[e].ablation);
+        (*cost)[e] = block * lsn_costs_of(&costs, &plan->evaluations[e].ablation);
     *work = (lsn_sched_work){.n_evaluations = plan->n_evaluations,
                              .n_blocks = (plan->images.count + block - 1) / block,
                              .cost = *cost,
-                             .unit_cost = block * lsn_costs_of(&costs, plan->net, &nothing),
+                             .unit_cost = block * lsn_costs_of(&costs, &nothing),
                              .unit_s = UNIT_S,
                              .speed = 1,
                              .held = HELD,
                              .by_block = plan->stop.half_width > 0};
+    lsn_costs_finish(&costs);
     return true;
 }
 

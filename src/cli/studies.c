@@ -77,12 +77,13 @@ bool lsn_measure_layers(const lsn_plan *plan, lsn_costs *costs, lsn_error *err)
 {
     const double trial_s = 1;
     const lsn_engine_options options = {.memory_bytes = lsn_sweep_default_memory(1)};
-    lsn_engine *engine = lsn_engine_create(plan->net, &options, err);
-    if (engine == NULL)
-        return false;
-    lsn_engine_measure(engine, trial_s, costs);
+    lsn_engine *engine = lsn_costs_predict(plan->net, costs, err) ? lsn_engine_create(plan->net, &options, err) : NULL;
+    if (engine != NULL)
+        lsn_engine_measure(engine, trial_s, costs);
+    else
+        lsn_costs_finish(costs);
     lsn_engine_destroy(engine);
-    return true;
+    return engine != NULL;
 }
 
 /* ---- on all ranks ------------------------------------------------------------------------------------------------ */

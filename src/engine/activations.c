@@ -1,5 +1,4 @@
 /* Activation sums: the intact network alone, with its maps before pooling. */
-
 #include "engine/engine_internal.h"
 
 #include <math.h>
@@ -55,76 +54,76 @@ static void add_image(const engine_sums *of, size_t positions, int filters, int 
     }
 }
 
-static bool add_layer(lsn_engine *engine, int l, const float *y, int begin, int count, const gathering *to,
-                      lsn_error *err)
+/* Of the step's layer: y[count][positions][F], its output before pooling, of images begin .. begin+count-1. */
+static bool add_layer(lsn_engine *engine, const engine_step *step, const float *y, int begin, int count,
+                      const gathering *to, lsn_error *err)
 {
-    const int filters = engine->net->layers[l].filters;
-    const sweep_layer *layer = &engine->layers[l];
-    const size_t positions = layer->z_floats / (size_t)filters;
+    const int filters = step->source->filters, offset = engine->program->layers[step->layer].filter_offset;
+    const size_t positions = step->z_floats / (size_t)filters;
     engine_sums *of = engine->sums;
-    for (int image = begin; image < begin + count; image++, y += layer->z_floats) {
+    for (int image = begin; image < begin + count; image++, y += step->z_floats) {
         lsn_channel_sums(engine->isa, y, positions, filters, of->value, of->square, of->zeros);
         for (int f = 0; f < filters; f++)
             if (!isfinite(of->value[f]))
                 return lsn_fail(err, LSN_INVALID,
                                 "image %d of the block: layer %s, filter %d: the activation is not a finite number",
-                                image, engine->net->layers[l].name, f);
-        add_image(of, positions, filters, layer->filter_offset, to->labels == NULL ? 0 : to->labels[image], to->sums);
+                                image, engine->net->layers[step->layer].name, f);
+        add_image(of, positions, filters, offset, to->labels == NULL ? 0 : to->labels[image], to->sums);
     }
     return true;
 }
 
 /* ---- all layers ---------------------------------------------------------------------------------------------- */
 
-/* Layer l's map for images i < n, before pooling, to engine->z[i]. */
-static void run_unpooled(lsn_engine *engine, int l, const float *x, int n)
+/* A layer's step on n images: its output before pooling is added to the sums, and goes on pooled. */
+static bool run_layer(lsn_engine *engine, const engine_step *step, int begin, int n, float *out, const gathering *to,
+                      lsn_error *err)
 {
-    const sweep_layer *layer = &engine->layers[l];
-    for (int i = 0; i < n; i++) {
-        const float *in = x + (size_t)i * layer->in_floats;
-        float *out = engine->z + (size_t)i * layer->z_floats;
-        engine->images[i] = (lsn_conv_image){.in = in, .out = out};
-        engine->rows[i] = (lsn_dense_row){.in = in, .out = out};
-    }
-    lsn_conv conv = layer->conv;
-    conv.pool = false;
-    if (layer->fc)
-        sweep_run_dense(engine, &layer->dense, n);
+    const engine_tensor *in = engine_inputs(engine, engine->flow[FLOW_INTACT], step);
+    const engine_call call = {
+        .n = n, .in = in, .out = engine->z, .outputs = {NULL, step->source->filters}, .unpooled = true};
+    step->op->run(engine, step, &call);
+    if (!add_layer(engine, step, engine->z, begin, n, to, err))
+        return false;
+    if (step->pool)
+        engine_max_pool(engine->z, n, step->map.h, step->map.w, step->source->filters, out);
     else
-        sweep_run_conv(engine, &conv, n);
+        memcpy(out, engine->z, (size_t)n * step->z_floats * sizeof *out);
+    return true;
 }
 
-/* engine->z as the next layer sees it: y. */
-static void pool(lsn_engine *engine, int l, int n, float *y)
+/* Images begin .. begin+n-1 through a segment, to `out`. */
+static bool run_segment(lsn_engine *engine, int segment, int begin, int n, float *out, const gathering *to,
+                        lsn_error *err)
 {
-    const lsn_layer *layer = &engine->net->layers[l];
-    const sweep_layer *here = &engine->layers[l];
-    const size_t next = engine->layers[l + 1].in_floats;
-    for (int i = 0; i < n; i++) {
-        const float *z = engine->z + (size_t)i * here->z_floats;
-        float *to = sweep_output_place(engine, l, i, y + (size_t)i * next);
-        if (layer->pool)
-            engine_max_pool(z, 1, layer->h, layer->w, layer->filters, to);
-        else
-            memcpy(to, z, here->z_floats * sizeof *z);
-        sweep_finish_output(engine, l, i, y + (size_t)i * next);
+    engine_tensor *flow = engine->flow[FLOW_INTACT];
+    const engine_places places = {.out = out, .inner = engine->inner};
+    for (int i = engine->program->segments[segment].first; i < engine->program->segments[segment].end; i++) {
+        const engine_step *step = &engine->program->steps[i];
+        float *y = engine_place(engine, &places, segment, step->output);
+        if (!engine_go_on(to->stop, to->context, err))
+            return false;
+        if (step->layer < 0) {
+            const engine_channels all = {NULL, engine->program->values[step->output].channels};
+            step->op->run(engine, step,
+                          &(engine_call){.n = n, .in = engine_inputs(engine, flow, step), .out = y, .outputs = all});
+        } else if (!run_layer(engine, step, begin, n, y, to, err))
+            return false;
+        engine_set(engine, flow, step->output, y);
     }
+    return true;
 }
 
+/* All segments but that of the logits. */
 static bool roll(lsn_engine *engine, const gathering *to, lsn_error *err)
 {
     for (int begin = 0; begin < to->n; begin += engine->sub_block) {
-        const int here = to->n - begin < engine->sub_block ? to->n - begin : engine->sub_block;
-        const float *x = to->images + (size_t)begin * engine->layers[0].in_floats;
-        for (int l = 0; l < engine->n_layers - 1; l++) {
-            if (!engine_go_on(to->stop, to->context, err))
+        const int here = engine_smaller(to->n - begin, engine->sub_block);
+        engine_set(engine, engine->flow[FLOW_INTACT], 0,
+                   to->images + (size_t)begin * engine->program->values[0].floats);
+        for (int s = 0, turn = 0; s < engine->program->n_segments - 1; s++, turn = !turn)
+            if (!run_segment(engine, s, begin, here, engine->rolled[turn], to, err))
                 return false;
-            run_unpooled(engine, l, x, here);
-            if (!add_layer(engine, l, engine->z, begin, here, to, err))
-                return false;
-            pool(engine, l, here, engine->intact[l % 2]);
-            x = engine->intact[l % 2];
-        }
     }
     return true;
 }

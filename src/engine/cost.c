@@ -1,67 +1,101 @@
-/* Predicted work. */
+/* Predicted work, by steps. */
 #include "engine/engine_internal.h"
 
-/* Multiply-adds that a layer's kernel executes, with `channels` of its inputs. */
-static double layer_madds(const lsn_layer *layer, int channels)
-{
-    if (layer->kind == LSN_FC)
-        return (double)channels / layer->channels * lsn_layer_madds(layer);
-    const lsn_conv conv = sweep_describe_conv(layer, channels);
-    return lsn_conv_multiply_adds(&conv);
-}
+#include <stdlib.h>
 
-/* Channels (terms, of a fully connected layer) that the layer behind a mask has to compute: the removed ones, or the
- * kept ones if they are fewer. */
-static int step_channels(const lsn_net *net, const lsn_ablation *ablation)
+/* Channels that the linear steps behind an ablation's first mask compute: the removed ones, or the kept ones if they
+ * are fewer. */
+static int linear_channels(const engine_program *program, const lsn_ablation *ablation)
 {
     const lsn_mask_part *part = &ablation->mask.parts[0];
-    const lsn_layer *next = &net->layers[part->layer + 1];
-    const int filters = net->layers[part->layer].filters, kept = filters - part->count;
-    const int pixels = next->channels / filters; /* of the average-pooled map that a fully connected layer sees */
-    const int fewest = ablation->mode == LSN_ZERO && kept < part->count ? (kept > 0 ? kept : 1) : part->count;
-    return pixels * fewest;
+    const int kept = program->net->layers[part->layer].filters - part->count;
+    return ablation->mode == LSN_ZERO && kept < part->count ? (kept > 0 ? kept : 1) : part->count;
 }
 
-double lsn_engine_madds(const lsn_net *net, const lsn_ablation *ablation)
+static double full_madds(const engine_step *step)
+{
+    return step->op->madds == NULL ? 0 : step->op->madds(step, step->in.channels);
+}
+
+double engine_madds(const engine_program *program, const lsn_ablation *ablation)
 {
     double madds = 0;
-    int first = 0;
+    int next = 0;
     if (ablation->mask.count > 0) {
-        first = ablation->mask.parts[0].layer + 1;
-        madds += layer_madds(&net->layers[first++], step_channels(net, ablation));
+        const engine_layer *layer = &program->layers[ablation->mask.parts[0].layer];
+        for (int i = 0; i < layer->n_affected; i++) {
+            const engine_step *step = &program->steps[layer->affected[i]];
+            const bool linear = step->op->madds != NULL && engine_reads(step, layer->seen);
+            madds += linear ? step->op->madds(step, linear_channels(program, ablation)) : full_madds(step);
+        }
+        next = program->segments[layer->branch].end;
     }
-    for (int l = first; l < net->n_layers; l++)
-        madds += layer_madds(&net->layers[l], net->layers[l].channels);
+    for (; next < program->n_steps; next++)
+        madds += full_madds(&program->steps[next]);
     return madds;
 }
 
-/* ---- costs by layer ------------------------------------------------------------------------------------------ */
+/* ---- costs by step ------------------------------------------------------------------------------------------- */
 
-lsn_costs lsn_costs_predict(const lsn_net *net)
+/* Channels of the image's value that a linear step's `channels` are, at every pixel where each has its own weights. */
+static double terms_of(const engine_step *step, int channels)
 {
-    lsn_costs costs = {.n_layers = net->n_layers};
-    for (int l = 0; l < net->n_layers; l++) {
-        const lsn_layer *layer = &net->layers[l];
-        const bool conv = layer->kind == LSN_CONV;
-        costs.layer[l] = conv ? sweep_conv_cost(layer) : lsn_layer_madds(layer);
-        costs.step_channel[l] = costs.layer[l] / layer->channels;
-        /* A step transforms all outputs, however few channels it reads. */
-        if (conv && l > 0)
-            costs.step[l] = SWEEP_STEP_COST * layer->h * layer->w * layer->filters;
-    }
-    return costs;
+    return step->dense.terms > 0 ? (double)channels * step->in.h * step->in.w : channels;
 }
 
-double lsn_costs_of(const lsn_costs *costs, const lsn_net *net, const lsn_ablation *ablation)
+bool lsn_costs_predict(const lsn_net *net, lsn_costs *costs, lsn_error *err)
 {
-    double cost = 0;
-    int first = 0;
-    if (ablation->mask.count > 0) {
-        first = ablation->mask.parts[0].layer + 1;
-        cost += costs->step[first] + step_channels(net, ablation) * costs->step_channel[first];
-        first++;
+    *costs = (lsn_costs){.program = engine_compile(net, err)};
+    if (costs->program == NULL)
+        return false;
+    costs->count = 3 * (size_t)costs->program->n_steps;
+    costs->values = lsn_array(costs->count, sizeof *costs->values, err);
+    if (costs->values == NULL) {
+        lsn_costs_finish(costs);
+        return false;
     }
-    for (int l = first; l < costs->n_layers; l++)
-        cost += costs->layer[l];
-    return cost;
+    for (int i = 0; i < costs->program->n_steps; i++) {
+        const engine_step *step = &costs->program->steps[i];
+        engine_cost *cost = engine_cost_of(costs, i);
+        if (step->op->cost == NULL)
+            continue;
+        cost->full = step->op->cost(step);
+        cost->channel = cost->full / terms_of(step, step->in.channels);
+        cost->linear = step->inputs[0] == 0 ? 0 : step->op->linear_cost(step); /* nobody masks the images */
+    }
+    return true;
+}
+
+void lsn_costs_finish(lsn_costs *costs)
+{
+    engine_program_destroy(costs->program);
+    free(costs->values);
+    *costs = (lsn_costs){0};
+}
+
+double lsn_costs_of(const lsn_costs *costs, const lsn_ablation *ablation)
+{
+    const engine_program *program = costs->program;
+    double sum = 0;
+    int next = 0;
+    if (ablation->mask.count > 0) {
+        const engine_layer *layer = &program->layers[ablation->mask.parts[0].layer];
+        for (int i = 0; i < layer->n_affected; i++) {
+            const engine_step *step = &program->steps[layer->affected[i]];
+            const engine_cost *cost = engine_cost_of(costs, layer->affected[i]);
+            if (engine_reads(step, layer->seen))
+                sum += cost->linear + terms_of(step, linear_channels(program, ablation)) * cost->channel;
+            else
+                sum += cost->full;
+        }
+        next = program->segments[layer->branch].end;
+    }
+    for (; next < program->n_steps; next++)
+        sum += engine_cost_of(costs, next)->full;
+    return sum;
+}
+
+double lsn_costs_madds(const lsn_costs *costs, const lsn_ablation *ablation)
+{
+    return engine_madds(costs->program, ablation);
 }

@@ -6,24 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The network compiled for an instruction set. */
+static bool compile(lsn_engine *engine, lsn_error *err)
+{
+    engine->isa = lsn_isa_choose();
+    if (engine->isa == NULL)
+        return lsn_fail(err, LSN_USAGE,
+                        "LESION_ISA=%s: should be avx512, avx2 or portable, as far as this processor has them, or "
+                        "openblas",
+                        getenv("LESION_ISA"));
+    engine->program = engine_compile(engine->net, err);
+    for (int i = 0; engine->program != NULL && i < engine->program->n_steps; i++) {
+        engine_step *step = &engine->program->steps[i];
+        step->conv.isa = step->few.isa = step->dense.isa = engine->isa;
+    }
+    return engine->program != NULL;
+}
+
 /* An engine without its memory. */
 static lsn_engine *create_planned(const lsn_net *net, const lsn_engine_options *given, lsn_error *err)
 {
     lsn_engine_options options = *given;
-    if (net->input_h < 1 || net->input_w < 1) {
-        lsn_fail(err, LSN_INVALID, "the size of the network's input is not set");
-        return NULL;
-    }
     lsn_engine *engine = lsn_array(1, sizeof *engine, err);
     if (engine == NULL)
         return NULL;
     engine->net = net;
-    engine->n_layers = net->n_layers;
     engine->threads = options.threads > 0 ? options.threads : 1;
     engine->resample = options.resample;
     engine->drift = options.drift;
     options.besides_bytes += 2 * sizeof(float) * (size_t)lsn_net_filters(net); /* means and deviations */
-    if (engine_plan_memory(engine, &options, err))
+    if (compile(engine, err) && engine_plan_memory(engine, &options, err))
         return engine;
     lsn_engine_destroy(engine);
     return NULL;
@@ -53,33 +65,20 @@ void lsn_engine_destroy(lsn_engine *engine)
 {
     if (engine == NULL)
         return;
-    for (int l = 0; engine->layers != NULL && l < engine->n_layers; l++) {
-        free(engine->layers[l].queue.in);
-        free(engine->layers[l].queue.pairs);
-        free(engine->layers[l].kept);
-        free(engine->layers[l].norms);
-    }
-    free(engine->layers);
+    if (engine->program != NULL)
+        engine_release_memory(engine);
+    engine_program_destroy(engine->program);
     free(engine->means);
     free(engine->deviations);
     free(engine->sums);
-    free(engine->weights);
-    for (int i = 0; i < 2; i++)
-        free(engine->intact[i]);
-    for (int i = 0; i < 3; i++)
-        free(engine->solo[i]);
-    for (int i = 0; i < 3; i++)
-        free(engine->donor[i]);
-    for (int i = 0; i < SWEEP_LISTS; i++)
-        free(engine->list[i]);
-    free(engine->workspace);
-    free(engine->z);
-    free(engine->gathered);
-    free(engine->map);
-    free(engine->images);
-    free(engine->rows);
-    free(engine->bias);
     free(engine);
+}
+
+bool engine_go_on(lsn_stop *stop, void *context, lsn_error *err)
+{
+    if (stop != NULL && stop(context))
+        return lsn_fail(err, LSN_STOPPED, "stopped before all was evaluated");
+    return true;
 }
 
 /* Copies numbers of all filters, each finite and at least `least`, to *to. */
@@ -90,7 +89,7 @@ static bool set_statistic(const lsn_engine *engine, float **to, const float *fro
     const size_t filters = lsn_net_filters(net);
     for (int l = 0; l < net->n_layers - 1; l++)
         for (int f = 0; f < net->layers[l].filters; f++) {
-            const float value = from[engine->layers[l].filter_offset + f];
+            const float value = from[engine->program->layers[l].filter_offset + f];
             if (!isfinite(value))
                 return lsn_fail(err, LSN_INVALID, "layer %s: the %s of filter %d is not a finite number",
                                 net->layers[l].name, what, f);

@@ -105,23 +105,34 @@ bool engine_check_request(const lsn_engine *engine, const lsn_engine_request *r,
 
 /* ---- removing ------------------------------------------------------------------------------------------------ */
 
-/* Row by row, so that the filters' writes meet in the cache. */
-void engine_noise_maps(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation, int image,
-                       int l, const int32_t *filters, int n, bool compact, float *to, size_t stride)
+/* The step whose output the layer's masks replace, a pooling that is fused into it included: a constant map pools to
+ * itself, and what noise or a donor puts there has been pooled. */
+static const engine_step *masked_step(const lsn_engine *engine, int layer)
 {
-    const lsn_layer *layer = &engine->net->layers[l];
-    const int offset = engine->layers[l].filter_offset, rows = engine_noise_rows(layer->h, layer->pool);
+    const engine_program *program = engine->program;
+    return &program->steps[program->values[program->layers[layer].masked].producer];
+}
+
+/* Row by row, so that the filters' writes meet in the cache. */
+void engine_noise_maps(const lsn_engine *engine, const lsn_ablation *ablation, const lsn_mask_part *part, int image,
+                       bool compact, float *to, size_t stride)
+{
+    const lsn_engine_request *r = engine->request;
+    const engine_step *step = masked_step(engine, part->layer);
+    const int offset = engine->program->layers[part->layer].filter_offset;
+    const int rows = engine_noise_rows(step->map.h, step->pool);
     engine_noise noise = {
         .seed = (uint64_t)ablation->seed,
         .image = (uint32_t)(r->ids == NULL ? image : r->ids[image]),
-        .layer = (uint32_t)l,
+        .layer = (uint32_t)part->layer,
     };
     for (int row = 0; row < rows; row++)
-        for (int i = 0; i < n; i++) {
-            noise.filter = (uint32_t)filters[i];
-            noise.mean = engine->means[offset + filters[i]];
-            noise.deviation = engine->deviations[offset + filters[i]];
-            engine_draw_noise(&noise, layer->h, layer->w, layer->pool, row, to + (compact ? i : filters[i]), stride);
+        for (int i = 0; i < part->count; i++) {
+            const int filter = part->filters[i];
+            noise.filter = (uint32_t)filter;
+            noise.mean = engine->means[offset + filter];
+            noise.deviation = engine->deviations[offset + filter];
+            engine_draw_noise(&noise, step->map.h, step->map.w, step->pool, row, to + (compact ? i : filter), stride);
         }
 }
 
@@ -141,23 +152,23 @@ static void transplant(float *y, size_t positions, int filters, const lsn_mask_p
             y[part->filters[i]] = donors[part->filters[i]];
 }
 
-void engine_mask(const lsn_engine *engine, const lsn_engine_request *r, const lsn_ablation *ablation,
-                 const lsn_mask_part *part, int begin, int n, const float *donors, float *y)
+void engine_mask(const lsn_engine *engine, const lsn_ablation *ablation, const lsn_mask_part *part, int begin, int n,
+                 const float *donors, float *y)
 {
-    const sweep_layer *layer = &engine->layers[part->layer];
-    const int filters = engine->net->layers[part->layer].filters;
-    const size_t positions = n * (layer->out_floats / filters);
+    const engine_layer *layer = &engine->program->layers[part->layer];
+    const engine_value *value = &engine->program->values[layer->masked];
+    const size_t pixels = (size_t)n * (size_t)value->pixels;
     switch (ablation->mode) {
     case LSN_RESAMPLE:
-        transplant(y, positions, filters, part, donors);
+        transplant(y, pixels, value->channels, part, donors);
         return;
     case LSN_NOISE:
-        for (int image = 0; image < n; image++)
-            engine_noise_maps(engine, r, ablation, begin + image, part->layer, part->filters, part->count, false,
-                              y + image * layer->out_floats, filters);
+        for (int i = 0; i < n; i++)
+            engine_noise_maps(engine, ablation, part, begin + i, false, y + (size_t)i * value->floats,
+                              (size_t)value->channels);
         return;
     default:
-        overwrite(y, positions, filters, part,
+        overwrite(y, pixels, value->channels, part,
                   ablation->mode == LSN_MEAN ? engine->means + layer->filter_offset : NULL);
     }
 }

@@ -1,95 +1,95 @@
-/* What each layer costs on this machine, by running it. */
+/* What each step costs on this machine, by running it. */
 #include "engine/engine_internal.h"
 
 static const double RATE = 40e9; /* multiply-adds a second, for choosing how many images a trial has */
 enum { LEAST_ROWS = 64 };        /* of a fully connected layer, which else would show the speed of memory */
 
-/* Runs layer l on n images; `step`: as a linear step over one channel. */
-static void run_trial(lsn_engine *engine, int l, int n, const float *in, float *out, bool step)
+/* A step's trial: where it reads and writes, and the images there is room for. */
+typedef struct trial {
+    const engine_step *step;
+    const float *in;
+    float *out;
+    int room;
+} trial;
+
+static trial find_trial(lsn_engine *engine, const engine_step *step)
+{
+    const engine_program *program = engine->program;
+    const engine_segment *segment = &program->segments[step->segment];
+    const engine_value *input = &program->values[step->inputs[0]];
+    const int next = step->segment + 1;
+    trial t = {.step = step, .in = engine->gathered, .out = engine->rolled[1], .room = engine->sub_block};
+    int room = engine->sub_block;
+    if (input->inner) {
+        t.in = engine->buffers[input->buffer];
+        t.room = engine->buffer_images;
+    } else if (step->segment >= engine->first_queue) {
+        t.in = engine->queues[step->segment].in;
+        t.room = engine->queues[step->segment].stack;
+    }
+    if (step->output != segment->output) {
+        t.out = engine->buffers[program->values[step->output].buffer];
+        room = engine->buffer_images;
+    } else if (next == program->n_segments) {
+        t.out = engine->logits;
+        room = engine->queues[step->segment].stack;
+    } else if (next >= engine->first_queue) {
+        t.out = engine->queues[next].in;
+        room = engine->queues[next].room;
+    }
+    t.room = engine_smaller(t.room, room);
+    return t;
+}
+
+/* In full, or as a linear step over one channel. */
+static void run_trial(lsn_engine *engine, const trial *t, int n, bool linear)
 {
     static const int first_channel = 0;
-    const sweep_layer *layer = &engine->layers[l];
-    for (int i = 0; i < n && layer->fc; i++)
-        engine->rows[i] =
-            (lsn_dense_row){.in = in + (size_t)i * layer->in_floats, .out = out + (size_t)i * layer->out_floats};
-    for (int i = 0; i < n && !layer->fc; i++)
-        engine->images[i] = (lsn_conv_image){.in = in + (size_t)i * layer->in_floats,
-                                             .out = out + (size_t)i * layer->out_floats,
-                                             .base = step ? engine->z + (size_t)i * layer->z_floats : NULL};
-    if (layer->fc) {
-        sweep_run_dense(engine, &layer->dense, n);
-        return;
-    }
-    lsn_conv conv = step ? layer->step : layer->conv;
-    if (step) {
-        conv.channels = 1;
-        conv.rows = &first_channel;
-        conv.subtract = true;
-    }
-    sweep_run_conv(engine, &conv, n);
+    const engine_step *step = t->step;
+    const engine_tensor in = {t->in, linear ? (engine_channels){&first_channel, 1}
+                                            : (engine_channels){NULL, step->in.channels}};
+    const engine_call call = {
+        .n = n,
+        .in = &in,
+        .out = t->out,
+        .outputs = {NULL, engine->program->values[step->output].channels},
+        .base = linear ? engine->z : NULL,
+        .linear = linear,
+    };
+    step->op->run(engine, step, &call);
 }
 
 /* Seconds an image: the better of two runs, the first of which also warms up. */
-static double time_trial(lsn_engine *engine, int l, int n, const float *in, float *out, bool step)
+static double time_trial(lsn_engine *engine, const trial *t, int n, bool linear)
 {
     double best = 0;
     for (int i = 0; i < 2; i++) {
-        double began = lsn_now_s();
-        run_trial(engine, l, n, in, out, step);
-        double took = (lsn_now_s() - began) / n;
+        const double began = lsn_now_s();
+        run_trial(engine, t, n, linear);
+        const double took = (lsn_now_s() - began) / n;
         best = i == 0 || took < best ? took : best;
     }
     return best;
 }
 
-/* Where layer l's trial reads and writes, and the images there is room for. */
-typedef struct place {
-    const float *in;
-    float *out;
-    int room;
-} place;
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static place find_place(lsn_engine *engine, int l)
-{
-    const int last_conv = engine->net->n_conv - 1;
-    const sweep_queue *from = &engine->layers[l].queue;
-    const sweep_queue *to = l + 1 < engine->n_layers ? &engine->layers[l + 1].queue : NULL;
-    place p = {engine->gathered, engine->intact[1], engine->sub_block};
-    if (l >= 2) {
-        p.in = from->in;
-        p.room = from->stack;
-    }
-    if (l == last_conv && engine->average) {
-        p.out = engine->map;
-        p.room = smaller(p.room, engine->map_images);
-    } else if (l >= 1 && to != NULL) {
-        p.out = to->in;
-        p.room = smaller(p.room, to->room);
-    } else {
-        p.room = smaller(p.room, engine->sub_block);
-    }
-    return p;
-}
-
 void lsn_engine_measure(lsn_engine *engine, double seconds, lsn_costs *costs)
 {
-    const lsn_costs predicted = *costs = lsn_costs_predict(engine->net);
+    const engine_program *program = engine->program;
     const lsn_engine_profile profile = engine->profile;
     const lsn_conv_phases phases = engine->phases;
-    for (int l = 0; l < engine->n_layers; l++) {
-        const place p = find_place(engine, l);
-        const double wanted = seconds / (2 * engine->n_layers) * RATE / predicted.layer[l];
-        const int least = engine->layers[l].fc ? smaller(LEAST_ROWS, p.room) : 1;
-        const int n = wanted >= p.room ? p.room : wanted < least ? least : (int)wanted;
-        costs->layer[l] = time_trial(engine, l, n, p.in, p.out, false);
-        costs->step_channel[l] = predicted.step_channel[l] * costs->layer[l] / predicted.layer[l];
-        if (l > 0 && !engine->layers[l].fc)
-            costs->step[l] = time_trial(engine, l, smaller(n, engine->sub_block), p.in, p.out, true);
+    for (int i = 0; i < program->n_steps; i++) {
+        engine_cost *cost = engine_cost_of(costs, i);
+        if (!(cost->full > 0))
+            continue;
+        const trial t = find_trial(engine, &program->steps[i]);
+        const double wanted = seconds / (2 * program->n_steps) * RATE / cost->full;
+        const int least = t.step->dense.terms > 0 ? engine_smaller(LEAST_ROWS, t.room) : 1;
+        const int n = wanted >= t.room ? t.room : wanted < least ? least : (int)wanted;
+        const double took = time_trial(engine, &t, n, false);
+        cost->channel *= took / cost->full;
+        cost->full = took;
+        if (cost->linear > 0)
+            cost->linear = time_trial(engine, &t, engine_smaller(n, engine->sub_block), true);
     }
     engine->profile = profile;
     engine->phases = phases;

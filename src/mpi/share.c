@@ -90,17 +90,18 @@ lsn_plan *lsn_ranks_read_plan(const lsn_ranks *ranks, const char *path, const ch
 bool lsn_ranks_pack(const lsn_ranks *ranks, const lsn_net *net, const void **packed, lsn_error *err)
 {
     lsn_node_ranks *node = ranks->node;
-    const size_t bytes = node == NULL ? 0 : lsn_engine_weights_bytes(net);
     *packed = NULL;
-    if (bytes == 0)
+    if (node == NULL)
         return true;
     if (node->packed.bytes == NULL || node->packed_model != net) {
+        const size_t bytes = lsn_engine_weights_bytes(net);
+        const bool counted = bytes > 0 || lsn_fail(err, LSN_FAILED, "the weights could not be packed");
         lsn_shared_release(&node->packed);
-        if (!lsn_shared_take(ranks, bytes, true, &node->packed, err))
+        if (!lsn_shared_take(ranks, bytes, counted, &node->packed, err))
             return false;
-        lsn_engine_pack(net, node->packed.bytes, node->part, node->parts);
-        if (!lsn_shared_sync(ranks, &node->packed, true))
-            return lsn_fail(err, LSN_FAILED, "another rank could not share the packed weights");
+        const bool done = lsn_engine_pack(net, node->packed.bytes, node->part, node->parts, err);
+        if (!lsn_shared_sync(ranks, &node->packed, done))
+            return !done ? false : lsn_fail(err, LSN_FAILED, "another rank could not share the packed weights");
         node->packed_model = net;
     }
     *packed = node->packed.bytes;

@@ -186,16 +186,18 @@ static bool find_prices(const lsn_plan *plan, const lsn_ranks *ranks, lsn_comput
     const int measures = ranks->size == 1 ? 0 : 1, workers = ranks->size == 1 ? 1 : ranks->size - 1;
     double work = 0;
     prices->measured = false;
-    *costs = lsn_costs_predict(plan->net);
+    if (!lsn_ranks_agree(ranks, lsn_costs_predict(plan->net, costs, err)))
+        return false;
     for (int32_t e = 0; e < plan->n_evaluations; e++)
         if (lsn_wants(options->wanted, e))
-            work += plan->images.count * lsn_costs_of(costs, plan->net, &plan->evaluations[e].ablation);
+            work += plan->images.count * lsn_costs_of(costs, &plan->evaluations[e].ablation);
     if (work / workers < LEAST_MEASURED)
         return true;
     prices->measured = true;
     if (ranks->rank == measures)
         lsn_compute_measure(compute, MEASURE_S, costs);
-    return !ranks->launched || lsn_broadcast(prices, sizeof *prices, measures, MPI_COMM_WORLD, err);
+    return !ranks->launched ||
+           lsn_broadcast(costs->values, costs->count * sizeof *costs->values, measures, MPI_COMM_WORLD, err);
 }
 
 static lsn_code coordinate(const lsn_plan *plan, lsn_ranks *ranks, const lsn_process *processes, lsn_compute *compute,
@@ -240,7 +242,7 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, 
     ok = ok && take_census(ranks, &census, err);
     ok = lsn_ranks_agree(ranks, ok && (!first || record_begin(store, ranks, options, census.hosts.data, err)));
     ok = ok && lsn_ranks_agree(ranks, prepare_activations(plan, activations, ranks, compute, store, err));
-    lsn_prices prices;
+    lsn_prices prices = {0};
     ok = ok && lsn_ranks_agree(ranks, find_prices(plan, ranks, compute, options, &prices, err));
     lsn_code code = err->code;
     if (ok && first)
@@ -253,6 +255,7 @@ static lsn_code sweep(const lsn_plan *plan, const lsn_activations *activations, 
     const bool ended = code == LSN_OK || code == LSN_JOBS_FAILED || code == LSN_STOPPED;
     if (ok && first && ended && lsn_signals_asked() != LSN_LEAVE && !lsn_store_judge(store, err))
         code = err->code;
+    lsn_costs_finish(&prices.costs);
     census_finish(&census);
     lsn_compute_destroy(compute);
     return code;

@@ -38,7 +38,7 @@ typedef struct coordinator {
 /* What an ablation costs on a block. */
 static double block_cost(const coordinator *c, const lsn_ablation *ablation)
 {
-    return lsn_store_block_images(c->store) * lsn_costs_of(&c->prices->costs, c->plan->net, ablation);
+    return lsn_store_block_images(c->store) * lsn_costs_of(&c->prices->costs, ablation);
 }
 
 /* Counts what the study holds and what the database has of it. */

@@ -28,15 +28,16 @@ static int32_t share_of(int64_t place, int32_t shards)
 bool lsn_sweep_deal(const lsn_plan *plan, int32_t shard, int32_t shards, lsn_wanted *wanted, lsn_error *err)
 {
     const int32_t count = plan->n_evaluations - 1;
-    const lsn_costs costs = lsn_costs_predict(plan->net);
+    lsn_costs costs;
+    const bool predicted = lsn_costs_predict(plan->net, &costs, err);
     *wanted = (lsn_wanted){.shard = shard, .shards = shards};
     wanted->shard_of = lsn_array((size_t)plan->n_evaluations, sizeof *wanted->shard_of, err);
     wanted->evaluations = lsn_array((size_t)plan->n_evaluations, sizeof *wanted->evaluations, err);
     dealt *order = lsn_array((size_t)count, sizeof *order, err);
-    const bool ok = wanted->shard_of != NULL && wanted->evaluations != NULL && order != NULL;
+    const bool ok = predicted && wanted->shard_of != NULL && wanted->evaluations != NULL && order != NULL;
     for (int32_t i = 0; ok && i < count; i++) {
         const lsn_evaluation *evaluation = &plan->evaluations[i + 1];
-        order[i] = (dealt){lsn_costs_of(&costs, plan->net, &evaluation->ablation), evaluation->key, i + 1};
+        order[i] = (dealt){lsn_costs_of(&costs, &evaluation->ablation), evaluation->key, i + 1};
     }
     if (ok) {
         qsort(order, (size_t)count, sizeof *order, dearest_first);
@@ -47,5 +48,6 @@ bool lsn_sweep_deal(const lsn_plan *plan, int32_t shard, int32_t shards, lsn_wan
         wanted->evaluations[order[i].evaluation] = share_of(i, shards) == shard;
     }
     free(order);
+    lsn_costs_finish(&costs);
     return ok;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/engine_internal.h"
+#include "engine/ops/ops.h"
 #include "network.h"
 
 static void check_average(int h, int w, int channels, int grid)
@@ -23,7 +23,7 @@ static void check_average(int h, int w, int channels, int grid)
     double *exact = lsn_array(in, sizeof *exact, NULL);
     bounded *right = lsn_array(out, sizeof *right, NULL);
     for (int image = 0; image < N; image++)
-        engine_average_pool(x + image * in, h, w, channels, grid, y + image * out);
+        engine_average_pool(x + image * in, h, w, channels, (const int[2]){grid, grid}, y + image * out);
     for (int image = 0; image < N; image++) {
         for (size_t i = 0; i < in; i++)
             exact[i] = x[image * in + i];
@@ -53,7 +53,7 @@ static void average_pooling_of_one_position_is_exact(void **state)
 {
     (void)state;
     float x[3] = {0.1f, -2.5f, 3e30f}, y[12];
-    engine_average_pool(x, 1, 1, 3, 2, y);
+    engine_average_pool(x, 1, 1, 3, (const int[2]){2, 2}, y);
     for (int i = 0; i < 12; i++)
         assert_true(y[i] == x[i % 3]);
 }

@@ -232,14 +232,18 @@ static void zero_is_removing_the_weights(void **state)
 /* The last filter of a layer cut out of the weights: its row, and its channel in the next layer. */
 static void cut_last_filter(lsn_net *net, int l)
 {
-    lsn_layer *layer = &net->layers[l], *next = &net->layers[l + 1];
-    int per_filter = next->channels / layer->filters * next->kernel * next->kernel;
-    int old_row = per_filter * layer->filters, new_row = old_row - per_filter;
+    lsn_net_node *node = &net->nodes[net->layers[l].node], *next = &net->nodes[net->layers[l + 1].node];
+    const size_t old_row = lsn_net_node_terms(next), new_row = old_row - old_row / (size_t)node->filters;
     float *weights = network_weights(net, l + 1);
-    for (int f = 0; f < next->filters; f++)
-        memmove(weights + (size_t)f * new_row, weights + (size_t)f * old_row, sizeof(float) * new_row);
-    next->channels -= next->channels / layer->filters;
-    layer->filters--;
+    for (size_t f = 0; f < (size_t)next->filters; f++)
+        memmove(weights + f * new_row, weights + f * old_row, sizeof(float) * new_row);
+    next->weights.count = (size_t)next->filters * new_row;
+    next->channels -= next->channels / node->filters;
+    node->weights.count -= lsn_net_node_terms(node);
+    node->bias.count--;
+    node->filters--;
+    net->layers[l].filters--;
+    assert_true(lsn_net_set_input(net, net->input_h, net->input_w, net->input_channels, NULL));
 }
 
 static void zero_is_a_network_without_the_filter(void **state)

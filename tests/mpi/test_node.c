@@ -96,7 +96,7 @@ static void packed_weights_are_those_of_one_alone(void **state)
     const void *packed, *again;
     void *right = lsn_array(bytes, 1, &err);
     assert_non_null(right);
-    lsn_engine_pack(net, right, 0, 1);
+    assert_true(lsn_engine_pack(net, right, 0, 1, &err));
     assert_true(lsn_ranks_pack(&ranks, plan->net, &packed, &err));
     assert_memory_equal(packed, right, bytes);
     assert_true(lsn_ranks_pack(&ranks, plan->net, &again, &err));

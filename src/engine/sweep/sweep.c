@@ -4,119 +4,98 @@
 #include <math.h>
 #include <string.h>
 
-/* The layer whose output an ablation masks first; -1 where it masks nothing. */
-static int first_layer(const lsn_ablation *ablation)
+/* ---- what is asked for --------------------------------------------------------------------------------------- */
+
+/* The layer that an ablation masks first; NULL where it masks nothing. */
+static const engine_layer *first_layer(const lsn_engine *engine, const lsn_ablation *ablation)
 {
-    return ablation->mask.count == 0 ? -1 : ablation->mask.parts[0].layer;
+    return ablation->mask.count == 0 ? NULL : &engine->program->layers[ablation->mask.parts[0].layer];
 }
 
-static int smaller(int a, int b)
+/* Whether some ablation branches off in the segment. */
+static bool anyone_branches(const lsn_engine *engine, int segment)
 {
-    return a < b ? a : b;
-}
-
-/* Whether layer n's pre-activations will be asked for: some ablation begins at the layer before. */
-static bool anyone_begins_at(const lsn_engine_request *r, int l)
-{
-    for (int a = 0; a < r->n_ablations; a++)
-        if (first_layer(r->ablations[a]) == l)
+    const lsn_engine_request *r = engine->request;
+    for (int a = 0; a < r->n_ablations; a++) {
+        const engine_layer *first = first_layer(engine, r->ablations[a]);
+        if (first != NULL && first->branch == segment)
             return true;
+    }
     return false;
 }
 
-/* The last layer that an ablation masks first; -1 where none masks any. */
-static int last_beginning(const lsn_engine_request *r)
+/* The last segment where an ablation branches off; 0 where none does. */
+static int last_branch(const lsn_engine *engine)
 {
-    int last = -1;
-    for (int a = 0; a < r->n_ablations; a++)
-        if (first_layer(r->ablations[a]) > last)
-            last = first_layer(r->ablations[a]);
-    return last;
-}
-
-/* The last layer where an ablation begins that wants donors; -1 where none does. */
-static int last_donor_layer(const lsn_engine_request *r)
-{
-    int last = -1;
-    for (int a = 0; a < r->n_ablations; a++)
-        if (r->ablations[a]->mode == LSN_RESAMPLE && first_layer(r->ablations[a]) > last)
-            last = first_layer(r->ablations[a]);
-    return last;
-}
-
-/* Layer n of the intact network for `count` images, at most sub_block: y from x, and z where it is not NULL. */
-static void roll_layer(lsn_engine *engine, int n, const float *x, int count, float *y, float *z)
-{
-    sweep_layer *layer = &engine->layers[n];
-    const size_t out = n == engine->n_layers - 1 ? layer->out_floats : engine->layers[n + 1].in_floats;
-    for (int i = 0; i < count; i++) {
-        const float *in = x + (size_t)i * layer->in_floats;
-        float *to = y + (size_t)i * out, *pre = z == NULL ? NULL : z + (size_t)i * layer->z_floats;
-        if (layer->fc)
-            engine->rows[i] = (lsn_dense_row){.in = in, .out = to, .pre = pre};
-        else
-            engine->images[i] = (lsn_conv_image){.in = in, .out = sweep_output_place(engine, n, i, to), .pre = pre};
+    const lsn_engine_request *r = engine->request;
+    int last = 0;
+    for (int a = 0; a < r->n_ablations; a++) {
+        const engine_layer *first = first_layer(engine, r->ablations[a]);
+        if (first != NULL && first->branch > last)
+            last = first->branch;
     }
-    if (layer->fc)
-        sweep_run_dense(engine, &layer->dense, count);
-    else
-        sweep_run_conv(engine, &layer->conv, count);
-    for (int i = 0; i < count; i++)
-        sweep_finish_output(engine, n, i, y + (size_t)i * out);
+    return last;
 }
 
-/* The same into layer n + 1's queue, as pairs of SWEEP_INTACT, once nothing branches off any more: full stacks serve
- * the intact network too. */
-static bool roll_into_queue(lsn_engine *engine, int n, const float *x, int count, lsn_error *err)
+/* The last segment whose values some ablation wants of donors; -1 where none does. One of several layers goes on from
+ * there with its own. */
+static int last_donors(const lsn_engine *engine)
 {
-    const int most = smaller(count, engine->layers[n + 1].queue.stack);
+    const lsn_engine_request *r = engine->request;
+    const engine_program *program = engine->program;
+    int last = -1;
+    for (int a = 0; a < r->n_ablations; a++) {
+        const engine_layer *first = first_layer(engine, r->ablations[a]);
+        if (first == NULL || r->ablations[a]->mode != LSN_RESAMPLE)
+            continue;
+        const int wanted = r->ablations[a]->mask.count > 1
+                               ? first->branch
+                               : program->steps[program->values[first->seen].producer].segment;
+        last = wanted > last ? wanted : last;
+    }
+    return last;
+}
+
+/* ---- rolling ------------------------------------------------------------------------------------------------- */
+
+/* The rest of the intact network goes as pairs of SWEEP_INTACT once nothing branches off any more: full stacks serve it
+ * too. The segment on `count` images, at most sub_block, into the next one's queue. */
+static bool roll_into_queue(lsn_engine *engine, int segment, int count, lsn_error *err)
+{
+    const engine_value *in = &engine->program->values[engine->program->segments[segment].input];
+    const float *x = engine->flow[FLOW_INTACT][engine->program->segments[segment].input].data;
+    const int most = engine_smaller(count, engine->queues[segment + 1].stack);
     for (int at = 0; at < count; at += most) {
-        int here = smaller(count - at, most);
+        const int here = engine_smaller(count - at, most);
+        engine_tensor *flow = engine->flow[FLOW_STACK];
         sweep_pair *pairs;
-        float *to = sweep_push(engine, n + 1, here, &pairs);
-        roll_layer(engine, n, x + (size_t)at * engine->layers[n].in_floats, here, to, NULL);
+        float *to = sweep_push(engine, segment + 1, here, &pairs);
+        engine_set(engine, flow, engine->program->segments[segment].input, x + (size_t)at * in->floats);
+        engine_run_segment(engine, segment, &(engine_places){.flow = flow, .out = to}, here);
         for (int i = 0; i < here; i++)
             pairs[i] = (sweep_pair){SWEEP_INTACT, engine->first + at + i};
-        if (!sweep_pushed(engine, n + 1, here, err))
+        if (!sweep_pushed(engine, segment + 1, here, err))
             return false;
     }
     return true;
 }
 
-/* All ablations that begin at layer n - 1, whose intact outputs are x, and the donors' (if wanted) `donors`. */
-static bool branch(lsn_engine *engine, int n, const float *x, const float *donors, int count, lsn_error *err)
+/* All ablations that branch off in the segment, whose values are in the flows. */
+static bool branch_all(lsn_engine *engine, int segment, int count, lsn_error *err)
 {
     const lsn_engine_request *r = engine->request;
+    int most = count;
+    if (segment + 1 < engine->program->n_segments)
+        most = engine_smaller(most, engine->queues[segment + 1].stack);
     for (int a = 0; a < r->n_ablations; a++) {
-        const lsn_ablation *ablation = r->ablations[a];
-        if (first_layer(ablation) != n - 1)
+        const engine_layer *first = first_layer(engine, r->ablations[a]);
+        if (first == NULL || first->branch != segment)
             continue;
-        int most = count;
-        if (n + 1 < engine->n_layers)
-            most = smaller(most, engine->layers[n + 1].queue.stack);
-        for (int at = 0; at < count; at += most) {
-            const size_t from = (size_t)at * engine->layers[n].in_floats;
-            const sweep_branch b = {
-                .ablation = a,
-                .n = n,
-                .begin = engine->first + at,
-                .count = smaller(count - at, most),
-                .a = x + from,
-                .donors = ablation->mode == LSN_RESAMPLE ? donors + from : NULL,
-            };
-            if (!engine_go_on(r->stop, r->context, err))
+        for (int at = 0; at < count; at += most)
+            if (!engine_go_on(r->stop, r->context, err) ||
+                !sweep_branch_off(engine, a, engine->first + at, engine_smaller(count - at, most), err))
                 return false;
-            if (!(ablation->mask.count > 1 ? sweep_solo : sweep_step)(engine, &b, err))
-                return false;
-        }
     }
-    return true;
-}
-
-bool engine_go_on(lsn_stop *stop, void *context, lsn_error *err)
-{
-    if (stop != NULL && stop(context))
-        return lsn_fail(err, LSN_STOPPED, "stopped before all was evaluated");
     return true;
 }
 
@@ -131,18 +110,31 @@ static bool check_finite(const lsn_engine_request *r, int classes, lsn_error *er
     return true;
 }
 
-/* All of the intact network for images first .. first+count-1, at x, ahead of what branches off. */
+/* Where the intact network's values of a segment go. */
+static engine_places intact_places(lsn_engine *engine, int segment, float *out)
+{
+    engine_places places = {.flow = engine->flow[FLOW_INTACT], .out = out, .inner = engine->inner};
+    const int seen = engine->program->values[engine->program->segments[segment].output].seen;
+    if (segment == engine->program->n_segments - 1)
+        places.out = sweep_logits(engine, (sweep_pair){SWEEP_INTACT, engine->first});
+    else if (engine->request->drift != NULL && seen >= 0)
+        places.out = engine->kept[seen];
+    if (engine->request->drift != NULL)
+        places.kept = engine->kept;
+    return places;
+}
+
+/* All of the intact network, ahead of what branches off. */
 static bool keep(lsn_engine *engine, const float *x, int count, lsn_error *err)
 {
-    for (int n = 0; n < engine->n_layers; n++) {
-        float *y = n < engine->n_layers - 1 ? engine->layers[n].kept
-                                            : sweep_logits(engine, (sweep_pair){SWEEP_INTACT, engine->first});
+    engine_set(engine, engine->flow[FLOW_INTACT], 0, x);
+    for (int s = 0, turn = 0; s < engine->program->n_segments; s++, turn = !turn) {
+        const engine_places places = intact_places(engine, s, engine->rolled[turn]);
         if (!engine_go_on(engine->request->stop, engine->request->context, err))
             return false;
-        roll_layer(engine, n, x, count, y, NULL);
-        sweep_find_norms(engine, n, count);
-        x = y;
+        engine_run_segment(engine, s, &places, count);
     }
+    sweep_find_norms(engine, count);
     return true;
 }
 
@@ -150,77 +142,89 @@ static bool keep(lsn_engine *engine, const float *x, int count, lsn_error *err)
 static bool roll(lsn_engine *engine, const float *x, int count, lsn_error *err)
 {
     const lsn_engine_request *r = engine->request;
-    const int last = engine->n_layers - 1, last_begin = last_beginning(r), last_donor = last_donor_layer(r);
-    const float *donors = last_donor < 0 ? NULL : r->donors + (size_t)engine->first * engine->layers[0].in_floats;
-    float *baseline = r->baseline + (size_t)engine->first * (size_t)engine->net->classes;
+    const int last = engine->program->n_segments - 1, branches = last_branch(engine), donors = last_donors(engine);
     const bool kept = r->drift != NULL;
     if (kept && !keep(engine, x, count, err))
         return false;
-    for (int n = 0; n <= last; n++) {
-        float *y = n == last ? baseline : kept ? engine->layers[n].kept : engine->intact[n % 2];
+    engine_set(engine, engine->flow[FLOW_INTACT], 0, x);
+    if (donors >= 0)
+        engine_set(engine, engine->flow[FLOW_DONORS], 0,
+                   r->donors + (size_t)engine->first * engine->program->values[0].floats);
+    for (int s = 0, turn = 0; s <= last; s++, turn = !turn) {
+        const bool begins = anyone_branches(engine, s);
+        const int output = engine->program->segments[s].output;
+        engine_places places = intact_places(engine, s, engine->rolled[turn]);
         if (!engine_go_on(r->stop, r->context, err))
             return false;
-        if (!kept && n > 0 && n < last && n > last_begin + 1)
-            return roll_into_queue(engine, n, x, count, err);
-        bool begins = n > 0 && anyone_begins_at(r, n - 1);
-        if (!kept || begins)
-            roll_layer(engine, n, x, count, y, begins ? engine->z : NULL);
-        if (begins && !branch(engine, n, x, donors, count, err))
+        if (!kept && s > 0 && s < last && s > branches)
+            return roll_into_queue(engine, s, count, err);
+        places.z = begins ? engine->z : NULL;
+        if (!kept || begins || engine->program->values[output].seen < 0)
+            engine_run_segment(engine, s, &places, count);
+        else
+            engine_set(engine, places.flow, output, places.out);
+        if (s <= donors)
+            engine_run_segment(engine, s,
+                               &(engine_places){.flow = engine->flow[FLOW_DONORS],
+                                                .out = engine->donor[turn],
+                                                .inner = engine->donor_inner[0]},
+                               count);
+        if (begins && !branch_all(engine, s, count, err))
             return false;
-        x = y;
-        if (n <= last_donor) {
-            roll_layer(engine, n, donors, count, engine->donor[n % 2], NULL);
-            donors = engine->donor[n % 2];
-        }
     }
     return !kept || sweep_flush(engine, err); /* what is kept is of these images */
 }
+
+/* ---- a request ----------------------------------------------------------------------------------------------- */
 
 /* Ablations that remove nothing. */
 static void copy_baselines(const lsn_engine_request *r, int classes)
 {
     const size_t block = (size_t)r->n * (size_t)classes;
     for (int a = 0; a < r->n_ablations; a++)
-        if (first_layer(r->ablations[a]) < 0)
+        if (r->ablations[a]->mask.count == 0)
             memcpy(r->logits + (size_t)a * block, r->baseline, block * sizeof(float));
 }
 
 /* Pairs are computed together, so an ablation's time is its share of all by its predicted work. */
 static void share_seconds(const lsn_engine *engine, const lsn_engine_request *r, double seconds)
 {
-    const lsn_net *net = engine->net;
-    const lsn_ablation nothing = {.mask = {0}};
-    double all = 0, intact = lsn_engine_madds(net, &nothing);
+    double all = engine_madds(engine->program, &(lsn_ablation){.mask = {0}});
     for (int a = 0; a < r->n_ablations; a++) {
-        r->seconds[a] = first_layer(r->ablations[a]) < 0 ? 0 : lsn_engine_madds(net, r->ablations[a]);
+        r->seconds[a] = r->ablations[a]->mask.count == 0 ? 0 : engine_madds(engine->program, r->ablations[a]);
         all += r->seconds[a];
     }
     for (int a = 0; a < r->n_ablations; a++)
-        r->seconds[a] *= seconds / (all + intact);
+        r->seconds[a] *= seconds / all;
+}
+
+static bool run_all(lsn_engine *engine, lsn_error *err)
+{
+    const lsn_engine_request *r = engine->request;
+    const size_t image = engine->program->values[0].floats;
+    for (int s = 0; s < engine->program->n_segments; s++)
+        engine->queues[s].count = 0; /* a run that was stopped may have left some */
+    for (int begin = 0; begin < r->n; begin += engine->sub_block) {
+        engine->first = begin;
+        if (!roll(engine, r->images + (size_t)begin * image, engine_smaller(r->n - begin, engine->sub_block), err))
+            return false;
+    }
+    return sweep_flush(engine, err) && check_finite(r, engine->net->classes, err);
 }
 
 bool lsn_engine_run(lsn_engine *engine, const lsn_engine_request *request, lsn_error *err)
 {
     if (!engine_check_request(engine, request, err))
         return false;
-    for (size_t i = 0;
-         request->drift != NULL && i < (size_t)request->n_ablations * (size_t)engine->n_layers * (size_t)request->n;
-         i++)
-        request->drift[i] = 0;
-    const size_t image = engine->layers[0].in_floats;
     const double began = lsn_now_s();
-    bool ok = true;
+    const size_t rows = (size_t)request->n_ablations * (size_t)engine->net->n_layers;
+    for (size_t i = 0; request->drift != NULL && i < rows * (size_t)request->n; i++)
+        request->drift[i] = 0;
     engine->request = request;
-    for (int l = 0; l < engine->n_layers; l++)
-        engine->layers[l].queue.count = 0; /* a run that was stopped may have left some */
-    for (int begin = 0; ok && begin < request->n; begin += engine->sub_block) {
-        engine->first = begin;
-        ok = roll(engine, request->images + (size_t)begin * image, smaller(request->n - begin, engine->sub_block), err);
-    }
-    ok = ok && sweep_flush(engine, err) && check_finite(request, engine->net->classes, err);
+    const bool ok = run_all(engine, err);
+    engine->request = NULL;
     if (ok)
         copy_baselines(request, engine->net->classes);
-    engine->request = NULL;
     engine->profile.run_s += lsn_now_s() - began;
     if (ok && request->seconds != NULL)
         share_seconds(engine, request, lsn_now_s() - began);

@@ -1,5 +1,5 @@
-/* Pooling. */
-#include "engine/engine_internal.h"
+/* 2x2 max pooling, stride 2: an odd last row or column is dropped. */
+#include "engine/ops/ops.h"
 
 /* The greater of two; NaN where one of them is, as PyTorch's max pooling has it. */
 static inline float greater(float a, float b)
@@ -30,27 +30,4 @@ void engine_max_pool(const float *x, int n, int h, int w, int filters, float *y)
     size_t in = (size_t)h * w * filters, out = (size_t)(h / 2) * (w / 2) * filters;
     for (int image = 0; image < n; image++)
         max_pool_rows(x + image * in, h, w, filters, y + image * out);
-}
-
-/* Cell i of `grid` over `size` positions takes floor(i size / grid) .. ceil((i + 1) size / grid) - 1: cells overlap
- * where the grid does not divide the size, and repeat positions where it is larger. */
-static void average_cell(const float *x, int h, int w, int channels, int grid, int gy, int gx, float *y)
-{
-    int top = gy * h / grid, bottom = ((gy + 1) * h + grid - 1) / grid;
-    int left = gx * w / grid, right = ((gx + 1) * w + grid - 1) / grid;
-    float area = (float)((bottom - top) * (right - left));
-    for (int c = 0; c < channels; c++) {
-        float sum = 0.0f;
-        for (int i = top; i < bottom; i++)
-            for (int j = left; j < right; j++)
-                sum += x[((size_t)i * w + j) * channels + c];
-        y[c] = sum / area;
-    }
-}
-
-void engine_average_pool(const float *x, int h, int w, int channels, int grid, float *y)
-{
-    for (int gy = 0; gy < grid; gy++)
-        for (int gx = 0; gx < grid; gx++, y += channels)
-            average_cell(x, h, w, channels, grid, gy, gx, y);
 }
