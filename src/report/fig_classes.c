@@ -148,7 +148,7 @@ static bool add_extremes(report *r, const classes *c, lsn_error *err)
     double least = -0.1, most = 0.1;
     for (int side = 0; side < 2; side++) {
         const lsn_table *t = side == 0 ? &c->losses : &c->gains;
-        char plot[8];
+        char plot[16];
         snprintf(plot, sizeof plot, "%d", side + 1);
         figure_say(&f, "$s%d << EOD\n", side);
         figure_hover_plot(&f, plot);
