@@ -88,33 +88,23 @@ bool lsn_npy_read_images(lsn_images *images, const char *path, lsn_error *err)
 
 /* ---- labels -------------------------------------------------------------------------------------------------- */
 
-typedef struct label_type {
-    const char *descr;
-    size_t bytes;
-    bool is_signed;
-} label_type;
-
-static const label_type label_types[] = {
-    {"|u1", 1, false}, {"|i1", 1, true}, {"<u2", 2, false}, {"<i2", 2, true},
-    {"<u4", 4, false}, {"<i4", 4, true}, {"<u8", 8, false}, {"<i8", 8, true},
-};
-
-static const label_type *find_label_type(const char *descr)
+/* The bytes of a little-endian integer type, as NumPy names it: "|u1", "<i8"; 0 for any other. */
+static size_t integer_bytes(const char *descr)
 {
-    for (size_t i = 0; i < sizeof label_types / sizeof *label_types; i++)
-        if (strcmp(label_types[i].descr, descr) == 0)
-            return &label_types[i];
-    return NULL;
+    if (strlen(descr) != 3 || strchr("iu", descr[1]) == NULL || strchr("1248", descr[2]) == NULL ||
+        descr[0] != (descr[2] == '1' ? '|' : '<'))
+        return 0;
+    return (size_t)(descr[2] - '0');
 }
 
-/* The label at `bytes`; INT64_MAX where it is greater. */
-static int64_t read_label(const unsigned char *bytes, const label_type *type)
+/* The label in these bytes; INT64_MAX where it is greater. */
+static int64_t read_label(const unsigned char *bytes, size_t count, bool is_signed)
 {
     uint64_t bits = 0;
-    for (size_t i = 0; i < type->bytes; i++)
+    for (size_t i = 0; i < count; i++)
         bits |= (uint64_t)bytes[i] << (8 * i);
-    if (type->is_signed) {
-        uint64_t sign = (uint64_t)1 << (8 * type->bytes - 1);
+    if (is_signed) {
+        uint64_t sign = (uint64_t)1 << (8 * count - 1);
         return (int64_t)((bits ^ sign) - sign);
     }
     return bits > INT64_MAX ? INT64_MAX : (int64_t)bits;
@@ -123,21 +113,23 @@ static int64_t read_label(const unsigned char *bytes, const label_type *type)
 static bool set_labels(lsn_labels *labels, const npy_file *npy, lsn_error *err)
 {
     const lsn_npy_header *header = &npy->header;
-    const label_type *type = find_label_type(header->descr);
-    if (type == NULL)
+    const size_t label_bytes = integer_bytes(header->descr);
+    if (label_bytes == 0)
         return lsn_fail_at(err, LSN_INVALID, npy->path,
                            "holds items of type %s; labels are little-endian integers: convert them with astype('<i8')",
                            header->descr);
     if (header->rank != 1)
         return lsn_fail_at(err, LSN_INVALID, npy->path, "has %d dimensions; labels have one, [images]", header->rank);
     size_t bytes;
-    if (__builtin_mul_overflow(header->shape[0], type->bytes, &bytes))
+    if (__builtin_mul_overflow(header->shape[0], label_bytes, &bytes))
         return lsn_fail_at(err, LSN_INVALID, npy->path, "its header says more labels than can be addressed");
     if (!lsn_check_bytes(npy->bytes, bytes, npy->path, err) ||
         !lsn_labels_create(labels, header->shape[0], npy->path, err))
         return false;
     for (int32_t i = 0; i < labels->count; i++)
-        if (!lsn_labels_set(labels, i, read_label(npy->items + (size_t)i * type->bytes, type), npy->path, err))
+        if (!lsn_labels_set(labels, i,
+                            read_label(npy->items + (size_t)i * label_bytes, label_bytes, header->descr[1] == 'i'),
+                            npy->path, err))
             return false;
     return true;
 }
