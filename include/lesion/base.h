@@ -106,6 +106,7 @@ typedef struct lsn_text {
 } lsn_text;
 
 LSN_API void lsn_text_add(lsn_text *text, const char *format, ...) LSN_PRINTF(2, 3);
+LSN_API void lsn_text_add_v(lsn_text *text, const char *format, va_list args) LSN_PRINTF(2, 0);
 /* Adds bytes as they are, none of them zero: for text that is written a million times, where the C library's formatting
  * is too slow. */
 LSN_API void lsn_text_put(lsn_text *text, const char *bytes, size_t count);

@@ -20,7 +20,7 @@ static bool make_room(lsn_text *text, size_t more)
     return true;
 }
 
-static void add_v(lsn_text *text, const char *format, va_list args)
+void lsn_text_add_v(lsn_text *text, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
@@ -51,7 +51,7 @@ void lsn_text_add(lsn_text *text, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add_v(text, format, args);
+    lsn_text_add_v(text, format, args);
     va_end(args);
 }
 
@@ -78,7 +78,7 @@ char *lsn_compose(lsn_error *err, const char *format, ...)
     lsn_text text = {0};
     va_list args;
     va_start(args, format);
-    add_v(&text, format, args);
+    lsn_text_add_v(&text, format, args);
     va_end(args);
     return lsn_text_take(&text, err);
 }
@@ -103,7 +103,7 @@ bool lsn_problem(lsn_problems *problems, const char *format, ...)
     lsn_text text = {0};
     va_list args;
     va_start(args, format);
-    add_v(&text, format, args);
+    lsn_text_add_v(&text, format, args);
     va_end(args);
     bool kept = !text.failed && problems->text != lost_list &&
                 lsn_grow((void **)&problems->text, problems->count, &problems->room, sizeof(char *), NULL);

@@ -21,21 +21,21 @@ static const char set_sql[] = "SELECT experiment, mode, count(*) AS jobs FROM jo
     "layer_index IS NOT NULL AND status = 'done' AND (?3 = '' OR (filter IS NOT NULL AND fraction IS NULL AND " \
     "grouping IS NULL)) AND images = (SELECT images FROM study)) "
 static const char cells_sql[] =
-    JOBS "SELECT c.class, s.layer_index, s.layer, min((c.top1 - b.top1) * 1.0 / k.images), max((c.top1 - b.top1) * 1.0 "
-         "/ k.images), count(*) "
+    JOBS "SELECT c.class, coalesce(k.name, CAST(k.class AS TEXT)) AS name, s.layer_index, s.layer, 100 * min((c.top1 - "
+         "b.top1) * 1.0 / k.images) AS worst, 100 * max((c.top1 - b.top1) * 1.0 / k.images) AS best, count(*) AS jobs "
          "FROM s CROSS JOIN evaluation_class c ON c.evaluation = s.evaluation JOIN evaluation_class b ON b.evaluation "
          "= 0 AND b.class = c.class "
          "JOIN class k ON k.class = c.class GROUP BY c.class, s.layer_index ORDER BY c.class, s.layer_index";
 /* Bare columns are those of the row with the extreme. */
-#define EXTREME(function, order)                                                                                       \
-    JOBS "SELECT c.class, coalesce(k.name, CAST(k.class AS TEXT)), " function                                          \
-         "((c.top1 - b.top1) * 1.0 / k.images) AS change, s.layer, coalesce(CAST(s.filter AS TEXT), s.n_filters || ' " \
-         "filters'), s.d_top1, k.images, b.top1 * 1.0 / k.images "                                                     \
-         "FROM s CROSS JOIN evaluation_class c ON c.evaluation = s.evaluation JOIN evaluation_class b ON "             \
-         "b.evaluation = 0 AND b.class = c.class "                                                                     \
-         "JOIN class k ON k.class = c.class GROUP BY c.class ORDER BY " order
-static const char losses_sql[] = EXTREME("min", "c.class");
-static const char gains_sql[] = EXTREME("max", "c.class");
+#define EXTREME(function)                                                                                             \
+    JOBS "SELECT c.class, coalesce(k.name, CAST(k.class AS TEXT)) AS name, 100 * " function                           \
+         "((c.top1 - b.top1) * 1.0 / k.images) AS points, s.layer, coalesce(CAST(s.filter AS TEXT), s.n_filters || '" \
+         " filters') AS filter, 100 * s.d_top1 AS all_classes, k.images, 100 * (b.top1 * 1.0 / k.images) AS intact "  \
+         "FROM s CROSS JOIN evaluation_class c ON c.evaluation = s.evaluation JOIN evaluation_class b ON "            \
+         "b.evaluation = 0 AND b.class = c.class "                                                                    \
+         "JOIN class k ON k.class = c.class GROUP BY c.class ORDER BY c.class"
+static const char losses_sql[] = EXTREME("min");
+static const char gains_sql[] = EXTREME("max");
 
 typedef struct classes {
     lsn_table cells, losses, gains;
@@ -46,7 +46,7 @@ typedef struct classes {
 
 static double change(const lsn_table *t, int64_t row)
 {
-    return report_real(t, row, 2);
+    return report_value(t, row, "points");
 }
 
 /* Classes by their greatest loss. */
@@ -66,7 +66,7 @@ static void choose(classes *c)
 
 static const char *class_name(const classes *c, int row)
 {
-    return lsn_table_cell(&c->losses, c->order[row], 1)->text;
+    return report_cell(&c->losses, c->order[row], "name")->text;
 }
 
 static void name_classes(const classes *c, const char *names[MOST_ROWS])
@@ -77,41 +77,40 @@ static void name_classes(const classes *c, const char *names[MOST_ROWS])
 
 /* ---- class by layer ------------------------------------------------------------------------------------------ */
 
-/* The greatest change in any cell. */
+/* The greatest change in any cell, in points. */
 static double greatest_change(const classes *c)
 {
-    double most = 0.01;
+    double most = 1;
     for (int64_t i = 0; i < c->cells.rows; i++)
-        most = fmax(most, fmax(fabs(report_real(&c->cells, i, 3)), fabs(report_real(&c->cells, i, 4))));
+        most = fmax(most, fmax(fabs(report_value(&c->cells, i, "worst")), fabs(report_value(&c->cells, i, "best"))));
     return most;
 }
 
-static void add_cells(heat *h, const classes *c, const figure_axis *axis, int column)
+static void add_cells(heat *h, const classes *c, const figure_axis *axis, const char *column)
 {
     for (int row = 0; row < c->rows; row++)
         for (int64_t i = 0; i < c->cells.rows; i++) {
-            const int at = figure_axis_place(axis, lsn_table_cell(&c->cells, i, 1)->integer);
-            if (lsn_table_cell(&c->cells, i, 0)->integer != lsn_table_cell(&c->losses, c->order[row], 0)->integer ||
-                at < 0)
+            const int place = figure_axis_place(axis, report_cell(&c->cells, i, "layer_index")->integer);
+            if (place < 0 ||
+                report_cell(&c->cells, i, "class")->integer != report_cell(&c->losses, c->order[row], "class")->integer)
                 continue;
-            heat_cell(h, row, at, report_real(&c->cells, i, column), false);
-            figure_hover(h->f, "%s, %s: worst %+.1f, best %+.1f points of %s jobs", class_name(c, row), axis->names[at],
-                         100 * report_real(&c->cells, i, 3), 100 * report_real(&c->cells, i, 4),
-                         lsn_table_cell(&c->cells, i, 5)->text);
+            heat_cell(h, row, place, report_value(&c->cells, i, column), false);
+            figure_mark_row(h->f, &c->cells, i, "",
+                            "{name}, {layer}: worst {worst:+.1f}, best {best:+.1f} points of {jobs} jobs");
         }
 }
 
 static bool add_heat(report *r, const classes *c, lsn_error *err)
 {
-    const figure_axis axis = figure_axis_of(&c->cells, 1, MOST_COLUMNS);
+    const figure_axis axis = figure_axis_of(&c->cells, "layer_index", "layer", MOST_COLUMNS);
     const char *names[MOST_ROWS];
     figure f = figure_of("classes-layers", "Which layers matter to which classes?", 900, 0);
     name_classes(c, names);
     heat h = {.f = &f,
               .scale = COLOUR_SIGNED,
-              .unit = 0.01,
+              .unit = 1,
               .most = greatest_change(c),
-              .factor = 100,
+              .factor = 1,
               .unit_name = "points",
               .row_names = names,
               .column_names = axis.names,
@@ -122,9 +121,9 @@ static bool add_heat(report *r, const classes *c, lsn_error *err)
               .x_label = "",
               .y_label = ""};
     heat_panel(&h, "greatest loss of the class", "");
-    add_cells(&h, c, &axis, 3);
+    add_cells(&h, c, &axis, "worst");
     heat_panel(&h, "greatest gain of the class", "");
-    add_cells(&h, c, &axis, 4);
+    add_cells(&h, c, &axis, "best");
     heat_draw(&h);
     lsn_text_add(
         &f.caption,
@@ -153,14 +152,13 @@ static bool add_extremes(report *r, const classes *c, lsn_error *err)
         figure_say(&f, "$s%d << EOD\n", side);
         figure_hover_plot(&f, plot);
         for (int row = 0; row < c->rows; row++) {
-            const double points = 100 * change(t, c->order[row]);
+            const double points = change(t, c->order[row]);
             least = fmin(least, points);
             most = fmax(most, points);
             figure_say(&f, "%.3f\t%d\n", points, row);
-            figure_hover(&f, "%s: %+.1f points without %s %s (all classes %+.2f); intact %.1f %% of %s images",
-                         class_name(c, row), points, lsn_table_cell(t, c->order[row], 3)->text,
-                         lsn_table_cell(t, c->order[row], 4)->text, 100 * report_real(t, c->order[row], 5),
-                         100 * report_real(t, c->order[row], 7), lsn_table_cell(t, c->order[row], 6)->text);
+            figure_mark_row(&f, t, c->order[row], "",
+                            "{name}: {points:+.1f} points without {layer} {filter} (all classes {all_classes:+.2f}); "
+                            "intact {intact:.1f} % of {images} images");
         }
         figure_say(&f, "EOD\n");
     }
@@ -186,6 +184,8 @@ static bool add_table(report *r, const classes *c, lsn_error *err)
 {
     enum { COLUMNS = 6, ROWS = 200 };
     static const char *const names[COLUMNS] = {"class", "change", "without layer", "filter", "all classes", "images"};
+    static const char *const cells[COLUMNS] = {"{name}",   "{points:+.1f}",      "{layer}",
+                                               "{filter}", "{all_classes:+.2f}", "{images}"};
     static const page_table table = {
         "class-table", "The greatest loss and the greatest gain of each class, in points, and what was removed.",
         "lrlrrr", "class_damage"};
@@ -193,18 +193,9 @@ static bool add_table(report *r, const classes *c, lsn_error *err)
     (void)err;
     report_begin(r);
     page_begin_table(&r->body, &table, COLUMNS, names, rows, 2 * c->losses.rows);
-    for (int64_t i = 0; i < rows; i++) {
-        const lsn_table *t = i < rows / 2 ? &c->losses : &c->gains;
-        const int64_t row = i % (rows / 2);
-        char number[2][LSN_NUMBER_BYTES];
-        snprintf(number[0], sizeof *number, "%+.1f", 100 * change(t, row));
-        snprintf(number[1], sizeof *number, "%+.2f", 100 * report_real(t, row, 5));
-        const char *const cells[COLUMNS] = {
-            lsn_table_cell(t, row, 1)->text, number[0], lsn_table_cell(t, row, 3)->text,
-            lsn_table_cell(t, row, 4)->text, number[1], lsn_table_cell(t, row, 6)->text};
+    for (int64_t i = 0; i < rows; i++)
         for (int k = 0; k < COLUMNS; k++)
-            page_cell(&r->body, &table, k, cells[k]);
-    }
+            page_fill_cell(&r->body, &table, k, i < rows / 2 ? &c->losses : &c->gains, i % (rows / 2), cells[k]);
     page_end_table(&r->body);
     return true;
 }

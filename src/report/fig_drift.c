@@ -3,54 +3,35 @@
 #include "report/heat.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-enum { MOST_LAYERS = 48, LABEL = 128 };
+enum { MOST_LAYERS = 48 };
 
 /* Ordered by series; experiments of very many jobs are left to SQL. */
 static const char cells_sql[] =
-    "SELECT m.experiment, " REPORT_WAY
-    " AS way, m.mode, m.layer_index, m.layer, d.layer, l.name, avg(d.drift), count(*), l.logits FROM job_metric m "
-    "JOIN drift d ON d.evaluation = m.evaluation JOIN layer l ON l.layer = d.layer WHERE m.layer_index IS NOT NULL AND "
-    "m.status = 'done' AND "
-    "m.experiment IN (SELECT x.name FROM experiment x JOIN job j ON j.experiment = x.experiment GROUP BY x.name HAVING "
-    "count(*) <= 100000) "
-    "GROUP BY m.experiment_position, way, m.mode, m.layer_index, d.layer ORDER BY m.experiment_position, way, m.mode, "
-    "m.layer_index, d.layer";
-
-enum { C_EXPERIMENT, C_WAY, C_MODE, C_ABLATED, C_ABLATED_NAME, C_LAYER, C_NAME, C_DRIFT, C_JOBS, C_LOGITS };
-
-static const char *text(const lsn_table *t, int64_t row, int column)
-{
-    return lsn_table_cell(t, row, column)->text;
-}
-
-static bool new_series(const lsn_table *t, int64_t row)
-{
-    if (row == 0)
-        return true;
-    for (int c = C_EXPERIMENT; c <= C_MODE; c++)
-        if (strcmp(text(t, row, c), text(t, row - 1, c)) != 0)
-            return true;
-    return false;
-}
+    "SELECT *, coalesce(nullif(way, '') || ', ', '') || mode AS how, experiment || ': ' || coalesce(nullif(way, '') || "
+    "', ', '') || mode AS series FROM (SELECT m.experiment, " REPORT_WAY
+    " AS way, m.mode, m.layer_index, m.layer AS ablated, d.layer, l.name, 100 * avg(d.drift) AS drift, count(*) AS "
+    "jobs, l.logits, m.experiment_position FROM job_metric m JOIN drift d ON d.evaluation = m.evaluation JOIN layer l "
+    "ON l.layer = d.layer WHERE m.layer_index IS NOT NULL AND m.status = 'done' AND m.experiment IN (SELECT x.name "
+    "FROM experiment x JOIN job j ON j.experiment = x.experiment GROUP BY x.name HAVING count(*) <= 100000) GROUP BY "
+    "m.experiment_position, way, m.mode, m.layer_index, d.layer) ORDER BY experiment_position, way, mode, layer_index, "
+    "layer";
 
 static bool add_heat(report *r, const lsn_table *t, lsn_error *err)
 {
-    const figure_axis ablated = figure_axis_of(t, C_ABLATED, MOST_LAYERS),
-                      measured = figure_axis_of(t, C_LAYER, MOST_LAYERS);
+    const figure_axis ablated = figure_axis_of(t, "layer_index", "ablated", MOST_LAYERS),
+                      measured = figure_axis_of(t, "layer", "name", MOST_LAYERS);
     int series = 0;
     double most = 0;
     for (int64_t i = 0; i < t->rows; i++) {
-        series += new_series(t, i);
-        most = fmax(most, report_real(t, i, C_DRIFT));
+        series += report_begins(t, i, "series");
+        most = fmax(most, report_value(t, i, "drift"));
     }
     figure f = figure_of("drift-layers", "How far does damage spread?", 900, 0);
     heat h = {.f = &f,
               .scale = COLOUR_AMOUNT,
-              .most = fmax(most, 1e-6),
-              .factor = 100,
+              .most = fmax(most, 1e-4),
+              .factor = 1,
               .unit_name = "drift (%)",
               .row_names = ablated.names,
               .column_names = measured.names,
@@ -63,21 +44,17 @@ static bool add_heat(report *r, const lsn_table *t, lsn_error *err)
               .x_label = "layer whose output moves",
               .y_label = "layer of which filters are removed"};
     for (int64_t i = 0; i < t->rows; i++) {
-        const int row = figure_axis_place(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer),
-                  column = figure_axis_place(&measured, lsn_table_cell(t, i, C_LAYER)->integer);
-        if (new_series(t, i) && h.panels == HEAT_PANELS)
+        const int row = figure_axis_place(&ablated, report_cell(t, i, "layer_index")->integer),
+                  column = figure_axis_place(&measured, report_cell(t, i, "layer")->integer);
+        const bool begins = report_begins(t, i, "series");
+        if (begins && h.panels == HEAT_PANELS)
             break;
-        if (new_series(t, i)) {
-            char second[LABEL];
-            snprintf(second, sizeof second, "%.40s%s%.40s", text(t, i, C_WAY), text(t, i, C_WAY)[0] == '\0' ? "" : ", ",
-                     text(t, i, C_MODE));
-            heat_panel(&h, text(t, i, C_EXPERIMENT), second);
-        }
+        if (begins)
+            heat_panel(&h, report_cell(t, i, "experiment")->text, report_cell(t, i, "how")->text);
         if (row < 0 || column < 0)
             continue;
-        heat_cell(&h, row, column, report_real(t, i, C_DRIFT), false);
-        figure_hover(&f, "%s removed from, %s moves by %.1f %% (%s jobs)", text(t, i, C_ABLATED_NAME),
-                     text(t, i, C_NAME), 100 * report_real(t, i, C_DRIFT), text(t, i, C_JOBS));
+        heat_cell(&h, row, column, report_value(t, i, "drift"), false);
+        figure_mark_row(&f, t, i, "", "{ablated} removed from, {name} moves by {drift:.1f} % ({jobs} jobs)");
     }
     heat_draw(&h);
     lsn_text_add(&f.caption, "Mean drift of each layer\xE2\x80\x99s output, |changed \xE2\x88\x92 intact| as a share "
@@ -95,24 +72,10 @@ static bool add_logits(report *r, const lsn_table *t, lsn_error *err)
 {
     static const figure_style style = {
         .most = 7, .mark = FIGURE_LINE, .points = "1:2 with linespoints lw 1.6 pt 7 ps 0.5"};
-    const figure_axis ablated = figure_axis_of(t, C_ABLATED, MOST_LAYERS);
-    bool shown = false;
+    const figure_axis ablated = figure_axis_of(t, "layer_index", "ablated", MOST_LAYERS);
     figure f = figure_of("drift-logits", "How much of the damage reaches the logits?", 900, 330);
-    for (int64_t i = 0; i < t->rows; i++) {
-        const int at = figure_axis_place(&ablated, lsn_table_cell(t, i, C_ABLATED)->integer);
-        if (new_series(t, i)) {
-            char label[LABEL];
-            snprintf(label, sizeof label, "%.40s: %.30s%s%.30s", text(t, i, C_EXPERIMENT), text(t, i, C_WAY),
-                     text(t, i, C_WAY)[0] == '\0' ? "" : ", ", text(t, i, C_MODE));
-            shown = figure_series(&f, &style, label);
-        }
-        if (!shown || lsn_table_cell(t, i, C_LOGITS)->integer == 0 || at < 0)
-            continue;
-        figure_say(&f, "%d\t%.4f\n", at, 100 * report_real(t, i, C_DRIFT));
-        figure_hover(&f, "%s, %s %s: the logits move by %.1f %%", text(t, i, C_ABLATED_NAME), text(t, i, C_WAY),
-                     text(t, i, C_MODE), 100 * report_real(t, i, C_DRIFT));
-    }
-    figure_end_series(&f);
+    figure_layer_series(&f, &style, t, "layer_index", &ablated, 0, "logits", "\t{drift:.4f}\n",
+                        "{ablated}, {way} {mode}: the logits move by {drift:.1f} %");
     figure_say(&f,
                "set xrange [-0.4:%d.4]\nset yrange [0:*]\nset ylabel 'drift of the logits (%%)'\nset grid ytics lc rgb "
                "'" COLOUR_GRID "' lw 1\nset bmargin at screen %.4f\n",

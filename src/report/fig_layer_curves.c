@@ -11,7 +11,7 @@ enum { WIDE = 4 };
 static bool is_range(const layers *l, int s)
 {
     for (int64_t i = l->begins[s]; i < l->begins[s + 1]; i++)
-        if (layers_cell(l, i, C_JOBS)->integer > 1)
+        if (report_cell(&l->cells, i, "several")->integer != 0)
             return true;
     return false;
 }
@@ -22,9 +22,10 @@ static void curve_data(figure *f, const layers *l, int s, int row, double base)
     figure_say(f, "$c%d_%d << EOD\n0\t%.3f\t%.3f\t%.3f\n", row, s, 100 * base, 100 * base, 100 * base);
     for (int64_t i = l->begins[s]; i < l->begins[s + 1]; i++)
         if (layers_row(l, i) == row)
-            figure_say(f, "%g\t%.3f\t%.3f\t%.3f\n", 100 * layers_cell(l, i, C_FRACTION)->real,
-                       100 * (base + layers_cell(l, i, C_MEAN)->real), 100 * (base + layers_cell(l, i, C_MIN)->real),
-                       100 * (base + layers_cell(l, i, C_MAX)->real));
+            figure_say(f, "%g\t%.3f\t%.3f\t%.3f\n", report_value(&l->cells, i, "percent"),
+                       100 * (base + report_value(&l->cells, i, "mean")),
+                       100 * (base + report_value(&l->cells, i, "least")),
+                       100 * (base + report_value(&l->cells, i, "most")));
     figure_say(f, "EOD\n");
 }
 
@@ -41,8 +42,7 @@ static void add_legend(figure *f, const layers *l)
 {
     bool range = false;
     for (int s = 0; s < l->series; s++) {
-        char label[LABEL];
-        layers_series_label(l, s, label);
+        const char *label = report_cell(&l->cells, l->begins[s], "label")->text;
         range = range || is_range(l, s);
         figure_legend(f, is_range(l, s) ? FIGURE_DASHED : FIGURE_LINE, line_colour(l, s), label);
     }
@@ -74,7 +74,7 @@ static double floor_of(const layers *l, double base)
 {
     double least = base;
     for (int64_t i = 0; i < l->begins[l->series]; i++)
-        least = fmin(least, base + layers_cell(l, i, C_MIN)->real);
+        least = fmin(least, base + report_value(&l->cells, i, "least"));
     return fmax(0, floor(10 * least - 0.2) * 10);
 }
 

@@ -8,25 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* `second`: of a panel's title, below the experiment; modes are named where there are several. */
 static const char cells_sql[] =
-    "SELECT experiment_position, experiment, " REPORT_WAY
-    " AS way, mode, layer_index, layer, fraction, count(*) AS jobs, avg(d_top1), min(d_top1), "
-    "max(d_top1), avg(d_loss) FROM job_metric m WHERE layer_index IS NOT NULL AND fraction IS NOT NULL AND status = "
-    "'done' "
-    "GROUP BY experiment_position, way, mode, layer_index, fraction ORDER BY experiment_position, way, mode, "
+    "WITH cell AS MATERIALIZED (SELECT experiment_position, experiment, " REPORT_WAY
+    " AS way, mode, layer_index, layer, fraction, count(*) AS jobs, avg(d_top1) AS mean, min(d_top1) AS least, "
+    "max(d_top1) AS most, avg(d_loss) AS loss FROM job_metric m WHERE layer_index IS NOT NULL AND fraction IS NOT NULL "
+    "AND status = 'done' GROUP BY experiment_position, way, mode, layer_index, fraction), "
+    "named AS (SELECT *, CASE WHEN (SELECT count(DISTINCT mode) FROM cell) > 1 THEN mode END AS told_mode FROM cell) "
+    "SELECT experiment_position || ' ' || way || ' ' || mode AS series, experiment || CASE WHEN way IN ('', "
+    "experiment) THEN '' ELSE ': ' || way END || coalesce(', ' || told_mode, '') AS label, way || CASE WHEN way = '' "
+    "THEN coalesce(told_mode, '') ELSE coalesce(', ' || told_mode, '') END AS second, experiment, layer_index, layer, "
+    "fraction, 100 * fraction AS percent, jobs, jobs > 1 AS several, mean, 100 * mean AS mean_points, least, 100 * "
+    "least AS least_points, most, 100 * most AS most_points, loss FROM named ORDER BY experiment_position, way, mode, "
     "layer_index, fraction";
-
-const lsn_cell *layers_cell(const layers *l, int64_t row, int column)
-{
-    return lsn_table_cell(&l->cells, row, column);
-}
-
-static bool same_series(const layers *l, int64_t a, int64_t b)
-{
-    return layers_cell(l, a, C_POSITION)->integer == layers_cell(l, b, C_POSITION)->integer &&
-           strcmp(layers_cell(l, a, C_WAY)->text, layers_cell(l, b, C_WAY)->text) == 0 &&
-           strcmp(layers_cell(l, a, C_MODE)->text, layers_cell(l, b, C_MODE)->text) == 0;
-}
 
 static int place_of_fraction(const layers *l, double fraction)
 {
@@ -51,12 +45,12 @@ static void add_fraction(layers *l, double fraction)
 
 int layers_row(const layers *l, int64_t cell)
 {
-    return figure_axis_place(&l->axis, layers_cell(l, cell, C_LAYER)->integer);
+    return figure_axis_place(&l->axis, report_cell(&l->cells, cell, "layer_index")->integer);
 }
 
 int layers_column(const layers *l, int64_t cell)
 {
-    return place_of_fraction(l, layers_cell(l, cell, C_FRACTION)->real);
+    return place_of_fraction(l, report_value(&l->cells, cell, "fraction"));
 }
 
 /* Finds the series, fractions and layers that are there. */
@@ -64,7 +58,7 @@ static void survey(layers *l)
 {
     l->axis.most = MOST_LAYERS;
     for (int64_t i = 0; i < l->cells.rows; i++) {
-        if (i == 0 || !same_series(l, i, i - 1)) {
+        if (report_begins(&l->cells, i, "series")) {
             if (l->series == MOST_SERIES)
                 l->more_series++;
             else
@@ -73,45 +67,27 @@ static void survey(layers *l)
         if (l->more_series > 0)
             continue;
         l->begins[l->series] = i + 1;
-        l->many_modes = l->many_modes || strcmp(layers_cell(l, i, C_MODE)->text, layers_cell(l, 0, C_MODE)->text) != 0;
-        add_fraction(l, layers_cell(l, i, C_FRACTION)->real);
-        figure_axis_add(&l->axis, layers_cell(l, i, C_LAYER)->integer, layers_cell(l, i, C_NAME)->text);
-        l->most = fmax(l->most, fabs(layers_cell(l, i, C_MEAN)->real));
+        add_fraction(l, report_value(&l->cells, i, "fraction"));
+        figure_axis_add(&l->axis, report_cell(&l->cells, i, "layer_index")->integer,
+                        report_cell(&l->cells, i, "layer")->text);
+        l->most = fmax(l->most, fabs(report_value(&l->cells, i, "mean")));
     }
-}
-
-/* "weakest: l1, mean" */
-void layers_series_label(const layers *l, int s, char label[LABEL])
-{
-    const int64_t row = l->begins[s];
-    const char *score = layers_cell(l, row, C_WAY)->text;
-    if (strcmp(score, layers_cell(l, row, C_EXPERIMENT)->text) == 0)
-        score = "";
-    snprintf(label, LABEL, "%s%s%s%s%s", layers_cell(l, row, C_EXPERIMENT)->text, score[0] == '\0' ? "" : ": ", score,
-             l->many_modes ? ", " : "", l->many_modes ? layers_cell(l, row, C_MODE)->text : "");
 }
 
 /* ---- heatmap ------------------------------------------------------------------------------------------------- */
 
 static void heat_cells(heat *h, const layers *l, int s)
 {
-    char second[LABEL];
     const int64_t begin = l->begins[s];
-    snprintf(second, sizeof second, "%s%s%s", layers_cell(l, begin, C_WAY)->text,
-             l->many_modes && layers_cell(l, begin, C_WAY)->text[0] != '\0' ? ", " : "",
-             l->many_modes ? layers_cell(l, begin, C_MODE)->text : "");
-    heat_panel(h, layers_cell(l, begin, C_EXPERIMENT)->text, second);
+    heat_panel(h, report_cell(&l->cells, begin, "experiment")->text, report_cell(&l->cells, begin, "second")->text);
     for (int64_t i = begin; i < l->begins[s + 1]; i++) {
         const int x = layers_column(l, i), y = layers_row(l, i);
-        const double mean = layers_cell(l, i, C_MEAN)->real;
         if (x < 0 || y < 0)
             continue;
-        heat_cell(h, y, x, mean, false);
-        figure_hover(h->f, "%s, %g %%: %+.2f points, %+.4f nats; %s job%s, %+.2f to %+.2f",
-                     layers_cell(l, i, C_NAME)->text, 100 * layers_cell(l, i, C_FRACTION)->real, 100 * mean,
-                     layers_cell(l, i, C_LOSS)->real, layers_cell(l, i, C_JOBS)->text,
-                     layers_cell(l, i, C_JOBS)->integer == 1 ? "" : "s", 100 * layers_cell(l, i, C_MIN)->real,
-                     100 * layers_cell(l, i, C_MAX)->real);
+        heat_cell(h, y, x, report_value(&l->cells, i, "mean"), false);
+        figure_mark_row(h->f, &l->cells, i, "",
+                        "{layer}, {percent:g} %: {mean_points:+.2f} points, {loss:+.4f} nats; {jobs} job{several?s}, "
+                        "{least_points:+.2f} to {most_points:+.2f}");
     }
 }
 

@@ -6,28 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LAYERS = 48, MOST_FILTERS = 24, MOST_PANELS = 6, LEAST_PAIRS = 6, RANKED = 20 };
+enum { MOST_LAYERS = 48, MOST_FILTERS = 24, MOST_PANELS = 6, RANKED = 20 };
 static const double unit = 0.001; /* nats */
-
-static const lsn_cell *of(const report *r, int64_t row, int column)
-{
-    return lsn_table_cell(&r->pairs.layers, row, column);
-}
 
 /* ---- layer by layer ------------------------------------------------------------------------------------------ */
 
 static bool add_layers(report *r, lsn_error *err)
 {
-    figure_axis axis = {.most = MOST_LAYERS};
+    const lsn_table *layers = &r->pairs.layers;
+    figure_axis axis = figure_axis_of(layers, "index_a", "layer_a", MOST_LAYERS);
     double most = 2 * unit;
-    for (int64_t k = 0; k < r->pairs.layers.rows; k++) {
-        figure_axis_add(&axis, of(r, k, PAIR_INDEX_A)->integer, of(r, k, PAIR_LAYER_A)->text);
-        figure_axis_add(&axis, of(r, k, PAIR_INDEX_B)->integer, of(r, k, PAIR_LAYER_B)->text);
+    for (int64_t k = 0; k < layers->rows; k++) {
+        figure_axis_add(&axis, report_cell(layers, k, "index_b")->integer, report_cell(layers, k, "layer_b")->text);
+        most = fmax(most, fabs(report_value(layers, k, "mean")));
     }
     if (axis.count < 3)
         return true;
-    for (int64_t k = 0; k < r->pairs.layers.rows; k++)
-        most = fmax(most, fabs(of(r, k, PAIR_MEAN)->real));
     figure f = figure_of("pairs-layers", "Between which layers do filters stand in for each other?", 640, 0);
     heat h = {.f = &f,
               .scale = COLOUR_SIGNED,
@@ -44,15 +38,15 @@ static bool add_layers(report *r, lsn_error *err)
               .x_label = "",
               .y_label = ""};
     heat_panel(&h, "mean interaction of the pairs, by loss", "");
-    for (int64_t k = 0; k < r->pairs.layers.rows; k++) {
-        const int row = figure_axis_place(&axis, of(r, k, PAIR_INDEX_A)->integer),
-                  column = figure_axis_place(&axis, of(r, k, PAIR_INDEX_B)->integer);
+    for (int64_t k = 0; k < layers->rows; k++) {
+        const int row = figure_axis_place(&axis, report_cell(layers, k, "index_a")->integer),
+                  column = figure_axis_place(&axis, report_cell(layers, k, "index_b")->integer);
         if (row < 0 || column < 0)
             continue;
-        heat_cell(&h, row, column, of(r, k, PAIR_MEAN)->real, false);
-        figure_hover(&f, "%s and %s: %+.4f nats in the mean of %s pairs; more than the sum: %.0f, less: %.0f",
-                     of(r, k, PAIR_LAYER_A)->text, of(r, k, PAIR_LAYER_B)->text, of(r, k, PAIR_MEAN)->real,
-                     of(r, k, PAIR_COUNT)->text, of(r, k, PAIR_MORE)->real, of(r, k, PAIR_LESS)->real);
+        heat_cell(&h, row, column, report_value(layers, k, "mean"), false);
+        figure_mark_row(&f, layers, k, "",
+                        "{layer_a} and {layer_b}: {mean:+.4f} nats in the mean of {n} pairs; more than the sum: "
+                        "{more}, less: {less}");
     }
     heat_draw(&h);
     lsn_text_add(&f.caption, "Mean interaction of the pairs of two layers: what both cost together, in nats of loss, "
@@ -64,39 +58,26 @@ static bool add_layers(report *r, lsn_error *err)
 
 /* ---- within layers ------------------------------------------------------------------------------------------- */
 
-/* The layers with most pairs of their own. */
-static int layers_within(const report *r, int64_t rows[MOST_PANELS])
-{
-    int count = 0;
-    for (int64_t k = 0; k < r->pairs.layers.rows; k++) {
-        if (of(r, k, PAIR_INDEX_A)->integer != of(r, k, PAIR_INDEX_B)->integer ||
-            of(r, k, PAIR_COUNT)->integer < LEAST_PAIRS)
-            continue;
-        int at = count < MOST_PANELS ? count++ : count;
-        while (at > 0 && of(r, rows[at - 1], PAIR_COUNT)->integer < of(r, k, PAIR_COUNT)->integer) {
-            if (at < MOST_PANELS)
-                rows[at] = rows[at - 1];
-            at--;
-        }
-        if (at < MOST_PANELS)
-            rows[at] = k;
-    }
-    return count;
-}
-
-/* Pairs within the six layers whose names are given, the strongest of each first: so the filters of the strongest pairs
- * come in first where there are too many. As in the view pair_interaction, but of these layers alone from the start. */
+/* Pairs within the (at most six) layers that have most of their own, the strongest of each first: so the filters of the
+ * strongest pairs come in first where there are too many. As in the view pair_interaction, but of these layers alone
+ * from the start. */
 static const char within_sql[] =
-    "WITH single AS MATERIALIZED (SELECT e.evaluation, l.name AS layer, e.filter, (e.gained - e.lost) * 1.0 / e.images "
-    "AS top1, (e.loss_sum - e.base_loss_sum) / 1073741824.0 / e.images AS loss FROM evaluation e JOIN layer l ON "
-    "l.layer = e.layer WHERE e.status = 'done' AND e.filter IS NOT NULL AND l.name IN (?1, ?2, ?3, ?4, ?5, ?6)), "
-    "pair AS (SELECT a.layer AS layer, a.filter AS filter_a, b.filter AS filter_b, (m.loss_sum - m.base_loss_sum) / "
-    "1073741824.0 / m.images - a.loss - b.loss AS loss, i.loss_low, i.loss_high, a.top1 + b.top1 - (m.gained - m.lost) "
-    "* 1.0 / m.images AS top1 FROM job j CROSS JOIN single a ON a.evaluation = j.single_a CROSS JOIN single b ON "
-    "b.evaluation = j.single_b CROSS JOIN evaluation m ON m.evaluation = j.evaluation LEFT JOIN pair_interval i ON "
-    "i.job = j.job WHERE a.layer = b.layer AND m.status = 'done') "
+    "WITH own AS MATERIALIZED (SELECT a.layer, count(*) AS n FROM job j CROSS JOIN evaluation m ON m.evaluation = "
+    "j.evaluation CROSS JOIN evaluation a ON a.evaluation = j.single_a CROSS JOIN evaluation b ON b.evaluation = "
+    "j.single_b WHERE a.layer = b.layer AND m.status = 'done' AND a.status = 'done' AND b.status = 'done' GROUP BY "
+    "a.layer HAVING n >= 6 ORDER BY n DESC, a.layer LIMIT 6), "
+    "single AS MATERIALIZED (SELECT e.evaluation, l.name AS layer, e.filter, (e.gained - e.lost) * 1.0 / e.images AS "
+    "top1, (e.loss_sum - e.base_loss_sum) / 1073741824.0 / e.images AS loss, own.n, l.layer AS place FROM evaluation e "
+    "JOIN own ON own.layer = e.layer JOIN layer l ON l.layer = e.layer WHERE e.status = 'done' AND e.filter IS NOT "
+    "NULL), "
+    "pair AS (SELECT a.n, a.place AS layer_index, a.layer, a.filter AS filter_a, b.filter AS filter_b, (m.loss_sum - "
+    "m.base_loss_sum) / 1073741824.0 / m.images - a.loss - b.loss AS loss, i.loss_low > 0 OR i.loss_high < 0 AS sure, "
+    "100 * (a.top1 + b.top1 - (m.gained - m.lost) * 1.0 / m.images) AS top1 FROM job j CROSS JOIN single a ON "
+    "a.evaluation = j.single_a CROSS JOIN single b ON b.evaluation = j.single_b CROSS JOIN evaluation m ON "
+    "m.evaluation = j.evaluation LEFT JOIN pair_interval i ON i.job = j.job WHERE a.layer = b.layer AND m.status = "
+    "'done') "
     "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY layer ORDER BY abs(loss) DESC, filter_a, filter_b) AS "
-    "place FROM pair) WHERE place <= 9000 ORDER BY layer, place";
+    "place FROM pair) WHERE place <= 9000 ORDER BY n DESC, layer_index, place";
 
 typedef struct within {
     const char *layer;
@@ -118,19 +99,17 @@ static int by_number(const void *a, const void *b)
     return *(const int32_t *)a - *(const int32_t *)b;
 }
 
-/* Finds the layer's rows, and its filters. */
-static void find_within(within *w, const lsn_table *pairs, const char *layer)
+/* Finds the rows of the layer whose rows begin there, and its filters. */
+static void find_within(within *w, const lsn_table *pairs, int64_t begin)
 {
-    *w = (within){.layer = layer};
-    while (w->begin < pairs->rows && strcmp(lsn_table_cell(pairs, w->begin, 0)->text, layer) != 0)
-        w->begin++;
-    for (w->end = w->begin; w->end < pairs->rows && strcmp(lsn_table_cell(pairs, w->end, 0)->text, layer) == 0;
-         w->end++)
-        for (int k = 1; k <= 2; k++) {
-            const int64_t filter = lsn_table_cell(pairs, w->end, k)->integer;
+    *w = (within){.layer = report_cell(pairs, begin, "layer")->text, .begin = begin, .end = begin};
+    do
+        for (int k = 0; k < 2; k++) {
+            const int64_t filter = report_cell(pairs, w->end, k == 0 ? "filter_a" : "filter_b")->integer;
             if (place_of(w, filter) < 0 && w->count < MOST_FILTERS)
                 w->filters[w->count++] = (int32_t)filter;
         }
+    while (++w->end < pairs->rows && !report_begins(pairs, w->end, "layer"));
     qsort(w->filters, (size_t)w->count, sizeof *w->filters, by_number);
 }
 
@@ -138,15 +117,15 @@ static void add_within_panel(heat *h, const within *w, const lsn_table *pairs)
 {
     heat_panel(h, w->layer, "");
     for (int64_t i = w->begin; i < w->end; i++) {
-        const int a = place_of(w, lsn_table_cell(pairs, i, 1)->integer),
-                  b = place_of(w, lsn_table_cell(pairs, i, 2)->integer);
+        const int a = place_of(w, report_cell(pairs, i, "filter_a")->integer),
+                  b = place_of(w, report_cell(pairs, i, "filter_b")->integer);
         if (a < 0 || b < 0)
             continue;
-        const double low = report_real(pairs, i, 4), high = report_real(pairs, i, 5);
         for (int turn = 0; turn < 2; turn++) {
-            heat_cell(h, turn ? b : a, turn ? a : b, report_real(pairs, i, 3), low > 0 || high < 0);
+            heat_cell(h, turn ? b : a, turn ? a : b, report_value(pairs, i, "loss"),
+                      report_cell(pairs, i, "sure")->integer != 0);
             figure_hover(h->f, "%s filters %d and %d: %+.4f nats, top-1 %+.2f points", w->layer, w->filters[a],
-                         w->filters[b], report_real(pairs, i, 3), 100 * report_real(pairs, i, 6));
+                         w->filters[b], report_value(pairs, i, "loss"), report_value(pairs, i, "top1"));
         }
     }
 }
@@ -174,7 +153,7 @@ static bool draw_within(report *r, const within *w, int panels, const lsn_table 
     names n = {0};
     for (int p = 0; p < panels; p++) {
         most = w[p].count > most ? w[p].count : most;
-        strongest = fmax(strongest, w[p].end > w[p].begin ? fabs(report_real(pairs, w[p].begin, 3)) : 0);
+        strongest = fmax(strongest, fabs(report_value(pairs, w[p].begin, "loss")));
     }
     name_filters(&n, w, panels, most);
     figure f = figure_of("pairs-within", "Which filters of a layer stand in for each other?", 900, 0);
@@ -208,19 +187,13 @@ static bool draw_within(report *r, const within *w, int panels, const lsn_table 
 
 static bool add_within(report *r, lsn_error *err)
 {
-    int64_t rows[MOST_PANELS];
     within w[MOST_PANELS];
     lsn_table pairs = {0};
-    const char *layers[MOST_PANELS];
-    const int panels = layers_within(r, rows);
-    if (panels == 0)
-        return true;
-    for (int p = 0; p < MOST_PANELS; p++)
-        layers[p] = p < panels ? of(r, rows[p], PAIR_LAYER_A)->text : "";
-    bool ok = lsn_reader_query(r->reader, &pairs, within_sql, layers, MOST_PANELS, err);
-    for (int p = 0; ok && p < panels; p++)
-        find_within(&w[p], &pairs, layers[p]);
-    ok = ok && draw_within(r, w, panels, &pairs, err);
+    int panels = 0;
+    bool ok = report_query(r, &pairs, within_sql, err);
+    for (int64_t row = 0; ok && row < pairs.rows; row = w[panels++].end)
+        find_within(&w[panels], &pairs, row);
+    ok = ok && (panels == 0 || draw_within(r, w, panels, &pairs, err));
     lsn_table_finish(&pairs);
     return ok;
 }
@@ -247,6 +220,11 @@ static const char strongest_sql[] =
     "layer lb ON lb.layer = b.layer LEFT JOIN pair_interval i ON i.job = j.job GROUP BY a.evaluation, b.evaluation "
     "ORDER BY abs(s.loss) DESC";
 
+static double number_of(const lsn_table *t, int64_t row, const char *column)
+{
+    return strtod(report_cell(t, row, column)->text, NULL);
+}
+
 /* Sum and truth of the strongest pairs, from the table's own rows. */
 static bool add_strongest(report *r, const lsn_table *t, lsn_error *err)
 {
@@ -259,9 +237,8 @@ static bool add_strongest(report *r, const lsn_table *t, lsn_error *err)
     figure_legend(&f, FIGURE_POINT, COLOUR_LOSS, "both together");
     figure_say(&f, "$s << EOD\n");
     for (int i = 0; i < count; i++)
-        figure_say(&f, "%d\t%.4f\t%.4f\n", i,
-                   strtod(lsn_table_cell(t, i, 2)->text, NULL) + strtod(lsn_table_cell(t, i, 3)->text, NULL),
-                   strtod(lsn_table_cell(t, i, 4)->text, NULL));
+        figure_say(&f, "%d\t%.4f\t%s\n", i, number_of(t, i, "a alone") + number_of(t, i, "b alone"),
+                   report_cell(t, i, "both")->text);
     figure_say(&f, "EOD\n");
     figure_end_series(&f);
     figure_say(&f,
@@ -269,19 +246,15 @@ static bool add_strongest(report *r, const lsn_table *t, lsn_error *err)
                "' lw 1\nset xlabel 'loss of top-1 (points)'\n",
                count - 1);
     for (int i = 0; i < count; i++) {
-        snprintf(texts[i], sizeof texts[i], "%.60s + %.60s", lsn_table_cell(t, i, 0)->text,
-                 lsn_table_cell(t, i, 1)->text);
+        snprintf(texts[i], sizeof texts[i], "%.60s + %.60s", report_cell(t, i, "a")->text,
+                 report_cell(t, i, "b")->text);
         labels[i] = texts[i];
     }
     figure_names(&f, "ytics scale 0 font ',11.5'", labels, count, 1, 32);
-    figure_hover_plot(&f, "2");
     for (int k = 0; k < 2; k++) {
+        figure_hover_plot(&f, k == 0 ? "2" : "3");
         for (int i = 0; i < count; i++)
-            figure_hover(&f, "%s + %s: %s and %s alone, %s together", lsn_table_cell(t, i, 0)->text,
-                         lsn_table_cell(t, i, 1)->text, lsn_table_cell(t, i, 2)->text, lsn_table_cell(t, i, 3)->text,
-                         lsn_table_cell(t, i, 4)->text);
-        if (k == 0)
-            figure_hover_plot(&f, "3");
+            figure_mark_row(&f, t, i, "", "{a} + {b}: {a alone} and {b alone} alone, {both} together");
     }
     figure_say(&f, "plot $s using 2:1:($3-$2):(0) with vectors nohead lw 2 lc rgb '" COLOUR_BAND
                    "' notitle, $s using 2:1 with points pt 7 ps 0.8 lc rgb '" COLOUR_MUTED

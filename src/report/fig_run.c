@@ -18,7 +18,8 @@ enum { WINDOW_S = 30 };
     "max(r.ranks - 1, 1) AS workers, coalesce(w.done, 0) AS done, coalesce(w.seconds, 0) AS seconds FROM run r LEFT "  \
     "JOIN work w ON w.run = r.run) "
 
-static const char bars_sql[] = RUNS "SELECT begun, last, ranks, coalesce(how, 'running') FROM r ORDER BY run LIMIT 200";
+static const char bars_sql[] = RUNS "SELECT begun, last, ranks, coalesce(how, 'running') AS how, row_number() OVER "
+                                    "(ORDER BY run) AS i FROM r ORDER BY run LIMIT 200";
 
 static const char runs_sql[] = RUNS "SELECT run, started, printf('%d:%02d:%02d', (last - begun) / 3600, (last - begun) "
                                     "/ 60 % 60, (last - begun) % 60) AS duration, "
@@ -39,21 +40,21 @@ static const char *bar_colour(const char *how)
 static bool add_figure(report *r, const lsn_table *runs, lsn_error *err)
 {
     figure f = figure_of("run-ranks", "When did how many ranks work on it?", 900, 220);
-    const double begun = report_real(runs, 0, 0);
+    const double begun = report_value(runs, 0, "begun");
     double end = begun + 1, ranks = 1;
     for (int64_t i = 0; i < runs->rows; i++) {
-        end = fmax(end, report_real(runs, i, 1));
-        ranks = fmax(ranks, report_real(runs, i, 2));
+        end = fmax(end, report_value(runs, i, "last"));
+        ranks = fmax(ranks, report_value(runs, i, "ranks"));
     }
     const double scale = end - begun > 3 * 86400 ? 86400 : end - begun > 3 * 3600 ? 3600 : 60;
     figure_say(&f, "$r << EOD\n");
     figure_hover_plot(&f, "1");
     for (int64_t i = 0; i < runs->rows; i++) {
-        const double from = (report_real(runs, i, 0) - begun) / scale, to = (report_real(runs, i, 1) - begun) / scale;
-        const char *how = lsn_table_cell(runs, i, 3)->text;
+        const double from = (report_value(runs, i, "begun") - begun) / scale,
+                     to = (report_value(runs, i, "last") - begun) / scale;
         figure_say(&f, "%.5f\t%.5f\t%g\t%ld\n", from, fmax(to, from + (end - begun) / scale / 600),
-                   report_real(runs, i, 2), strtol(bar_colour(how) + 1, NULL, 16));
-        figure_hover(&f, "run %d: %s ranks, %s", (int)i + 1, lsn_table_cell(runs, i, 2)->text, how);
+                   report_value(runs, i, "ranks"), strtol(bar_colour(report_cell(runs, i, "how")->text) + 1, NULL, 16));
+        figure_mark_row(&f, runs, i, "", "run {i}: {ranks} ranks, {how}");
     }
     figure_say(&f,
                "EOD\nset xrange [0:%.5f]\nset yrange [0:%g]\nset xlabel '%s since the first run began'\nset ylabel "
@@ -74,23 +75,23 @@ static bool add_figure(report *r, const lsn_table *runs, lsn_error *err)
 
 /* What runs note of themselves while they run, in seconds since the first one began. Databases of older versions have
  * no such notes. */
-enum { N_RUN, N_SECONDS, N_WORKERS, N_COMPUTING, N_SHARE };
-static const char notes_sql[] =
-    "SELECT p.run, strftime('%s', r.started) - (SELECT min(strftime('%s', started)) FROM run) + p.seconds, p.workers, "
-    "p.computing, p.share FROM progress p JOIN run r ON r.run = p.run ORDER BY p.run, p.seconds LIMIT 20000";
+static const char notes_sql[] = "SELECT p.run, strftime('%s', r.started) - (SELECT min(strftime('%s', started)) FROM "
+                                "run) + p.seconds AS seconds, p.workers, "
+                                "p.computing, 100 * p.share AS share FROM progress p JOIN run r ON r.run = p.run ORDER "
+                                "BY p.run, p.seconds LIMIT 20000";
 
 /* The share of the workers' time before note i, of as many seconds or what the run has of them, that they computed.
  * What a unit took is noted when it is done, so that shorter times than some units say nothing. *since: the note where
  * that time begins, from an earlier one on. */
 static double computing_share(const lsn_table *notes, int64_t i, double seconds, int64_t *since)
 {
-    const double now = report_real(notes, i, N_SECONDS);
-    while (*since < i && (report_real(notes, *since, N_RUN) != report_real(notes, i, N_RUN) ||
-                          report_real(notes, *since + 1, N_SECONDS) <= now - seconds))
+    const double now = report_value(notes, i, "seconds");
+    while (*since < i && (report_value(notes, *since, "run") != report_value(notes, i, "run") ||
+                          report_value(notes, *since + 1, "seconds") <= now - seconds))
         ++*since;
-    const double passed = now - report_real(notes, *since, N_SECONDS);
-    const double computed = report_real(notes, i, N_COMPUTING) - report_real(notes, *since, N_COMPUTING);
-    return passed < seconds / 2 ? NAN : fmin(1, computed / (passed * report_real(notes, i, N_WORKERS)));
+    const double passed = now - report_value(notes, *since, "seconds");
+    const double computed = report_value(notes, i, "computing") - report_value(notes, *since, "computing");
+    return passed < seconds / 2 ? NAN : fmin(1, computed / (passed * report_value(notes, i, "workers")));
 }
 
 /* Three small panels above each other: workers, share of their time, share of the work. */
@@ -101,18 +102,18 @@ static void draw_notes(figure *f, const lsn_table *notes, double window, double 
     int64_t since = 0;
     figure_say(f, "$n << EOD\n");
     for (int64_t i = 0; i < notes->rows; i++) {
-        workers = fmax(workers, report_real(notes, i, N_WORKERS));
-        if (i > 0 && report_real(notes, i, N_RUN) != report_real(notes, i - 1, N_RUN))
+        workers = fmax(workers, report_value(notes, i, "workers"));
+        if (i > 0 && report_begins(notes, i, "run"))
             figure_say(f, "\n");
         const double share = computing_share(notes, i, window, &since);
-        figure_say(f, "%.6f\t%g\t", report_real(notes, i, N_SECONDS) / scale, report_real(notes, i, N_WORKERS));
+        figure_say(f, "%.6f\t%g\t", report_value(notes, i, "seconds") / scale, report_value(notes, i, "workers"));
         figure_say(f, isfinite(share) ? "%.2f" : "NaN", 100 * share);
-        figure_say(f, "\t%.3f\n", 100 * report_real(notes, i, N_SHARE));
+        figure_say(f, "\t%.3f\n", report_value(notes, i, "share"));
     }
     figure_say(f,
                "EOD\nset multiplot\nset lmargin at screen 0.08\nset rmargin at screen 0.98\nset grid ytics lc rgb "
                "'" COLOUR_GRID "' lw 1\nset xrange [0:%.6f]\nset tics font ',11'\n",
-               1.01 * report_real(notes, notes->rows - 1, N_SECONDS) / scale);
+               1.01 * report_value(notes, notes->rows - 1, "seconds") / scale);
     for (int k = 0; k < 3; k++) {
         figure_say(f,
                    "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset ylabel '%s' offset 1,0 font ',11'\nset "
@@ -135,7 +136,7 @@ static bool add_notes(report *r, lsn_error *err)
     bool ok = report_number(r, &there, "SELECT count(*) FROM sqlite_master WHERE name = 'progress'", err) &&
               (there == 0 || report_query(r, &notes, notes_sql, err));
     for (int64_t i = 0; ok && i < notes.rows; i++)
-        end = fmax(end, report_real(&notes, i, 1));
+        end = fmax(end, report_value(&notes, i, "seconds"));
     if (ok && notes.rows > 2 && end > 0) {
         const double scale = end > 3 * 86400 ? 86400 : end > 3 * 3600 ? 3600 : end > 180 ? 60 : 1;
         figure f = figure_of("run-progress", "How well were the ranks used?", 900, 420);

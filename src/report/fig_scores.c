@@ -15,18 +15,14 @@ static const char set_sql[] = "SELECT experiment, mode FROM score_damage WHERE l
 static const char scores_sql[] = "SELECT score, n, loss_rho, loss_low, loss_high, top1_rho FROM score_damage WHERE "
                                  "layer IS NULL AND loss_rho IS NOT NULL AND experiment = ?1 AND mode = ?2 "
                                  "GROUP BY score ORDER BY min(id) LIMIT 6";
-static const char points_sql[] =
-    "SELECT score, layer, filter, value, d_loss, layer_index FROM filter_damage WHERE experiment = ?1 AND mode = ?2 "
-    "AND d_loss IS NOT NULL ORDER BY score, value, layer_index, filter";
-static const char layers_sql[] = "SELECT s.score, s.layer, s.loss_rho, s.loss_low, s.loss_high, s.n, l.layer, l.name "
-                                 "FROM score_damage s JOIN layer l ON "
-                                 "l.name = s.layer WHERE s.experiment = ?1 AND s.mode = ?2 "
-                                 "AND s.loss_rho IS NOT NULL AND s.n >= 8 ORDER BY s.score, l.layer, s.id";
-
-static const lsn_cell *at(const lsn_table *t, int64_t row, int column)
-{
-    return lsn_table_cell(t, row, column);
-}
+static const char points_sql[] = "SELECT score AS series, layer, filter, value, d_loss, layer_index FROM filter_damage "
+                                 "WHERE experiment = ?1 AND mode = ?2 "
+                                 "AND d_loss IS NOT NULL ORDER BY score, value, layer_index, filter";
+static const char layers_sql[] =
+    "SELECT s.score AS series, s.layer AS name, s.loss_rho, s.loss_low, s.loss_high, s.n, l.layer "
+    "FROM score_damage s JOIN layer l ON "
+    "l.name = s.layer WHERE s.experiment = ?1 AND s.mode = ?2 "
+    "AND s.loss_rho IS NOT NULL AND s.n >= 8 ORDER BY s.score, l.layer, s.id";
 
 /* One score's filters: their place by score, 0 to 100, equal scores sharing the mean place, against the rise of loss.
  */
@@ -39,17 +35,18 @@ static void panel_data(figure *f, const lsn_table *points, int64_t begin, int64_
     figure_hover_plot(f, plot);
     figure_say(f, "$s%d << EOD\n", panel);
     for (int64_t i = begin, equal; i < end; i = equal) {
-        for (equal = i + 1; equal < end && at(points, equal, 3)->real == at(points, i, 3)->real; equal++)
+        for (equal = i + 1; equal < end && report_value(points, equal, "value") == report_value(points, i, "value");
+             equal++)
             ;
         const double place =
             100.0 * ((double)(i + equal - 1) / 2 - (double)begin) / (double)(end - begin > 1 ? end - begin - 1 : 1);
         for (int64_t k = i; k < equal; k++) {
             if (k % every != 0)
                 continue;
-            figure_say(f, "%.2f\t%.4f\t%d\n", place, figure_signed_log(at(points, k, 4)->real, unit, most),
-                       colour_at(COLOUR_AMOUNT, 1 - 0.8 * at(points, k, 5)->real / fmax(layers - 1, 1)));
-            figure_hover(f, "%s %s: score %.4g, loss %+.4f", at(points, k, 1)->text, at(points, k, 2)->text,
-                         at(points, k, 3)->real, at(points, k, 4)->real);
+            figure_say(
+                f, "%.2f\t%.4f\t%d\n", place, figure_signed_log(report_value(points, k, "d_loss"), unit, most),
+                colour_at(COLOUR_AMOUNT, 1 - 0.8 * report_value(points, k, "layer_index") / fmax(layers - 1, 1)));
+            figure_mark_row(f, points, k, "", "{layer} {filter}: score {value:.4g}, loss {d_loss:+.4f}");
         }
     }
     figure_say(f, "EOD\n");
@@ -57,12 +54,13 @@ static void panel_data(figure *f, const lsn_table *points, int64_t begin, int64_
 
 static void panel_title(figure *f, const lsn_table *scores, int64_t row)
 {
-    char title[160];
-    snprintf(title, sizeof title, "%.60s: \xCF\x81 = %+.2f [%+.2f, %+.2f]", at(scores, row, 0)->text,
-             at(scores, row, 2)->real, at(scores, row, 3)->real, at(scores, row, 4)->real);
+    lsn_text title = {0};
+    report_fill(&title, scores, row,
+                "{score}: \xCF\x81 = {loss_rho:+.2f}{loss_low? [{loss_low:+.2f}, {loss_high:+.2f}]}");
     figure_say(f, "set title ");
-    figure_quote(f, title, 44);
+    figure_quote(f, title.failed ? "" : title.data, 44);
     figure_say(f, " font ',12' offset 0,-0.5\n");
+    lsn_text_finish(&title);
 }
 
 static bool add_points(report *r, const lsn_table *scores, const lsn_table *points, const char *const set[2],
@@ -73,13 +71,15 @@ static bool add_points(report *r, const lsn_table *scores, const lsn_table *poin
     double most = 2 * unit;
     figure f = figure_of("scores", "Does a score tell what a filter is worth?", 900, top + bottom + high * each);
     for (int64_t i = 0; i < points->rows; i++)
-        most = fmax(most, fabs(at(points, i, 4)->real));
+        most = fmax(most, fabs(report_value(points, i, "d_loss")));
     for (int p = 0; p < panels; p++) {
-        int64_t begin = 0, end;
-        while (begin < points->rows && strcmp(at(points, begin, 0)->text, at(scores, p, 0)->text) != 0)
+        const char *score = report_cell(scores, p, "score")->text;
+        int64_t begin = 0;
+        while (begin < points->rows && strcmp(report_cell(points, begin, "series")->text, score) != 0)
             begin++;
-        for (end = begin; end < points->rows && strcmp(at(points, end, 0)->text, at(scores, p, 0)->text) == 0; end++)
-            ;
+        int64_t end = begin + (begin < points->rows);
+        while (end < points->rows && !report_begins(points, end, "series"))
+            end++;
         panel_data(&f, points, begin, end, p, most, (double)r->study.layers);
     }
     figure_say(&f,
@@ -124,22 +124,11 @@ static bool add_layers(report *r, const lsn_table *rows, lsn_error *err)
                                        .mark = FIGURE_POINT,
                                        .points = "1:2 with points pt 7 ps 0.7",
                                        .bars = "1:2:3:4 with yerrorbars pt 7 ps 0.01 lw 1.2"};
-    const figure_axis axis = figure_axis_of(rows, 6, 60);
-    bool shown = false;
+    const figure_axis axis = figure_axis_of(rows, "layer", "name", 60);
     figure f = figure_of("scores-layers", "In which layers does the score tell?", 900, 340);
-    for (int64_t i = 0; i < rows->rows; i++) {
-        const int place = figure_axis_place(&axis, at(rows, i, 6)->integer);
-        if (i == 0 || strcmp(at(rows, i, 0)->text, at(rows, i - 1, 0)->text) != 0)
-            shown = figure_series(&f, &style, at(rows, i, 0)->text);
-        if (!shown || place < 0)
-            continue;
-        figure_say(&f, "%.2f\t%.4f\t%.4f\t%.4f\n", place + 0.12 * (f.n_series - 1), at(rows, i, 2)->real,
-                   report_real(rows, i, 3), report_real(rows, i, 4));
-        figure_hover(&f, "%s, %s: \xCF\x81 %+.2f (%+.2f to %+.2f), %s filters", at(rows, i, 0)->text,
-                     at(rows, i, 1)->text, at(rows, i, 2)->real, report_real(rows, i, 3), report_real(rows, i, 4),
-                     at(rows, i, 5)->text);
-    }
-    figure_end_series(&f);
+    figure_layer_series(
+        &f, &style, rows, "layer", &axis, 0.12, NULL, "\t{loss_rho:.4f}\t{loss_low:.4f}\t{loss_high:.4f}\n",
+        "{series}, {name}: \xCF\x81 {loss_rho:+.2f} ({loss_low:+.2f} to {loss_high:+.2f}), {n} filters");
     figure_say(
         &f,
         "set yrange [-1:1]\nset xrange [-0.5:%d]\nset ylabel '\xCF\x81 with the rise of loss'\nset grid ytics lc "
@@ -167,7 +156,7 @@ bool fig_scores(report *r, lsn_error *err)
     report_section(r, "scores", "Scores");
     bool ok = report_query(r, &set, set_sql, err);
     if (ok && set.rows > 0) {
-        const char *const names[] = {at(&set, 0, 0)->text, at(&set, 0, 1)->text};
+        const char *const names[] = {set.cells[0].text, set.cells[1].text};
         ok = lsn_reader_query(r->reader, &scores, scores_sql, names, 2, err) &&
              lsn_reader_query(r->reader, &points, points_sql, names, 2, err) &&
              lsn_reader_query(r->reader, &layers, layers_sql, names, 2, err) &&

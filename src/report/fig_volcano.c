@@ -17,11 +17,11 @@ static const char points_sql[] =
     "AS "
     "first FROM job j CROSS JOIN evaluation e ON e.evaluation = j.evaluation WHERE e.status = 'done' GROUP BY "
     "j.experiment, e.lost, e.gained, e.images) "
-    "SELECT x.position, x.name, p.lost, p.gained, p.images, e.p, p.jobs, p.first, e.layers, substr(e.filters, 1, 60), "
-    "length(e.filters) FROM point p CROSS JOIN experiment x ON x.experiment = p.experiment CROSS JOIN evaluation e ON "
-    "e.evaluation = p.first WHERE x.position > 0 ORDER BY x.position, e.p DESC";
-
-enum { P_POSITION, P_NAME, P_LOST, P_GAINED, P_IMAGES, P_P, P_JOBS, P_FIRST, P_LAYERS, P_FILTERS, P_LENGTH };
+    "SELECT x.position, x.name, (p.gained - p.lost) * 1.0 / p.images AS change, 100 * ((p.gained - p.lost) * 1.0 / "
+    "p.images) AS points, e.p, p.jobs, p.jobs > 1 AS several, substr(e.layers, 1, 60) AS layers, substr(e.filters, 1, "
+    "60) AS filters, "
+    "length(e.filters) > 60 AS longer FROM point p CROSS JOIN experiment x ON x.experiment = p.experiment CROSS JOIN "
+    "evaluation e ON e.evaluation = p.first WHERE x.position > 0 ORDER BY x.position, e.p DESC";
 
 typedef struct volcano {
     lsn_table rows;
@@ -32,14 +32,14 @@ typedef struct volcano {
     int experiments;
 } volcano;
 
-static const lsn_cell *at(const volcano *v, int64_t row, int column)
-{
-    return lsn_table_cell(&v->rows, row, column);
-}
-
 static double change(const volcano *v, int64_t row)
 {
-    return (double)(at(v, row, P_GAINED)->integer - at(v, row, P_LOST)->integer) / at(v, row, P_IMAGES)->real;
+    return report_value(&v->rows, row, "change");
+}
+
+static int64_t jobs(const volcano *v, int64_t row)
+{
+    return report_cell(&v->rows, row, "jobs")->integer;
 }
 
 /* Benjamini and Hochberg's q within each experiment, whose rows come by descending p, each for several jobs. */
@@ -49,16 +49,15 @@ static bool correct(volcano *v, lsn_error *err)
     if (v->q == NULL)
         return false;
     for (int64_t begin = 0, end; begin < v->rows.rows; begin = end) {
-        int64_t tests = 0, left;
-        for (end = begin; end < v->rows.rows && at(v, end, P_POSITION)->integer == at(v, begin, P_POSITION)->integer;
-             end++)
-            tests += at(v, end, P_JOBS)->integer;
-        left = tests;
+        int64_t tests = 0;
+        for (end = begin; end < v->rows.rows && (end == begin || !report_begins(&v->rows, end, "name")); end++)
+            tests += jobs(v, end);
+        int64_t left = tests;
         double least = 1;
         for (int64_t i = begin; i < end; i++) {
-            least = fmin(least, at(v, i, P_P)->real * (double)tests / (double)left);
+            least = fmin(least, report_value(&v->rows, i, "p") * (double)tests / (double)left);
             v->q[i] = least;
-            left -= at(v, i, P_JOBS)->integer;
+            left -= jobs(v, i);
         }
         v->jobs += tests;
         v->experiments++;
@@ -81,12 +80,9 @@ static void hover(figure *f, const volcano *v, int64_t i)
 {
     char q[LSN_NUMBER_BYTES];
     snprintf(q, sizeof q, v->q[i] < 1e-4 ? "%.1e" : "%.2g", v->q[i]);
-    if (at(v, i, P_JOBS)->integer == 1)
-        figure_hover(f, "%s: %.60s %s%s: %+.2f points, q %s", at(v, i, P_NAME)->text, at(v, i, P_LAYERS)->text,
-                     at(v, i, P_FILTERS)->text, at(v, i, P_LENGTH)->integer > 60 ? "..." : "", 100 * change(v, i), q);
-    else
-        figure_hover(f, "%s: %s jobs: %+.2f points, q %s", at(v, i, P_NAME)->text, at(v, i, P_JOBS)->text,
-                     100 * change(v, i), q);
+    report_fill(&f->hover, &v->rows, i,
+                "{name}: {several!{layers} {filters}{longer?...}}{several?{jobs} jobs}: {points:+.2f} points, q ");
+    figure_hover(f, "%s", q);
 }
 
 static void draw_points(figure *f, const volcano *v)
@@ -94,20 +90,19 @@ static void draw_points(figure *f, const volcano *v)
     int64_t i = 0;
     for (int e = 0; i < v->rows.rows; e++) {
         const char *colour = e < MOST_EXPERIMENTS ? colour_series[e] : COLOUR_MUTED;
-        const int64_t position = at(v, i, P_POSITION)->integer;
         char name[16];
         snprintf(name, sizeof name, "%d", e + 1);
         if (e < MOST_EXPERIMENTS)
-            figure_legend(f, FIGURE_POINT, colour, at(v, i, P_NAME)->text);
+            figure_legend(f, FIGURE_POINT, colour, report_cell(&v->rows, i, "name")->text);
         if (e < FIGURE_HOVERS)
             figure_hover_plot(f, name);
         figure_say(f, "$e%d << EOD\n", e);
-        for (; i < v->rows.rows && at(v, i, P_POSITION)->integer == position; i++) {
+        do {
             figure_say(f, "%.4f\t%.3f\t%.2f\n", figure_signed_log(change(v, i), unit, v->most), height_of(v->q[i]),
-                       fmin(0.35 + 0.12 * log2((double)at(v, i, P_JOBS)->integer), 1.4));
+                       fmin(0.35 + 0.12 * log2((double)jobs(v, i)), 1.4));
             if (e < FIGURE_HOVERS)
                 hover(f, v, i);
-        }
+        } while (++i < v->rows.rows && !report_begins(&v->rows, i, "name"));
         figure_say(f, "EOD\n");
         figure_curves(f, 1, "$e%d using 1:2:3 with points pt 6 ps variable lw 1 lc rgb '%s' notitle", e, colour);
     }
@@ -123,7 +118,7 @@ static bool draw_grid(figure *f, const volcano *v, lsn_error *err)
     for (int64_t i = 0; i < v->rows.rows; i++) {
         const int x = (int)lround((figure_signed_log(change(v, i), unit, v->most) + 1) / 2 * (GRID - 1));
         const int y = (int)lround(height_of(v->q[i]) / TOP * (GRID - 1));
-        counts[y * GRID + x] += at(v, i, P_JOBS)->real;
+        counts[y * GRID + x] += (double)jobs(v, i);
         most = fmax(most, counts[y * GRID + x]);
     }
     figure_say(f, "$grid << EOD\n");
@@ -140,7 +135,7 @@ static bool draw_grid(figure *f, const volcano *v, lsn_error *err)
 
 static bool add_figure(report *r, const volcano *v, lsn_error *err)
 {
-    char jobs[LSN_NUMBER_BYTES];
+    char number[LSN_NUMBER_BYTES];
     const bool points = v->rows.rows <= MOST_POINTS;
     figure f = figure_of("volcano", "Which changes are large, and which are certain?", 900, 460);
     figure_say(&f,
@@ -167,7 +162,7 @@ static bool add_figure(report *r, const volcano *v, lsn_error *err)
                  "%s jobs: how much top-1 changes (logarithmic from half a point on) against how sure it is (q: "
                  "false-discovery rate within the experiment). Above the dashed line q < 0.05. Left and high: certain "
                  "damage; near the middle and low: nothing that so few images can show. ",
-                 lsn_count_text(v->jobs, jobs));
+                 lsn_count_text(v->jobs, number));
     lsn_text_add(&f.caption,
                  points ? "Jobs of one experiment with the same numbers of images lost and gained are one "
                           "point, larger for more jobs."

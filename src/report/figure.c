@@ -24,21 +24,11 @@ void figure_finish(figure *f)
     lsn_text_finish(&f->curves);
 }
 
-static void add_v(lsn_text *to, const char *format, va_list args)
-{
-    char *text = NULL;
-    if (vasprintf(&text, format, args) < 0)
-        to->failed = true;
-    else
-        lsn_text_add(to, "%s", text);
-    free(text);
-}
-
 void figure_say(figure *f, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add_v(&f->script, format, args);
+    lsn_text_add_v(&f->script, format, args);
     va_end(args);
 }
 
@@ -89,15 +79,27 @@ void figure_hover_plot(figure *f, const char *plot)
     f->hovers[f->n_hovers++].count = 0;
 }
 
+static void end_hover(figure *f)
+{
+    lsn_text_add(&f->hover, "%c", 0);
+    if (f->n_hovers > 0)
+        f->hovers[f->n_hovers - 1].count++;
+}
+
 void figure_hover(figure *f, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add_v(&f->hover, format, args);
+    lsn_text_add_v(&f->hover, format, args);
     va_end(args);
-    lsn_text_add(&f->hover, "%c", 0);
-    if (f->n_hovers > 0)
-        f->hovers[f->n_hovers - 1].count++;
+    end_hover(f);
+}
+
+void figure_mark_row(figure *f, const lsn_table *rows, int64_t row, const char *data, const char *hover)
+{
+    report_fill(&f->script, rows, row, data);
+    report_fill(&f->hover, rows, row, hover);
+    end_hover(f);
 }
 
 /* ---- scales -------------------------------------------------------------------------------------------------- */
@@ -170,11 +172,11 @@ void figure_axis_add(figure_axis *axis, int64_t layer, const char *name)
     axis->count = axis->total < axis->most ? axis->total : axis->most;
 }
 
-figure_axis figure_axis_of(const lsn_table *rows, int column, int most)
+figure_axis figure_axis_of(const lsn_table *rows, const char *layer, const char *name, int most)
 {
     figure_axis axis = {.most = most};
     for (int64_t i = 0; i < rows->rows; i++)
-        figure_axis_add(&axis, lsn_table_cell(rows, i, column)->integer, lsn_table_cell(rows, i, column + 1)->text);
+        figure_axis_add(&axis, report_cell(rows, i, layer)->integer, report_cell(rows, i, name)->text);
     return axis;
 }
 
@@ -237,7 +239,7 @@ void figure_curves(figure *f, int count, const char *format, ...)
     va_list args;
     va_start(args, format);
     lsn_text_add(&f->curves, f->n_curves == 0 ? "" : ", ");
-    add_v(&f->curves, format, args);
+    lsn_text_add_v(&f->curves, format, args);
     va_end(args);
     f->n_curves += count;
 }
@@ -272,6 +274,22 @@ void figure_plot(figure *f)
 {
     figure_say(f, "plot %s\n", f->curves.data == NULL ? "NaN" : f->curves.data);
     f->script.failed = f->script.failed || f->curves.failed;
+}
+
+void figure_layer_series(figure *f, const figure_style *style, const lsn_table *rows, const char *layer,
+                         const figure_axis *axis, double apart, const char *only, const char *data, const char *hover)
+{
+    bool shown = false;
+    for (int64_t i = 0; i < rows->rows; i++) {
+        const int place = figure_axis_place(axis, report_cell(rows, i, layer)->integer);
+        if (report_begins(rows, i, "series"))
+            shown = figure_series(f, style, report_cell(rows, i, "series")->text);
+        if (!shown || place < 0 || (only != NULL && report_cell(rows, i, only)->integer == 0))
+            continue;
+        figure_say(f, "%.2f", place + apart * (f->n_series - 1));
+        figure_mark_row(f, rows, i, data, hover);
+    }
+    figure_end_series(f);
 }
 
 void figure_labels(figure *f)

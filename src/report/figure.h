@@ -14,7 +14,8 @@
  *         figure_say(&f, "set xtics ("); figure_tic(&f, hostile_name, 12); figure_say(&f, " 0)\n");
  *         figure_say(&f, "plot $d using 1:2 with points pt 7 lc rgb '" COLOUR_LOSS "' notitle\n");
  *         figure_hover_plot(&f, "1");                        of the marks of the first plot ...
- *         figure_hover(&f, "%s filter %d: ...", ...);        ... once for each mark, in the order of the data
+ *         figure_hover(&f, "%s filter %d: ...", ...);        ... once for each mark, in the order of the data;
+ *                                                           figure_mark_row does both for a row of a table
  *         lsn_text_add(&f.caption, "Each point is ...");     how to read it; plain text, escaped when it is written
  *         return figure_add(r, &f, err);                     draws it, writes it, finishes it
  *     }
@@ -62,6 +63,8 @@ void figure_tic(figure *f, const char *text, int most);
 /* Hover texts from now on are of the marks of this plot (svg.h says how they are counted). */
 void figure_hover_plot(figure *f, const char *plot);
 void figure_hover(figure *f, const char *format, ...) LSN_PRINTF(2, 3);
+/* A mark of a table's row, by report_fill: what is added to the data, and its hover text. Data have numbers only. */
+void figure_mark_row(figure *f, const lsn_table *rows, int64_t row, const char *data, const char *hover);
 
 /* A signed logarithmic scale: 0 at 0, `most` at 1, about linear below `unit`. */
 double figure_signed_log(double value, double unit, double most);
@@ -104,13 +107,19 @@ typedef struct figure_axis {
     const char *names[AXIS_LAYERS]; /* as they were given */
 } figure_axis;
 
-/* The layers of a column; their names are in the next one. */
-figure_axis figure_axis_of(const lsn_table *rows, int column, int most);
+/* The layers of a table: the columns of their places in the network, and of their names. */
+figure_axis figure_axis_of(const lsn_table *rows, const char *layer, const char *name, int most);
 void figure_axis_add(figure_axis *axis, int64_t layer, const char *name);
 /* -1: not shown. */
 int figure_axis_place(const figure_axis *axis, int64_t layer);
 /* Says so in the caption where layers are left out. */
 void figure_axis_caption(figure *f, const figure_axis *axis);
+
+/* Rows as series by layer, one for each run of rows with the same text in the column `series`: figure_mark_row for
+ * those whose layer (column `layer`) is on the axis, and whose column `only` (unless it is NULL) is not 0. Before the
+ * data stands the layer's place; each series is `apart` from the one before. */
+void figure_layer_series(figure *f, const figure_style *style, const lsn_table *rows, const char *layer,
+                         const figure_axis *axis, double apart, const char *only, const char *data, const char *hover);
 
 /* In a multiplot: draws all labels and arrows so far once, over the whole figure, and forgets them. Counts as a plot
  * command (of one plot) where hover texts are told their plots. */

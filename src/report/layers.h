@@ -4,12 +4,10 @@
 
 #include "report/figure.h"
 
-enum { MOST_SERIES = 8, MOST_FRACTIONS = 10, MOST_LAYERS = 48, LABEL = 96 };
+enum { MOST_SERIES = 8, MOST_FRACTIONS = 10, MOST_LAYERS = 48 };
 
-/* Columns of the cells. */
-enum { C_POSITION, C_EXPERIMENT, C_WAY, C_MODE, C_LAYER, C_NAME, C_FRACTION, C_JOBS, C_MEAN, C_MIN, C_MAX, C_LOSS };
-
-/* Cells are ordered by series (experiment, way of choosing, mode), layer and fraction. */
+/* Cells, whose columns are named in fig_layers.c, are ordered by series (experiment, way of choosing, mode), layer and
+ * fraction. */
 typedef struct layers {
     lsn_table cells;
     int64_t begins[MOST_SERIES + 1]; /* of each series in the cells; the last: the end */
@@ -18,12 +16,8 @@ typedef struct layers {
     int n_fractions, more_fractions; /* at most MOST_FRACTIONS, in ascending order; left out */
     figure_axis axis;
     double most; /* greatest mean change, either way */
-    bool many_modes;
 } layers;
 
-const lsn_cell *layers_cell(const layers *l, int64_t row, int column);
-/* "weakest: l1, mean" */
-void layers_series_label(const layers *l, int s, char label[LABEL]);
 /* Where a cell's layer is on the axis, and its fraction in l->fractions; -1: nowhere. */
 int layers_row(const layers *l, int64_t cell);
 int layers_column(const layers *l, int64_t cell);

@@ -2,6 +2,7 @@
 #include "report/page.h"
 
 #include "lesion/report.h"
+#include "report/fill.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +12,7 @@ void page_markup(lsn_text *html, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    char *text = NULL;
-    if (vasprintf(&text, format, args) < 0)
-        html->failed = true;
-    else
-        lsn_text_add(html, "%s", text);
-    free(text);
+    lsn_text_add_v(html, format, args);
     va_end(args);
 }
 
@@ -147,6 +143,16 @@ void page_cell(lsn_text *html, const page_table *table, int column, const char *
     else
         page_text(html, text);
     page_markup(html, column == 0 ? "</th>" : "</td>");
+}
+
+void page_fill_cell(lsn_text *html, const page_table *table, int column, const lsn_table *rows, int64_t row,
+                    const char *words)
+{
+    lsn_text text = {0};
+    report_fill(&text, rows, row, words);
+    page_cell(html, table, column, text.data == NULL ? "" : text.data);
+    html->failed = html->failed || text.failed;
+    lsn_text_finish(&text);
 }
 
 void page_end_table(lsn_text *html)

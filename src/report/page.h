@@ -33,6 +33,9 @@ void page_add_table(lsn_text *html, const page_table *table, const lsn_table *ro
 void page_begin_table(lsn_text *html, const page_table *table, int columns, const char *const *names, int64_t rows,
                       int64_t total);
 void page_cell(lsn_text *html, const page_table *table, int column, const char *text);
+/* The same, of a row by report_fill. */
+void page_fill_cell(lsn_text *html, const page_table *table, int column, const lsn_table *rows, int64_t row,
+                    const char *words);
 void page_end_table(lsn_text *html);
 
 #endif

@@ -21,17 +21,11 @@ bool report_query(report *r, lsn_table *rows, const char *sql, lsn_error *err)
     return lsn_reader_query(r->reader, rows, sql, NULL, 0, err);
 }
 
-double report_real(const lsn_table *rows, int64_t row, int column)
-{
-    const lsn_cell *cell = lsn_table_cell(rows, row, column);
-    return cell->kind == LSN_CELL_INTEGER || cell->kind == LSN_CELL_REAL ? cell->real : NAN;
-}
-
 bool report_number(report *r, double *number, const char *sql, lsn_error *err)
 {
     lsn_table rows = {0};
     const bool ok = report_query(r, &rows, sql, err);
-    *number = ok && rows.rows > 0 ? report_real(&rows, 0, 0) : NAN;
+    *number = ok && rows.rows > 0 && rows.cells[0].kind != LSN_CELL_NULL ? rows.cells[0].real : NAN;
     lsn_table_finish(&rows);
     return ok;
 }
@@ -71,20 +65,16 @@ static bool read_study(report *r, lsn_error *err)
     lsn_table rows = {0};
     bool ok = report_query(
         r, &rows,
-        "SELECT s.images, s.classes, (SELECT count(*) FROM job), (SELECT count(*) FROM layer), s.per_class, "
-        "(SELECT top1 * 1.0 / images FROM evaluation WHERE evaluation = 0) FROM study s",
+        "SELECT s.classes, (SELECT count(*) FROM layer) AS layers, s.per_class, (SELECT top1 * 1.0 / images "
+        "FROM evaluation WHERE evaluation = 0) AS top1 FROM study s",
         err);
     if (ok && rows.rows != 1)
         ok = lsn_fail(err, LSN_INVALID, "the database has no study: its table `study` should have one row");
-    if (ok) {
-        const lsn_cell *cells = rows.cells;
-        r->study = (report_study){.images = cells[0].integer,
-                                  .classes = cells[1].integer,
-                                  .jobs = cells[2].integer,
-                                  .layers = cells[3].integer,
-                                  .per_class = cells[4].integer != 0,
-                                  .top1 = report_real(&rows, 0, 5)};
-    }
+    if (ok)
+        r->study = (report_study){.classes = report_cell(&rows, 0, "classes")->integer,
+                                  .layers = report_cell(&rows, 0, "layers")->integer,
+                                  .per_class = report_cell(&rows, 0, "per_class")->integer != 0,
+                                  .top1 = report_value(&rows, 0, "top1")};
     lsn_table_finish(&rows);
     return ok;
 }

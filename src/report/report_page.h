@@ -6,6 +6,7 @@
  *   gnuplot.c, svg.c                    gnuplot as a process; its SVG as a part of the page
  *   fig_*.c                             one family each; layers.h: what two of them share
  *   section_study.c, section_findings.c, sentences.c, singles.c     words, and what they rest on
+ *   fill.c                              words with a row's values in them
  *   findings.c, status*.c, text.c       on a terminal: findings, how far a study is; numbers and tables
  *   export.c, json.c, diff*.c           rows for programs; two databases compared
  */
@@ -15,6 +16,7 @@
 #include "lesion/base.h"
 #include "lesion/report.h"
 #include "lesion/store.h"
+#include "report/fill.h"
 #include "report/page.h"
 
 /* What most families need to know of the study. */
@@ -42,32 +44,11 @@ typedef struct report_singles {
     lsn_table names; /* of the layers */
 } report_singles;
 
-/* Pairs of filters by their layers: one row for each pair of layers; the columns are REPORT_PAIR_*. */
+/* Pairs of filters by their layers. */
 typedef struct report_pairs {
-    lsn_table layers;
-    int64_t count; /* pairs, of all layers */
+    lsn_table layers; /* a row for each pair of layers; the columns are named in singles.c */
+    int64_t count;    /* pairs, of all layers */
 } report_pairs;
-
-enum {
-    PAIR_INDEX_A, /* the layers' places in the network */
-    PAIR_LAYER_A,
-    PAIR_INDEX_B,
-    PAIR_LAYER_B,
-    PAIR_COUNT,
-    PAIR_MEAN,      /* of the interaction by loss */
-    PAIR_INTERVALS, /* how many have one, */
-    PAIR_MORE,      /* and of these: is above 0 */
-    PAIR_LESS,      /* is below */
-    PAIR_ABOVE,     /* interactions above 0, with an interval or not */
-    PAIR_MOST,      /* the greatest interaction by top-1, and that pair's */
-    PAIR_FILTER_A,
-    PAIR_FILTER_B,
-    PAIR_TOP1_A,
-    PAIR_TOP1_B,
-    PAIR_TOP1_BOTH,
-    PAIR_LOW,
-    PAIR_HIGH
-};
 
 /* The way in which a job's filters were chosen, of a row of job_metric called m: the score by which they are ranked,
  * the distance by which they are grouped, random, or nothing. */
@@ -124,8 +105,5 @@ bool fig_pairs(report *r, lsn_error *err);
 bool fig_scores(report *r, lsn_error *err);
 bool fig_drift(report *r, lsn_error *err);
 bool fig_run(report *r, lsn_error *err);
-
-/* A value of a table's row as a number; NaN for NULL. */
-double report_real(const lsn_table *rows, int64_t row, int column);
 
 #endif

@@ -106,23 +106,22 @@ static const char pairs_sql[] =
     "j.evaluation JOIN evaluation a ON a.evaluation = j.single_a JOIN evaluation b ON b.evaluation = j.single_b LEFT "
     "JOIN pair_interval i ON i.job = j.job WHERE m.status = 'done' AND a.status = 'done' AND b.status = 'done'), "
     "grouped AS MATERIALIZED (SELECT la, lb, count(*) AS n, avg(loss) AS mean, count(loss_low) AS intervals, "
-    "total(loss_low > 0) AS more, total(loss_high < 0) AS less, sum(loss > 0) AS above, max(top1) AS most, job FROM "
-    "pair "
-    "GROUP BY la, lb) "
-    "SELECT g.la, la.name, g.lb, lb.name, g.n, g.mean, g.intervals, g.more, g.less, g.above, g.most, a.filter, "
-    "b.filter, "
-    "(a.lost - a.gained) * 1.0 / a.images, (b.lost - b.gained) * 1.0 / b.images, (m.lost - m.gained) * 1.0 / m.images, "
-    "i.top1_low, i.top1_high FROM grouped g JOIN job j ON j.job = g.job JOIN evaluation m ON m.evaluation = "
-    "j.evaluation "
-    "JOIN evaluation a ON a.evaluation = j.single_a JOIN evaluation b ON b.evaluation = j.single_b JOIN layer la ON "
-    "la.layer = g.la JOIN layer lb ON lb.layer = g.lb LEFT JOIN pair_interval i ON i.job = j.job ORDER BY g.la, g.lb";
+    "CAST(total(loss_low > 0) AS INTEGER) AS more, CAST(total(loss_high < 0) AS INTEGER) AS less, sum(loss > 0) AS "
+    "above, max(top1) AS most, job FROM pair GROUP BY la, lb) "
+    "SELECT g.la AS index_a, la.name AS layer_a, g.lb AS index_b, lb.name AS layer_b, g.n, g.mean, g.more, g.less, "
+    "sum(g.n) OVER () AS all_pairs, sum(g.intervals) OVER () AS all_intervals, sum(g.more) OVER () AS all_more, "
+    "sum(g.less) OVER () AS all_less, sum(g.above) OVER () AS all_above, g.most, a.filter AS filter_a, b.filter AS "
+    "filter_b, (a.lost - a.gained) * 1.0 / a.images AS top1_a, (b.lost - b.gained) * 1.0 / b.images AS top1_b, "
+    "(m.lost - m.gained) * 1.0 / m.images AS top1_both, i.top1_low AS low, i.top1_high AS high FROM grouped g JOIN job "
+    "j ON j.job = g.job JOIN evaluation m ON m.evaluation = j.evaluation JOIN evaluation a ON a.evaluation = "
+    "j.single_a JOIN evaluation b ON b.evaluation = j.single_b JOIN layer la ON la.layer = g.la JOIN layer lb ON "
+    "lb.layer = g.lb LEFT JOIN pair_interval i ON i.job = j.job ORDER BY g.la, g.lb";
 
 bool report_pairs_read(lsn_reader *reader, report_pairs *pairs, lsn_error *err)
 {
     *pairs = (report_pairs){0};
     if (!lsn_reader_query(reader, &pairs->layers, pairs_sql, NULL, 0, err))
         return false;
-    for (int64_t i = 0; i < pairs->layers.rows; i++)
-        pairs->count += lsn_table_cell(&pairs->layers, i, PAIR_COUNT)->integer;
+    pairs->count = pairs->layers.rows == 0 ? 0 : report_cell(&pairs->layers, 0, "all_pairs")->integer;
     return true;
 }
