@@ -14,8 +14,9 @@
 
 static const char rows_sql[] = "SELECT " WHICH(
     a) ", a.job AS job_a, b.job AS job_b, a.images AS images_a, b.images AS images_b, a.top1 AS "
-       "top1_a, b.top1 AS top1_b, a.d_loss AS d_loss_a, b.d_loss AS d_loss_b, a.lost, a.gained, b.lost, b.gained, "
-       "a.evaluation, b.evaluation FROM main.job_metric a JOIN other.job_metric b ON " SAME
+       "top1_a, b.top1 AS top1_b, a.d_loss AS d_loss_a, b.d_loss AS d_loss_b, a.lost AS lost_a, a.gained AS gained_a, "
+       "b.lost AS lost_b, b.gained AS gained_b, a.evaluation AS evaluation_a, b.evaluation AS evaluation_b FROM "
+       "main.job_metric a JOIN other.job_metric b ON " SAME
        " WHERE a.status = 'done' AND b.status = 'done' AND a.n_filters > 0 GROUP BY a.id ORDER BY "
        "a.experiment_position, "
        "a.position";
@@ -32,15 +33,12 @@ static const char counts_sql[] =
     "(SELECT count(DISTINCT a.id) FROM main.job_metric a JOIN other.job_metric b ON " SAME
     " WHERE a.status <> 'done' OR b.status <> 'done')";
 
-static const char studies_sql[] =
-    "SELECT name, weights_path, weights_sha256, images, images_sha256, (SELECT " LSN_RUN_KERNELS
-    " FROM main.run WHERE method IS "
-    "NOT "
-    "NULL ORDER BY run DESC LIMIT 1), per_image FROM main.study UNION ALL SELECT name, weights_path, weights_sha256, "
-    "images, images_sha256, (SELECT " LSN_RUN_KERNELS
-    " FROM other.run WHERE method IS NOT NULL ORDER BY run DESC LIMIT 1), "
-    "per_image "
-    "FROM other.study";
+#define STUDY(database, letter)                                                                                       \
+    "SELECT '" letter                                                                                                 \
+    "' AS letter, name, weights_path, weights_sha256, images, images_sha256, (SELECT " LSN_RUN_KERNELS                \
+    " FROM " database ".run WHERE method IS NOT NULL ORDER BY run DESC LIMIT 1) AS kernels, per_image FROM " database \
+    ".study"
+static const char studies_sql[] = STUDY("main", "A") " UNION ALL " STUDY("other", "B");
 
 static bool read_studies(diff *d, lsn_error *err)
 {
@@ -49,8 +47,9 @@ static bool read_studies(diff *d, lsn_error *err)
     if (d->studies.rows != 2)
         return lsn_fail(err, LSN_FAILED, "%s or %s: is damaged: its table `study` has not one row", d->paths[0],
                         d->paths[1]);
-    const lsn_cell *a = lsn_table_cell(&d->studies, 0, 0), *b = lsn_table_cell(&d->studies, 1, 0);
-    d->paired = strcmp(a[4].text, b[4].text) == 0 && a[6].integer != 0 && b[6].integer != 0;
+    d->same_images = !report_begins(&d->studies, 1, "images_sha256");
+    d->paired = d->same_images && report_cell(&d->studies, 0, "per_image")->integer != 0 &&
+                report_cell(&d->studies, 1, "per_image")->integer != 0;
     return true;
 }
 
@@ -69,12 +68,11 @@ static bool compare_jobs(diff *d, lsn_error *err)
     d->jobs = lsn_array((size_t)d->rows.rows, sizeof *d->jobs, err);
     bool ok = d->jobs != NULL;
     for (int64_t r = 0; ok && r < d->rows.rows; r++) {
-        const lsn_cell *row = lsn_table_cell(&d->rows, r, 0);
         lsn_steps steps = {0};
         int64_t images = 0;
-        ok = !d->paired || diff_read_steps(d, row, &steps, &images, err);
+        ok = !d->paired || diff_read_steps(d, r, &steps, &images, err);
         if (ok)
-            diff_compare_job(d, row, &steps, images, &d->jobs[r]);
+            diff_compare_job(d, r, &steps, images, &d->jobs[r]);
     }
     return ok;
 }

@@ -4,8 +4,9 @@
 
 #include "lesion/report.h"
 #include "lesion/stats.h"
+#include "report/fill.h"
 
-/* A job that is done in both. Columns of `rows`, below; changes are B's damage against A's. */
+/* A job that is done in both; changes are B's damage against A's. */
 typedef struct diff_job {
     double a, b;   /* change of top-1 by the ablation in each */
     double change; /* b - a */
@@ -13,33 +14,8 @@ typedef struct diff_job {
     double p, q;
 } diff_job;
 
-enum diff_column {
-    DIFF_EXPERIMENT,
-    DIFF_LAYERS,
-    DIFF_N_FILTERS,
-    DIFF_FILTERS,
-    DIFF_FRACTION,
-    DIFF_MODE,
-    DIFF_MODE_SEED,
-    DIFF_SEED,
-    DIFF_SCORE,
-    DIFF_STEP,
-    DIFF_JOB_A,
-    DIFF_JOB_B,
-    DIFF_IMAGES_A,
-    DIFF_IMAGES_B,
-    DIFF_TOP1_A,
-    DIFF_TOP1_B,
-    DIFF_D_LOSS_A,
-    DIFF_D_LOSS_B,
-    DIFF_N_PRINTED, /* those before are printed as they are */
-    DIFF_LOST_A = DIFF_N_PRINTED,
-    DIFF_GAINED_A,
-    DIFF_LOST_B,
-    DIFF_GAINED_B,
-    DIFF_EVALUATION_A,
-    DIFF_EVALUATION_B
-};
+/* The first columns of `rows`, which are printed as they are; and of these, those by which jobs are matched. */
+enum { DIFF_N_PRINTED = 18, DIFF_N_MATCHED = 10 };
 
 /* An experiment of both. */
 typedef struct diff_experiment {
@@ -52,15 +28,16 @@ typedef struct diff_experiment {
 typedef struct diff {
     lsn_reader *reader;
     const char *paths[2];
-    lsn_table studies; /* a row each: name, weights, sha256, images, images' sha256, kernels */
+    lsn_table studies; /* a row each */
     lsn_table rows;    /* the jobs of both, by experiment */
     diff_job *jobs;    /* [rows.rows] */
     diff_experiment *experiments;
     int64_t n_experiments;
-    lsn_table unmatched; /* of one only: in (A or B), then columns as of rows up to DIFF_STEP */
+    lsn_table unmatched; /* of one only: in (A or B), then the columns by which jobs are matched */
     lsn_table counts;    /* jobs of A only, of B only, of both but not done in both */
-    bool paired;         /* results are kept for the same images in both */
-    bool baselines;      /* both are done: */
+    bool same_images;
+    bool paired;    /* results are kept for the same images in both */
+    bool baselines; /* both are done: */
     int64_t base_images[2], base_top1[2], base_lost, base_gained;
     double base_change, base_p;
     lsn_interval base_interval;
@@ -68,11 +45,11 @@ typedef struct diff {
     int64_t compared;
 } diff;
 
-void diff_compare_job(diff *d, const lsn_cell *row, const lsn_steps *steps, int64_t images, diff_job *job);
+void diff_compare_job(diff *d, int64_t row, const lsn_steps *steps, int64_t images, diff_job *job);
 /* Judges the experiments: q, correlations. */
 bool diff_judge(diff *d, lsn_error *err);
 /* Single images: what the ablation of a row did to each in A and B; *images: that both have seen. */
-bool diff_read_steps(diff *d, const lsn_cell *row, lsn_steps *steps, int64_t *images, lsn_error *err);
+bool diff_read_steps(diff *d, int64_t row, lsn_steps *steps, int64_t *images, lsn_error *err);
 /* The baselines, image by image where that is known. */
 bool diff_read_baselines(diff *d, lsn_error *err);
 

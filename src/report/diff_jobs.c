@@ -25,9 +25,10 @@ static const char steps_sql[] =
     "y.evaluation = CAST(?2 AS INTEGER) AND y.image = x.image CROSS JOIN other.image_result v ON v.evaluation = 0 AND "
     "v.image = x.image CROSS JOIN main.image i ON i.image = x.image WHERE x.evaluation = CAST(?1 AS INTEGER))";
 
-bool diff_read_steps(diff *d, const lsn_cell *row, lsn_steps *steps, int64_t *images, lsn_error *err)
+bool diff_read_steps(diff *d, int64_t row, lsn_steps *steps, int64_t *images, lsn_error *err)
 {
-    const char *const evaluations[] = {row[DIFF_EVALUATION_A].text, row[DIFF_EVALUATION_B].text};
+    const char *const evaluations[] = {report_cell(&d->rows, row, "evaluation_a")->text,
+                                       report_cell(&d->rows, row, "evaluation_b")->text};
     lsn_table found = {0};
     const bool ok = lsn_reader_query(d->reader, &found, steps_sql, evaluations, 2, err);
     if (ok && found.rows == 1) {
@@ -87,11 +88,14 @@ bool diff_read_baselines(diff *d, lsn_error *err)
 
 /* ---- one job ------------------------------------------------------------------------------------------------- */
 
-void diff_compare_job(diff *d, const lsn_cell *row, const lsn_steps *steps, int64_t images, diff_job *job)
+void diff_compare_job(diff *d, int64_t row, const lsn_steps *steps, int64_t images, diff_job *job)
 {
-    const int64_t n[2] = {row[DIFF_IMAGES_A].integer, row[DIFF_IMAGES_B].integer};
-    const int64_t lost[2] = {row[DIFF_LOST_A].integer, row[DIFF_LOST_B].integer};
-    const int64_t gained[2] = {row[DIFF_GAINED_A].integer, row[DIFF_GAINED_B].integer};
+    const int64_t n[2] = {report_cell(&d->rows, row, "images_a")->integer,
+                          report_cell(&d->rows, row, "images_b")->integer};
+    const int64_t lost[2] = {report_cell(&d->rows, row, "lost_a")->integer,
+                             report_cell(&d->rows, row, "lost_b")->integer};
+    const int64_t gained[2] = {report_cell(&d->rows, row, "gained_a")->integer,
+                               report_cell(&d->rows, row, "gained_b")->integer};
     *job = (diff_job){.a = NAN, .b = NAN, .change = NAN, .interval = {NAN, NAN}, .p = NAN, .q = NAN};
     for (int i = 0; i < 2; i++)
         if (n[i] < 1 || lost[i] < 0 || gained[i] < 0 || lost[i] > n[i] || gained[i] > n[i] - lost[i])
@@ -128,11 +132,10 @@ static bool judge_experiment(const diff *d, diff_experiment *x, double *scratch,
     if (!lsn_benjamini_hochberg(p, n, q, err) || !lsn_spearman(one, other, n, 0, &x->top1, err))
         return false;
     for (size_t i = 0; i < n; i++) {
-        const lsn_cell *row = lsn_table_cell(&d->rows, x->first + (int64_t)i, 0);
         jobs[i].q = q[i];
         x->differ += q[i] < LSN_LEVEL;
-        one[i] = row[DIFF_D_LOSS_A].kind == LSN_CELL_NULL ? (double)NAN : row[DIFF_D_LOSS_A].real;
-        other[i] = row[DIFF_D_LOSS_B].kind == LSN_CELL_NULL ? (double)NAN : row[DIFF_D_LOSS_B].real;
+        one[i] = report_value(&d->rows, x->first + (int64_t)i, "d_loss_a");
+        other[i] = report_value(&d->rows, x->first + (int64_t)i, "d_loss_b");
     }
     return lsn_spearman(one, other, n, 0, &x->loss, err);
 }
@@ -145,10 +148,8 @@ bool diff_judge(diff *d, lsn_error *err)
     double *scratch = d->experiments == NULL ? NULL : lsn_array((size_t)rows, 4 * sizeof *scratch, err);
     bool ok = scratch != NULL;
     for (int64_t first = 0, end; ok && first < rows; first = end) {
-        const char *name = lsn_table_cell(&d->rows, first, DIFF_EXPERIMENT)->text;
-        for (end = first + 1; end < rows; end++)
-            if (strcmp(lsn_table_cell(&d->rows, end, DIFF_EXPERIMENT)->text, name) != 0)
-                break;
+        for (end = first + 1; end < rows && !report_begins(&d->rows, end, "experiment");)
+            end++;
         diff_experiment *x = &d->experiments[d->n_experiments++];
         *x = (diff_experiment){.first = first, .count = end - first};
         ok = judge_experiment(d, x, scratch, err);

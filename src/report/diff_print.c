@@ -1,5 +1,6 @@
 /* Prints a comparison of two databases: tables for people, rows for programs. */
 #include "report/diff.h"
+#include "report/json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,17 +23,6 @@ static void put_csv(FILE *out, const char *text)
     fputc('"', out);
 }
 
-static void put_json(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text != '\0'; text++)
-        if (*text == '"' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else
-            fprintf(out, (unsigned char)*text < 0x20 ? "\\u%04x" : "%c", (unsigned char)*text);
-    fputc('"', out);
-}
-
 /* One row that is being written. */
 typedef struct line {
     FILE *out;
@@ -44,7 +34,7 @@ static void begin_field(line *l, const char *name)
 {
     fputs(l->fields++ > 0 ? "," : l->json ? "{" : "", l->out);
     if (l->json) {
-        put_json(l->out, name);
+        json_string(l->out, name);
         fputc(':', l->out);
     }
 }
@@ -55,7 +45,7 @@ static void put_cell(line *l, const char *name, const lsn_cell *cell)
     if (cell == NULL || cell->kind == LSN_CELL_NULL)
         fputs(l->json ? "null" : "", l->out);
     else if (cell->kind == LSN_CELL_TEXT)
-        (l->json ? put_json : put_csv)(l->out, cell->text);
+        (l->json ? json_string : put_csv)(l->out, cell->text);
     else
         fputs(cell->text, l->out);
 }
@@ -84,19 +74,14 @@ static void put_row(line *l, const diff *d, const char *in, const lsn_cell *cell
     put_cell(l, "in", &where);
     for (int c = 0; c < DIFF_N_PRINTED; c++)
         put_cell(l, d->rows.names[c], c < n_cells ? &cells[c] : NULL);
-    const double values[N_JUDGED] = {
-        job == NULL ? (double)NAN : job->a,
-        job == NULL ? (double)NAN : job->b,
-        job == NULL ? (double)NAN : job->change,
-        job == NULL ? (double)NAN : job->interval.low,
-        job == NULL ? (double)NAN : job->interval.high,
-        job == NULL ? (double)NAN : job->p,
-        job == NULL ? (double)NAN : job->q,
-    };
+    const double values[N_JUDGED] = {job->a, job->b, job->change, job->interval.low, job->interval.high,
+                                     job->p, job->q};
     for (int i = 0; i < N_JUDGED; i++)
         put_real(l, judged[i], values[i]);
     end_line(l);
 }
+
+static const diff_job not_judged = {.a = NAN, .b = NAN, .change = NAN, .interval = {NAN, NAN}, .p = NAN, .q = NAN};
 
 static void print_rows(const diff *d, bool json, FILE *out)
 {
@@ -113,7 +98,7 @@ static void print_rows(const diff *d, bool json, FILE *out)
         put_row(&l, d, "both", lsn_table_cell(&d->rows, r, 0), DIFF_N_PRINTED, &d->jobs[r]);
     for (int64_t r = 0; r < d->unmatched.rows; r++) {
         const lsn_cell *cells = lsn_table_cell(&d->unmatched, r, 0);
-        put_row(&l, d, cells[0].text, cells + 1, DIFF_STEP + 1, NULL);
+        put_row(&l, d, cells[0].text, cells + 1, DIFF_N_MATCHED, &not_judged);
     }
 }
 
@@ -122,9 +107,12 @@ static void print_rows(const diff *d, bool json, FILE *out)
 static void print_studies(const diff *d, FILE *out)
 {
     for (int i = 0; i < 2; i++) {
-        const lsn_cell *row = lsn_table_cell(&d->studies, i, 0);
-        fprintf(out, "%c  %s: study %s, weights %s (sha256 %.12s...), %s images (sha256 %.12s...), kernels %s\n",
-                "AB"[i], d -> paths[i], row[0].text, row[1].text, row[2].text, row[3].text, row[4].text, row[5].text);
+        report_print(out, &d->studies, i, "{letter}  ");
+        fputs(d->paths[i], out);
+        report_print(
+            out, &d->studies, i,
+            ": study {name}, weights {weights_path} (sha256 {weights_sha256:.12s}...), {images} images (sha256 "
+            "{images_sha256:.12s}...), kernels {kernels}\n");
     }
     if (d->identical)
         fprintf(out, "identical: the results of all %" PRId64 " ablations that are done in both, to the bit\n",
@@ -132,9 +120,7 @@ static void print_studies(const diff *d, FILE *out)
     fprintf(out,
             d->paired ? "compared image by image: both keep results for the same images\n"
                       : "compared by counts, as if on independent images%s\n",
-            strcmp(lsn_table_cell(&d->studies, 0, 4)->text, lsn_table_cell(&d->studies, 1, 4)->text) == 0
-                ? ": conservative, for they are the same ('metrics: [images]' keeps results for each)"
-                : "");
+            d->same_images ? ": conservative, for they are the same ('metrics: [images]' keeps results for each)" : "");
 }
 
 static void print_baselines(const diff *d, FILE *out)
@@ -184,7 +170,7 @@ static void print_experiments(const diff *d, FILE *out)
         rho_text(&x->top1, top1, sizeof top1);
         rho_text(&x->loss, loss, sizeof loss);
         fprintf(out, "  %-24s  %7" PRId64 "  %+8.2f  %+8.2f  %6" PRId64 "  %-20s  %s\n",
-                lsn_table_cell(&d->rows, x->first, DIFF_EXPERIMENT)->text, x->count, 100 * x->mean_a, 100 * x->mean_b,
+                report_cell(&d->rows, x->first, "experiment")->text, x->count, 100 * x->mean_a, 100 * x->mean_b,
                 x->differ, top1, loss);
     }
 }
@@ -207,10 +193,9 @@ static int surest_first(const void *a, const void *b)
 static void print_job(const diff *d, int64_t r, FILE *out)
 {
     const diff_job *job = &d->jobs[r];
-    const lsn_cell *row = lsn_table_cell(&d->rows, r, 0);
-    fprintf(out, "  %-16.16s  %-34.34s  %-8s  %+7.2f  %+7.2f  %+7.2f  [%+.2f, %+.2f]  %.3g\n",
-            row[DIFF_EXPERIMENT].text, row[DIFF_FILTERS].text, row[DIFF_MODE].text, 100 * job->a, 100 * job->b,
-            100 * job->change, 100 * job->interval.low, 100 * job->interval.high, job->q);
+    report_print(out, &d->rows, r, "  {experiment:-16.16s}  {filters:-34.34s}  {mode:-8s}");
+    fprintf(out, "  %+7.2f  %+7.2f  %+7.2f  [%+.2f, %+.2f]  %.3g\n", 100 * job->a, 100 * job->b, 100 * job->change,
+            100 * job->interval.low, 100 * job->interval.high, job->q);
 }
 
 /* The jobs that differ most surely. */

@@ -50,13 +50,18 @@ static void add_value(lsn_text *text, const lsn_cell *cell, const char *how)
         lsn_text_add(text, "%s", lsn_count_text(cell->integer, number));
     else if (strcmp(how, "k") == 0)
         lsn_text_add(text, "%s", lsn_quantity_text(value, number));
+    else if (strcmp(how, "t") == 0)
+        lsn_text_add(text, "%s", lsn_duration_text(value, number));
     else if (strcmp(how, "points") == 0)
         lsn_text_add(text, fabs(100 * value) < 0.995 ? "%.2f" : "%.1f", value == 0 ? 0 : 100 * value);
     else if (strcmp(how, "q") == 0)
         lsn_text_add(text, value < 1e-4 ? "q < 0.0001" : value < 0.01 ? "q = %.4f" : "q = %.2f", value);
     else {
         snprintf(format, sizeof format, "%%%s", how);
-        lsn_text_add(text, format, value);
+        if (how[strlen(how) - 1] == 's')
+            lsn_text_add(text, format, cell->text);
+        else
+            lsn_text_add(text, format, value);
     }
 }
 
@@ -89,4 +94,12 @@ static const char *fill(lsn_text *text, const lsn_table *rows, int64_t row, cons
 void report_fill(lsn_text *text, const lsn_table *rows, int64_t row, const char *words)
 {
     fill(text, rows, row, words, true);
+}
+
+void report_print(FILE *out, const lsn_table *rows, int64_t row, const char *words)
+{
+    lsn_text text = {0};
+    report_fill(&text, rows, row, words);
+    fputs(text.failed ? "(out of memory)\n" : text.data == NULL ? "" : text.data, out);
+    lsn_text_finish(&text);
 }

@@ -60,14 +60,15 @@ static const telling baseline = {
     "the true class is among its first five for {top5:.1f} %.}",
     "{guessing?Guessing would be right on {chance:.3g} %, and these images do not tell the network from that: are the "
     "weights, the preprocessing and the order of the classes those of its training? `lesion inspect STUDY --sheet "
-    "FILE.png` shows what it sees.}"};
+    "FILE.png` shows what it sees.}",
+    false};
 
 static const telling progress = {
     "SELECT sum(status IN ('pending', 'running')) AS pending, sum(status = 'failed') AS failed, count(*) AS all_of_it "
     "FROM evaluation",
     "{pending?The study is not complete: {pending:,} of its {all_of_it:,} ablations are still to be done, and what "
     "follows is of the others only.}",
-    "{failed?{failed:,} ablations could not be computed; the reasons are listed under failures.}"};
+    "{failed?{failed:,} ablations could not be computed; the reasons are listed under failures.}", false};
 
 /* Of all series (experiment, score, mode) the greatest fraction that most of them have, and their means there, the
  * least damaging first. */
@@ -75,21 +76,22 @@ static const telling shares = {
     "WITH share AS (SELECT experiment, " REPORT_WAY
     " AS way, mode, fraction, layers, avg(d_top1) AS d_top1 FROM job_metric m WHERE layer_index IS NOT NULL AND "
     "fraction IS NOT NULL AND step IS NULL AND status = 'done' GROUP BY 1, 2, 3, 4, 5), "
-    "series AS (SELECT experiment, way, mode, fraction, count(*) AS n, avg(d_top1) AS mean, min(d_top1) AS worst, "
+    "series AS (SELECT experiment, way, mode, fraction, avg(d_top1) AS mean, min(d_top1) AS worst, "
     "layers AS worst_layer FROM share GROUP BY 1, 2, 3, 4), "
     "common AS (SELECT fraction FROM series GROUP BY fraction ORDER BY abs(fraction - 0.5) > 0.01, count(*) DESC, "
     "fraction DESC LIMIT 1), "
     "shown AS (SELECT * FROM series WHERE fraction = (SELECT fraction FROM common) ORDER BY mean DESC LIMIT 9), "
-    "numbered AS MATERIALIZED (SELECT *, row_number() OVER () AS i, count(*) OVER () AS n FROM shown), "
+    "numbered AS MATERIALIZED (SELECT *, row_number() OVER () AS i, count(*) OVER () AS ways FROM shown), "
     "most AS (SELECT worst_layer, -worst AS loss, experiment FROM numbered ORDER BY worst, i LIMIT 1) "
-    "SELECT i = 1 AS first, i < n AS more, CASE WHEN i = 1 THEN '' WHEN i < n THEN ',' WHEN n = 2 THEN ' and' ELSE ', "
+    "SELECT i = 1 AS first, i < ways AS more, CASE WHEN i = 1 THEN '' WHEN i < ways THEN ',' WHEN ways = 2 THEN ' and' "
+    "ELSE ', "
     "and' END AS joint, 100 * fraction AS percent, experiment, way, mode, (SELECT count(DISTINCT mode) FROM series) > "
     "1 AS modes, -mean AS loss, (SELECT worst_layer FROM most) AS most_layer, (SELECT loss FROM most) AS most_loss, "
     "(SELECT experiment FROM most) AS most_experiment FROM numbered ORDER BY i",
     "{first?With {percent:g} % of one layer's filters removed, the mean loss of top-1 over the layers is}{joint} "
     "{loss:points} points for {experiment}{way? ({way})}{modes?, mode {mode}}"
     "{more!; the most is lost in {most_layer}, {most_loss:points} points ({most_experiment}).}",
-    .joined = true};
+    NULL, true};
 
 /* Curves over several layers at once, then those of single layers. */
 static const telling curves = {
@@ -103,7 +105,7 @@ static const telling curves = {
     "top-1 (area under the curve, 1 without damage; share removed when half of what is above chance is lost):}"
     "{first!;} {experiment} ({ordering}{modes?, {mode}}) {area:.3f}"
     "{many? in the mean of {n} ({least:.3f} to {most:.3f})}{half?, half at {half:.1f} %}{more!.}",
-    .joined = true};
+    NULL, true};
 
 /* Of single filters; bare columns beside min() and max() are those of the row with the extreme. */
 #define EXTREME(function)                                                                                              \
@@ -120,7 +122,8 @@ static const telling classes = {
     "By class, {class} suffers most from a single filter: without {layer} filter {filter} it loses {loss:points} "
     "points (all classes: {all_classes:points})"
     "{better?; the greatest gain is that of {best}, {gain:points} points without {best_layer} filter {best_filter}}. "
-    "These are extremes of many noisy differences, on {images} images a class."};
+    "These are extremes of many noisy differences, on {images} images a class.",
+    NULL, false};
 
 static const telling scores = {
     "SELECT *, row_number() OVER () = 1 AS first, lead(1) OVER () IS NOT NULL AS more FROM (SELECT score, n, loss_rho, "
@@ -129,7 +132,7 @@ static const telling scores = {
     "{first?How well a score tells the rise of the loss, over all layers (Spearman's rho):}{first!;} {score} "
     "{loss_rho:+.2f}{loss_low? ({loss_low:+.2f} to {loss_high:+.2f}, {n} filters)}{many? in {experiment}, {mode}}"
     "{more!.}",
-    .joined = true};
+    NULL, true};
 
 static const telling drift = {
     "SELECT " REPORT_LAYERS("e.layers") " AS layers, e.n_filters, e.mode, 100 * d.drift AS drift, (e.gained - e.lost) "
@@ -138,7 +141,8 @@ static const telling drift = {
                                         "= d.layer WHERE l.logits = 1 AND e.evaluation > 0 AND e.status = 'done' ORDER "
                                         "BY d.drift DESC LIMIT 1",
     "The logits move furthest, by {drift:.0f} % of their norm, when {n_filters} filters of {layers} are removed "
-    "({mode}): top-1 changes by {d_top1:points} points."};
+    "({mode}): top-1 changes by {d_top1:points} points.",
+    NULL, false};
 
 static bool tell(teller *t, const telling *what, lsn_error *err)
 {

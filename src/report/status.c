@@ -14,20 +14,24 @@ static const double RECENT_S = 30;
 /* Nothing here looks at every job: a database of a million is answered at once, and no lock is held for long. Shares
  * are of predicted work, the runs' times UTC. */
 static const char *const queries[STATUS_N_TABLES] = {
-    [STATUS_STUDY] = "SELECT name, weights_path, substr(weights_sha256, 1, 12), images, classes, (SELECT "
-                     "coalesce(max(evaluation) + 1, 0) FROM evaluation), (SELECT count(*) FROM skipped_image), shard, "
-                     "shards, CASE WHEN shards IS NOT NULL THEN (SELECT count(*) FROM job) END FROM study",
-    [STATUS_EXPERIMENTS] = "SELECT name, jobs, done, running, failed, work FROM experiment ORDER BY position",
-    [STATUS_FAILURES] = "SELECT x.name, e.layers, substr(e.filters, 1, 200), e.reason FROM (SELECT * FROM evaluation "
-                        "WHERE status = 'failed' ORDER BY evaluation LIMIT 5) e JOIN job j ON j.evaluation = "
-                        "e.evaluation JOIN experiment x ON x.experiment = j.experiment ORDER BY x.position, j.position "
-                        "LIMIT 5",
-    [STATUS_RUNS] = "SELECT run, started, coalesce(ended, ''), ranks, hosts, method, how, host, pid, slurm_job, "
-                    "command, strftime('%s', 'now') - strftime('%s', started), strftime('%s', 'now') - "
-                    "strftime('%s', heartbeat) "
-                    "FROM run ORDER BY run DESC LIMIT 5",
-    [STATUS_PROGRESS] = ("SELECT seconds, share, images, workers, computing, left_s FROM progress WHERE run = (SELECT "
-                         "max(run) FROM run) ORDER BY seconds DESC LIMIT 100"),
+    [STATUS_STUDY] =
+        "SELECT s.name, s.weights_path, substr(s.weights_sha256, 1, 12) AS sha256, s.images, s.classes, (SELECT "
+        "coalesce(max(evaluation) + 1, 0) FROM evaluation) AS ablations, (SELECT count(*) FROM skipped_image) AS "
+        "skipped, s.shard, s.shards, CASE WHEN s.shards IS NOT NULL THEN (SELECT count(*) FROM job) END AS all_jobs, "
+        "x.*, CASE WHEN x.jobs > 0 THEN x.job_work / x.jobs ELSE 0.0 END AS work FROM study s JOIN (SELECT "
+        "coalesce(sum(jobs), 0) AS jobs, coalesce(sum(done), 0) AS done, coalesce(sum(running), 0) AS running, "
+        "coalesce(sum(failed), 0) AS failed, total(work * jobs) AS job_work FROM experiment) x",
+    [STATUS_EXPERIMENTS] =
+        "SELECT name AS experiment, jobs, done, running, failed, work FROM experiment ORDER BY position",
+    [STATUS_FAILURES] = "SELECT x.name AS experiment, e.layers, substr(e.filters, 1, 200) AS filters, e.reason FROM "
+                        "(SELECT * FROM evaluation WHERE status = 'failed' ORDER BY evaluation LIMIT 5) e JOIN job j "
+                        "ON j.evaluation = e.evaluation JOIN experiment x ON x.experiment = j.experiment ORDER BY "
+                        "x.position, j.position LIMIT 5",
+    [STATUS_RUNS] = "SELECT run, started, coalesce(ended, '') AS ended, ranks, hosts, method, how, host, pid, "
+                    "slurm_job, command, strftime('%s', 'now') - strftime('%s', started) AS age_s, strftime('%s', "
+                    "'now') - strftime('%s', heartbeat) AS silent_s FROM run ORDER BY run DESC LIMIT 5",
+    [STATUS_PROGRESS] = "SELECT seconds, share, images, workers, computing, left_s FROM progress WHERE run = (SELECT "
+                        "max(run) FROM run) ORDER BY seconds DESC LIMIT 100",
 };
 
 const char *status_state_name(status_state state)
@@ -40,25 +44,21 @@ const char *status_state_name(status_state state)
     return names[state];
 }
 
-const lsn_cell *status_cell(const lsn_status *status, status_table table, int column)
-{
-    return lsn_table_cell(&status->tables[table], 0, column);
-}
-
 /* ---- is it alive --------------------------------------------------------------------------------------------- */
 
 static status_state state_of(const lsn_status *status)
 {
     if (!STATUS_HAS(status, STATUS_RUNS))
         return STATUS_NO_RUN;
-    const char *how = status_cell(status, STATUS_RUNS, RUN_HOW)->text;
+    const lsn_table *runs = &status->tables[STATUS_RUNS];
+    const char *how = report_cell(runs, 0, "how")->text;
     if (how[0] != '\0')
         return strcmp(how, "complete") == 0  ? STATUS_COMPLETE
                : strcmp(how, "stopped") == 0 ? STATUS_STOPPED
                : strcmp(how, "failed") == 0  ? STATUS_FAILED
                                              : STATUS_DEAD;
-    const double age_s = status_cell(status, STATUS_RUNS, RUN_AGE)->real; /* in whole seconds, by another clock */
-    if (status->here && !lsn_process_is_there(status_cell(status, STATUS_RUNS, RUN_PID)->integer, age_s - 10))
+    const double age_s = report_value(runs, 0, "age_s"); /* in whole seconds, by another clock */
+    if (status->here && !lsn_process_is_there(report_cell(runs, 0, "pid")->integer, age_s - 10))
         return STATUS_DEAD;
     if (status->silent_s <= SILENCE_S)
         return STATUS_RUNNING;
@@ -67,18 +67,14 @@ static status_state state_of(const lsn_status *status)
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-static void add_experiments(lsn_status *status)
+static void read_counts(lsn_status *status)
 {
-    const lsn_table *table = &status->tables[STATUS_EXPERIMENTS];
-    double work = 0;
-    for (int64_t r = 0; r < table->rows; r++) {
-        status->jobs += lsn_table_cell(table, r, EXPERIMENT_JOBS)->integer;
-        status->done += lsn_table_cell(table, r, EXPERIMENT_DONE)->integer;
-        status->running += lsn_table_cell(table, r, EXPERIMENT_RUNNING)->integer;
-        status->failed += lsn_table_cell(table, r, EXPERIMENT_FAILED)->integer;
-        work += lsn_table_cell(table, r, EXPERIMENT_WORK)->real * lsn_table_cell(table, r, EXPERIMENT_JOBS)->real;
-    }
-    status->work = status->jobs > 0 ? work / (double)status->jobs : 0;
+    const lsn_table *study = &status->tables[STATUS_STUDY];
+    status->jobs = report_cell(study, 0, "jobs")->integer;
+    status->done = report_cell(study, 0, "done")->integer;
+    status->running = report_cell(study, 0, "running")->integer;
+    status->failed = report_cell(study, 0, "failed")->integer;
+    status->work = report_value(study, 0, "work");
 }
 
 /* The latest moment of the run against the last one that is at least RECENT_S older, or the oldest there is. */
@@ -86,33 +82,29 @@ static void measure(lsn_status *status)
 {
     const lsn_table *table = &status->tables[STATUS_PROGRESS];
     status->left_s = -1;
-    status->worker_ranks = 0;
     if (STATUS_HAS(status, STATUS_RUNS)) {
-        const int64_t ranks = status_cell(status, STATUS_RUNS, RUN_RANKS)->integer;
+        const int64_t ranks = report_cell(&status->tables[STATUS_RUNS], 0, "ranks")->integer;
         status->workers = status->worker_ranks = ranks > 1 ? ranks - 1 : 1;
     }
     if (table->rows == 0)
         return;
     int64_t before = 0;
-    const double now = lsn_table_cell(table, 0, PROGRESS_SECONDS)->real;
-    while (before < table->rows - 1 && now - lsn_table_cell(table, before, PROGRESS_SECONDS)->real < RECENT_S)
+    const double now = report_value(table, 0, "seconds");
+    while (before < table->rows - 1 && now - report_value(table, before, "seconds") < RECENT_S)
         before++;
-    status->over_s = now - lsn_table_cell(table, before, PROGRESS_SECONDS)->real;
-    status->workers = lsn_table_cell(table, 0, PROGRESS_WORKERS)->integer;
+    status->over_s = now - report_value(table, before, "seconds");
+    status->workers = report_cell(table, 0, "workers")->integer;
     status->measured = status->over_s > 0;
     if (status->measured) {
-        const double computing = lsn_table_cell(table, 0, PROGRESS_COMPUTING)->real -
-                                 lsn_table_cell(table, before, PROGRESS_COMPUTING)->real;
-        status->images_s =
-            (lsn_table_cell(table, 0, PROGRESS_IMAGES)->real - lsn_table_cell(table, before, PROGRESS_IMAGES)->real) /
-            status->over_s;
+        const double computing = report_value(table, 0, "computing") - report_value(table, before, "computing");
+        status->images_s = (report_value(table, 0, "images") - report_value(table, before, "images")) / status->over_s;
         status->computing = status->workers > 0 ? fmin(computing / status->over_s / (double)status->workers, 1) : 0;
     }
     if (status->done < status->jobs) /* several experiments may share an ablation: this is the whole's */
-        status->work = lsn_table_cell(table, 0, PROGRESS_SHARE)->real;
-    const lsn_cell *left = lsn_table_cell(table, 0, PROGRESS_LEFT);
-    if (left->kind != LSN_CELL_NULL)
-        status->left_s = fmax(left->real - fmax(status->silent_s, 0), 0);
+        status->work = report_value(table, 0, "share");
+    const double left_s = report_value(table, 0, "left_s");
+    if (!isnan(left_s))
+        status->left_s = fmax(left_s - fmax(status->silent_s, 0), 0);
 }
 
 lsn_status *lsn_status_read(const char *database, lsn_error *err)
@@ -133,10 +125,10 @@ lsn_status *lsn_status_read(const char *database, lsn_error *err)
     status->database = database;
     if (STATUS_HAS(status, STATUS_RUNS)) {
         gethostname(host, sizeof host - 1);
-        status->here = strcmp(host, status_cell(status, STATUS_RUNS, RUN_HOST)->text) == 0;
-        status->silent_s = status_cell(status, STATUS_RUNS, RUN_SILENT)->real;
+        status->here = strcmp(host, report_cell(&status->tables[STATUS_RUNS], 0, "host")->text) == 0;
+        status->silent_s = report_value(&status->tables[STATUS_RUNS], 0, "silent_s");
     }
-    add_experiments(status);
+    read_counts(status);
     status->state = state_of(status);
     measure(status);
     return status;

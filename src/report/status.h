@@ -3,6 +3,7 @@
 #define REPORT_STATUS_H
 
 #include "lesion/report.h"
+#include "report/fill.h"
 
 /* What there is of the last run. */
 typedef enum status_state {
@@ -16,7 +17,7 @@ typedef enum status_state {
 } status_state;
 const char *status_state_name(status_state state);
 
-/* Tables that are shown as they are, a query each. */
+/* What is read, a query each; status.c names the columns. */
 typedef enum status_table {
     STATUS_STUDY,
     STATUS_EXPERIMENTS,
@@ -25,38 +26,6 @@ typedef enum status_table {
     STATUS_PROGRESS,
     STATUS_N_TABLES
 } status_table;
-
-/* Columns of these tables. */
-enum {
-    STUDY_NAME,
-    STUDY_WEIGHTS,
-    STUDY_SHA256,
-    STUDY_IMAGES,
-    STUDY_CLASSES,
-    STUDY_ABLATIONS,
-    STUDY_SKIPPED,
-    STUDY_SHARD,
-    STUDY_SHARDS,
-    STUDY_ALL_JOBS
-};
-enum { EXPERIMENT_NAME, EXPERIMENT_JOBS, EXPERIMENT_DONE, EXPERIMENT_RUNNING, EXPERIMENT_FAILED, EXPERIMENT_WORK };
-enum { FAILURE_EXPERIMENT, FAILURE_LAYERS, FAILURE_FILTERS, FAILURE_REASON };
-enum {
-    RUN_RUN,
-    RUN_STARTED,
-    RUN_ENDED,
-    RUN_RANKS,
-    RUN_HOSTS,
-    RUN_METHOD,
-    RUN_HOW,
-    RUN_HOST,
-    RUN_PID,
-    RUN_SLURM,
-    RUN_COMMAND,
-    RUN_AGE,
-    RUN_SILENT
-};
-enum { PROGRESS_SECONDS, PROGRESS_SHARE, PROGRESS_IMAGES, PROGRESS_WORKERS, PROGRESS_COMPUTING, PROGRESS_LEFT };
 
 struct lsn_status {
     const char *database;
@@ -72,8 +41,6 @@ struct lsn_status {
     double left_s;                       /* < 0: not known */
 };
 
-/* The cell of a table's only row, or of its first one. */
-const lsn_cell *status_cell(const lsn_status *status, status_table table, int column);
 #define STATUS_HAS(status, table) ((status)->tables[table].rows > 0)
 
 #endif

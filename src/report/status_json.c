@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* Rows as objects, by these names for the first columns; NULL ends them. */
+/* Rows as objects of these columns; NULL ends them. */
 static void rows(FILE *out, const lsn_table *table, const char *const *names)
 {
     fputc('[', out);
@@ -12,7 +12,7 @@ static void rows(FILE *out, const lsn_table *table, const char *const *names)
         fputs(r == 0 ? "{" : ", {", out);
         for (int c = 0; names[c] != NULL; c++) {
             fprintf(out, "%s\"%s\": ", c == 0 ? "" : ", ", names[c]);
-            json_cell(out, lsn_table_cell(table, r, c));
+            json_cell(out, report_cell(table, r, names[c]));
         }
         fputc('}', out);
     }
@@ -35,7 +35,7 @@ void lsn_status_print_json(const lsn_status *status, FILE *out)
     fputs("{\"database\": ", out);
     json_string(out, status->database);
     fputs(", \"study\": ", out);
-    json_string(out, status_cell(status, STATUS_STUDY, STUDY_NAME)->text);
+    json_string(out, report_cell(&status->tables[STATUS_STUDY], 0, "name")->text);
     fprintf(out, ", \"state\": \"%s\", \"jobs\": %lld, \"done\": %lld, \"running\": %lld, \"failed\": %lld",
             status_state_name(status->state), (long long)status->jobs, (long long)status->done,
             (long long)status->running, (long long)status->failed);

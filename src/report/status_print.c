@@ -7,65 +7,44 @@
 
 typedef char number[LSN_NUMBER_BYTES];
 
-/* ---- the study ----------------------------------------------------------------------------------------------- */
+/* ---- the study and its last run ------------------------------------------------------------------------------ */
 
 static void print_study(const lsn_status *status, FILE *out)
 {
-    number a, b, c, d;
-    const lsn_cell *study = status->tables[STATUS_STUDY].cells;
-    fprintf(out, "study     %s\n", study[STUDY_NAME].text);
-    fprintf(out, "weights   %s (sha256 %s...)\n", study[STUDY_WEIGHTS].text, study[STUDY_SHA256].text);
-    fprintf(out, "images    %s of %s classes\n", lsn_count_text(study[STUDY_IMAGES].integer, a),
-            study[STUDY_CLASSES].text);
-    if (study[STUDY_SKIPPED].integer > 0)
-        fprintf(out, "left out  %s images that cannot be read (table skipped_image)\n", study[STUDY_SKIPPED].text);
-    if (study[STUDY_SHARDS].kind != LSN_CELL_NULL)
-        fprintf(out, "shard     %s of %s: %s of %s jobs are to be computed here\n", study[STUDY_SHARD].text,
-                study[STUDY_SHARDS].text, lsn_count_text(status->jobs, a),
-                lsn_count_text(study[STUDY_ALL_JOBS].integer, b));
-    fprintf(out, "jobs      %s of %s are done (%s different ablations), %s failed\n", lsn_count_text(status->done, a),
-            lsn_count_text(status->jobs, b), lsn_count_text(study[STUDY_ABLATIONS].integer, c),
-            lsn_count_text(status->failed, d));
+    report_print(out, &status->tables[STATUS_STUDY], 0,
+                 "study     {name}\nweights   {weights_path} (sha256 {sha256}...)\n"
+                 "images    {images:,} of {classes} classes\n"
+                 "{skipped?left out  {skipped} images that cannot be read (table skipped_image)\n}"
+                 "{shards?shard     {shard} of {shards}: {jobs:,} of {all_jobs:,} jobs are to be computed here\n}"
+                 "jobs      {done:,} of {jobs:,} are done ({ablations:,} different ablations), {failed:,} failed\n");
     fprintf(out, "work      %.1f %% is done\n", 100 * status->work);
 }
-
-/* ---- the last run -------------------------------------------------------------------------------------------- */
 
 static const char continue_it[] = "What is done is kept: run the same command again to continue";
 
 static void print_death(const lsn_status *status, FILE *out)
 {
-    number silent;
-    const lsn_cell *run = status->tables[STATUS_RUNS].cells;
-    lsn_duration_text(status->silent_s, silent);
-    if (strcmp(run[RUN_HOW].text, "died") == 0)
-        fprintf(out, "run       %s died. %s\n", run[RUN_RUN].text, continue_it);
-    else if (status->here)
-        fprintf(out, "run       %s is dead: its process %s, last heard of %s ago, is gone. %s\n", run[RUN_RUN].text,
-                run[RUN_PID].text, silent, continue_it);
-    else
-        fprintf(out,
-                "run       %s is dead, or cut off: process %s on %s has not been heard of for %s. See that it has "
-                "ended there%s%s. %s\n",
-                run[RUN_RUN].text, run[RUN_PID].text, run[RUN_HOST].text, silent,
-                run[RUN_SLURM].text[0] == '\0' ? "" : " (scancel ", run[RUN_SLURM].text,
-                run[RUN_SLURM].text[0] == '\0' ? "" : ")");
-    if (run[RUN_COMMAND].text[0] != '\0')
-        fprintf(out, "          %s\n", run[RUN_COMMAND].text);
+    const lsn_table *runs = &status->tables[STATUS_RUNS];
+    report_print(out, runs, 0,
+                 strcmp(report_cell(runs, 0, "how")->text, "died") == 0 ? "run       {run} died. "
+                 : status->here
+                     ? "run       {run} is dead: its process {pid}, last heard of {silent_s:t} ago, is gone. "
+                     : "run       {run} is dead, or cut off: process {pid} on {host} has not been heard of for "
+                       "{silent_s:t}. See that it has ended there{slurm_job? (scancel {slurm_job})}. ");
+    fprintf(out, "%s\n", continue_it);
+    report_print(out, runs, 0, "{command?          {command}\n}");
 }
 
 static void print_alive(const lsn_status *status, FILE *out)
 {
-    number since, silent, speed, over, left;
-    const lsn_cell *run = status->tables[STATUS_RUNS].cells;
-    fprintf(out, "run       %s has been running for %s on %s, %lld of %lld workers alive\n", run[RUN_RUN].text,
-            lsn_duration_text(run[RUN_AGE].real, since), run[RUN_HOSTS].text, (long long)status->workers,
-            (long long)status->worker_ranks);
+    number speed, over, left;
+    const lsn_table *runs = &status->tables[STATUS_RUNS];
+    report_print(out, runs, 0, "run       {run} has been running for {age_s:t} on {hosts}, ");
+    fprintf(out, "%lld of %lld workers alive\n", (long long)status->workers, (long long)status->worker_ranks);
     if (status->state == STATUS_SILENT)
-        fprintf(out,
-                "silence   it has not been heard of for %s, but process %s is there: it may be preparing, wait for "
-                "the disk, or be halted (Ctrl-Z; then 'kill -CONT %s')\n",
-                lsn_duration_text(status->silent_s, silent), run[RUN_PID].text, run[RUN_PID].text);
+        report_print(out, runs, 0,
+                     "silence   it has not been heard of for {silent_s:t}, but process {pid} is there: it may be "
+                     "preparing, wait for the disk, or be halted (Ctrl-Z; then 'kill -CONT {pid}')\n");
     if (status->measured)
         fprintf(out, "speed     %s images/s over its last %s, the workers compute %.0f %% of the time\n",
                 lsn_count_text((int64_t)(status->images_s + 0.5), speed), lsn_duration_text(status->over_s, over),
@@ -76,7 +55,6 @@ static void print_alive(const lsn_status *status, FILE *out)
 
 static void print_run(const lsn_status *status, FILE *out)
 {
-    const lsn_cell *run = status->tables[STATUS_RUNS].cells;
     if (status->state == STATUS_NO_RUN)
         fprintf(out, "run       none has begun\n");
     else if (lsn_status_is_running(status))
@@ -85,59 +63,60 @@ static void print_run(const lsn_status *status, FILE *out)
         fprintf(out, "run       none; the study is complete\n");
     else if (status->state == STATUS_DEAD)
         print_death(status, out);
-    else
-        fprintf(out, "run       %s %s at %s. %s\n", run[RUN_RUN].text,
-                status->state == STATUS_FAILED ? "failed" : "stopped", run[RUN_ENDED].text, continue_it);
+    else {
+        report_print(out, &status->tables[STATUS_RUNS], 0,
+                     status->state == STATUS_FAILED ? "run       {run} failed at {ended}. "
+                                                    : "run       {run} stopped at {ended}. ");
+        fprintf(out, "%s\n", continue_it);
+    }
 }
 
 /* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static void print_experiments(const lsn_status *status, FILE *out)
 {
+    static const struct {
+        const char *name;
+        int width;
+    } counts[] = {{"jobs", 11}, {"done", 11}, {"running", 8}, {"failed", 8}};
     const lsn_table *table = &status->tables[STATUS_EXPERIMENTS];
     int width = (int)strlen("experiment");
+    for (int64_t r = 0; r < table->rows; r++)
+        width = LSN_MAX(width, (int)strlen(report_cell(table, r, "experiment")->text));
+    fprintf(out, "\n  %-*s", width, "experiment");
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        fprintf(out, "  %*s", counts[i].width, counts[i].name);
+    fprintf(out, "  %7s\n", "work");
     for (int64_t r = 0; r < table->rows; r++) {
-        const int length = (int)strlen(lsn_table_cell(table, r, EXPERIMENT_NAME)->text);
-        width = length > width ? length : width;
-    }
-    fprintf(out, "\n  %-*s  %11s  %11s  %8s  %8s  %7s\n", width, "experiment", "jobs", "done", "running", "failed",
-            "work");
-    for (int64_t r = 0; r < table->rows; r++) {
-        number jobs, done, running, failed;
-        fprintf(out, "  %-*s  %11s  %11s  %8s  %8s  %5.1f %%\n", width, lsn_table_cell(table, r, EXPERIMENT_NAME)->text,
-                lsn_count_text(lsn_table_cell(table, r, EXPERIMENT_JOBS)->integer, jobs),
-                lsn_count_text(lsn_table_cell(table, r, EXPERIMENT_DONE)->integer, done),
-                lsn_count_text(lsn_table_cell(table, r, EXPERIMENT_RUNNING)->integer, running),
-                lsn_count_text(lsn_table_cell(table, r, EXPERIMENT_FAILED)->integer, failed),
-                100 * lsn_table_cell(table, r, EXPERIMENT_WORK)->real);
+        number count;
+        fprintf(out, "  %-*s", width, report_cell(table, r, "experiment")->text);
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+            fprintf(out, "  %*s", counts[i].width,
+                    lsn_count_text(report_cell(table, r, counts[i].name)->integer, count));
+        fprintf(out, "  %5.1f %%\n", 100 * report_value(table, r, "work"));
     }
 }
 
 static void print_failures(const lsn_status *status, FILE *out)
 {
     const lsn_table *table = &status->tables[STATUS_FAILURES];
-    if (table->rows == 0)
-        return;
-    fprintf(out, "\nFailed%s:\n", status->failed > table->rows ? ", the first of them (view failures has all)" : "");
+    if (table->rows > 0)
+        fprintf(out, "\nFailed%s:\n",
+                status->failed > table->rows ? ", the first of them (view failures has all)" : "");
     for (int64_t r = 0; r < table->rows; r++)
-        fprintf(out, "  %s, %.60s: %s\n", lsn_table_cell(table, r, FAILURE_EXPERIMENT)->text,
-                lsn_table_cell(table, r, FAILURE_FILTERS)->text, lsn_table_cell(table, r, FAILURE_REASON)->text);
+        report_print(out, table, r, "  {experiment}, {filters:.60s}: {reason}\n");
 }
 
 static void print_runs(const lsn_status *status, FILE *out)
 {
     const lsn_table *table = &status->tables[STATUS_RUNS];
-    if (table->rows == 0)
-        return;
-    fputs("\nRuns, the last first (UTC):\n", out);
+    if (table->rows > 0)
+        fputs("\nRuns, the last first (UTC):\n", out);
     for (int64_t r = 0; r < table->rows; r++) {
-        const char *how = lsn_table_cell(table, r, RUN_HOW)->text;
-        fprintf(out, "  %s  %s .. %-20s  %-8s  %s  %s\n", lsn_table_cell(table, r, RUN_RUN)->text,
-                lsn_table_cell(table, r, RUN_STARTED)->text, lsn_table_cell(table, r, RUN_ENDED)->text,
-                how[0] != '\0' ? how
-                : r == 0       ? status_state_name(status->state)
-                               : "dead",
-                lsn_table_cell(table, r, RUN_HOSTS)->text, lsn_table_cell(table, r, RUN_METHOD)->text);
+        report_print(out, table, r, "  {run}  {started} .. {ended:-20s}  {how?{how:-8s}}");
+        if (report_cell(table, r, "how")->text[0] == '\0')
+            fprintf(out, "%-8s", r == 0 ? status_state_name(status->state) : "dead");
+        report_print(out, table, r, "  {hosts}  {method}\n");
     }
 }
 
