@@ -39,8 +39,9 @@ lsn_plan *lsn_read_plan(const char *study, const lsn_texts *set, const lsn_ranks
 int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads);
 /* Names a few of the images that are left out, if there are any. */
 void lsn_tell_skipped(const lsn_plan *plan);
-/* Both, in this process alone. */
-lsn_plan *lsn_read_settled_plan(const char *study, const lsn_texts *set, int threads, int *code);
+/* Reads the study that is the first argument, in this process alone, and, where `settled`, its images; then uses the
+ * plan. The exit code, after messages. */
+int lsn_use_plan(lsn_options *options, bool settled, int (*use)(lsn_plan *plan, const lsn_options *options));
 
 /* What each layer takes on one core of this machine, by a measurement of a second. */
 bool lsn_measure_layers(const lsn_plan *plan, lsn_costs *costs, lsn_error *err);

@@ -10,15 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "zero", "mean", "resample", "noise"; the last two with a seed if wanted, "noise:7". */
+/* "zero", "mean", "resample", "noise"; the last two with a seed if wanted, "noise:7". NULL: zero. */
 static bool parse_mode(const char *text, lsn_ablation *ablation, lsn_error *err)
 {
     char name[16];
+    *ablation = (lsn_ablation){0};
+    if (text == NULL)
+        return true;
     const char *colon = strchr(text, ':');
     const int length = colon == NULL ? (int)strlen(text) : (int)(colon - text);
     snprintf(name, sizeof name, "%.*s", length, text);
     ablation->mode = lsn_mode_find(name);
-    ablation->seed = 0;
     if (ablation->mode == LSN_N_MODES)
         return lsn_fail(err, LSN_USAGE, "--mode %s: should be zero, mean, resample or noise", text);
     if (colon == NULL)
@@ -139,34 +141,30 @@ static bool print_metrics(const lsn_plan *plan, const lsn_trial *trial, const ls
     return true;
 }
 
-static int eval_plan(const lsn_plan *plan, lsn_ablation *ablation, const lsn_options *options)
+static int eval_plan(lsn_plan *plan, const lsn_options *options)
 {
     const lsn_engine_options engine = {.memory_bytes = options->sweep.memory_bytes, .threads = options->sweep.threads};
     lsn_trial trial = {0};
+    lsn_ablation ablation = {0};
     lsn_error err = {0};
     lsn_mask_part *parts = lsn_array((size_t)options->ablate.count, sizeof *parts, &err);
-    const bool ok = parts != NULL && build_mask(plan->net, &options->ablate, parts, &ablation->mask, &err) &&
-                    lsn_trial_run(plan, ablation, &engine, &trial, &err) &&
+    const bool ok = parts != NULL && parse_mode(options->mode, &ablation, &err) &&
+                    build_mask(plan->net, &options->ablate, parts, &ablation.mask, &err) &&
+                    lsn_trial_run(plan, &ablation, &engine, &trial, &err) &&
                     (options->logits == NULL ||
                      lsn_npy_write(options->logits, trial.logits, plan->images.count, plan->net->classes, &err)) &&
-                    print_metrics(plan, &trial, ablation, &err);
-    for (int32_t i = 0; i < ablation->mask.count; i++)
+                    print_metrics(plan, &trial, &ablation, &err);
+    for (int32_t i = 0; i < ablation.mask.count; i++)
         free((void *)(uintptr_t)parts[i].filters);
     free(parts);
     lsn_trial_finish(&trial);
     return ok ? LSN_OK : lsn_exit_with(&err);
 }
 
+/* A mistake in --mode is told before the study is read. */
 int lsn_command_eval(lsn_options *options)
 {
     lsn_error err = {0};
-    lsn_ablation ablation = {0};
-    int code = LSN_OK;
-    if (options->mode != NULL && !parse_mode(options->mode, &ablation, &err))
-        return lsn_exit_with(&err);
-    lsn_plan *plan = lsn_read_settled_plan(options->arguments[0], &options->set, options->sweep.threads, &code);
-    if (plan != NULL)
-        code = eval_plan(plan, &ablation, options);
-    lsn_plan_destroy(plan);
-    return code;
+    lsn_ablation ablation;
+    return parse_mode(options->mode, &ablation, &err) ? lsn_use_plan(options, true, eval_plan) : lsn_exit_with(&err);
 }

@@ -12,5 +12,5 @@ static bool is_study(const char *path)
 int lsn_command_inspect(lsn_options *options)
 {
     const char *path = options->arguments[0];
-    return is_study(path) ? lsn_inspect_study(path, options) : lsn_inspect_weights(path, options->input);
+    return is_study(path) ? lsn_inspect_study(options) : lsn_inspect_weights(path, options->input);
 }

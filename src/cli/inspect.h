@@ -13,6 +13,6 @@ int lsn_inspect_weights(const char *path, const char *input);
 
 /* Prints the network and the images of a study, and draws the sheet. The exit code: that of a run that does not begin
  * where an image cannot be read. */
-int lsn_inspect_study(const char *path, const lsn_options *options);
+int lsn_inspect_study(lsn_options *options);
 
 #endif

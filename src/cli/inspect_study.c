@@ -169,12 +169,7 @@ static int inspect_plan(lsn_plan *plan, const lsn_options *options)
     return code;
 }
 
-int lsn_inspect_study(const char *path, const lsn_options *options)
+int lsn_inspect_study(lsn_options *options)
 {
-    int code = LSN_OK;
-    lsn_plan *plan = lsn_read_plan(path, &options->set, NULL, &code);
-    if (plan != NULL)
-        code = inspect_plan(plan, options);
-    lsn_plan_destroy(plan);
-    return code;
+    return lsn_use_plan(options, false, inspect_plan);
 }

@@ -244,9 +244,10 @@ static bool print_shards(const lsn_plan *plan, int32_t shards, lsn_error *err)
     return ok;
 }
 
-static int show_jobs(lsn_plan *plan)
+static int show_jobs(lsn_plan *plan, const lsn_options *options)
 {
     lsn_error err = {0};
+    (void)options;
     return expand_by_activations(plan, &err) && list_jobs(plan, &err) ? LSN_OK : lsn_exit_with(&err);
 }
 
@@ -263,12 +264,6 @@ static int show_plan(lsn_plan *plan, const lsn_options *options)
 
 int lsn_command_plan(lsn_options *options)
 {
-    int code = LSN_OK;
     /* The jobs' keys cover the images, which are read for nothing else. */
-    lsn_plan *plan = options->jobs ? lsn_read_settled_plan(options->arguments[0], &options->set, 1, &code)
-                                   : lsn_read_plan(options->arguments[0], &options->set, NULL, &code);
-    if (plan != NULL)
-        code = options->jobs ? show_jobs(plan) : show_plan(plan, options);
-    lsn_plan_destroy(plan);
-    return code;
+    return lsn_use_plan(options, options->jobs, options->jobs ? show_jobs : show_plan);
 }

@@ -112,10 +112,5 @@ static int simulate(lsn_plan *plan, const lsn_options *options)
 
 int lsn_command_simulate(lsn_options *options)
 {
-    int code = LSN_OK;
-    lsn_plan *plan = lsn_read_plan(options->arguments[0], &options->set, NULL, &code);
-    if (plan != NULL)
-        code = simulate(plan, options);
-    lsn_plan_destroy(plan);
-    return code;
+    return lsn_use_plan(options, false, simulate);
 }

@@ -61,16 +61,16 @@ int lsn_settle(lsn_plan *plan, const lsn_ranks *ranks, int threads)
     return ok ? LSN_OK : lsn_exit_with(&err);
 }
 
-lsn_plan *lsn_read_settled_plan(const char *study, const lsn_texts *set, int threads, int *code)
+int lsn_use_plan(lsn_options *options, bool settled, int (*use)(lsn_plan *plan, const lsn_options *options))
 {
-    lsn_plan *plan = lsn_read_plan(study, set, NULL, code);
-    if (plan == NULL)
-        return NULL;
-    *code = lsn_settle(plan, &alone, threads);
-    if (*code == LSN_OK)
-        return plan;
+    int code = LSN_OK;
+    lsn_plan *plan = lsn_read_plan(options->arguments[0], &options->set, NULL, &code);
+    if (plan != NULL && settled)
+        code = lsn_settle(plan, &alone, LSN_MAX(options->sweep.threads, 1));
+    if (plan != NULL && code == LSN_OK)
+        code = use(plan, options);
     lsn_plan_destroy(plan);
-    return NULL;
+    return code;
 }
 
 bool lsn_measure_layers(const lsn_plan *plan, lsn_costs *costs, lsn_error *err)
@@ -88,37 +88,43 @@ bool lsn_measure_layers(const lsn_plan *plan, lsn_costs *costs, lsn_error *err)
 
 /* ---- on all ranks ------------------------------------------------------------------------------------------------ */
 
-lsn_plan *lsn_read_together(const char *study, const lsn_texts *set, int threads, const lsn_ranks *ranks, int *code)
+/* Whether a step went well on every rank; where it did only here, *code is what the others' failure is called. */
+static bool all_well(const lsn_ranks *ranks, int others, int *code)
+{
+    const bool here = *code == LSN_OK, all = lsn_ranks_agree(ranks, here);
+    *code = here && !all ? others : *code;
+    return all;
+}
+
+static int check_same_plan(const lsn_plan *plan, const lsn_ranks *ranks)
 {
     lsn_error err = {0};
+    if (lsn_ranks_same_plan(ranks, plan, &err))
+        return LSN_OK;
+    lsn_log_quiet(false);
+    return lsn_exit_with(&err);
+}
+
+lsn_plan *lsn_read_together(const char *study, const lsn_texts *set, int threads, const lsn_ranks *ranks, int *code)
+{
     lsn_log_quiet(ranks->rank != 0);
+    *code = LSN_OK;
     lsn_plan *plan = lsn_read_plan(study, set, ranks, code);
-    bool all = lsn_ranks_agree(ranks, plan != NULL);
-    if (!all && plan != NULL) {
-        *code = LSN_INVALID;
+    bool all = all_well(ranks, LSN_INVALID, code);
+    if (!all && plan != NULL)
         lsn_log("another rank could not read the study: are its files on every node?");
-    }
     if (all) {
-        all = lsn_ranks_same_plan(ranks, plan, &err);
-        if (!all) {
-            lsn_log_quiet(false);
-            *code = lsn_exit_with(&err);
-        }
-        all = lsn_ranks_agree(ranks, all);
-        if (!all && *code == LSN_OK)
-            *code = LSN_INVALID;
+        *code = check_same_plan(plan, ranks);
+        all = all_well(ranks, LSN_INVALID, code);
     }
     if (all) {
         *code = lsn_settle(plan, ranks, threads);
-        all = lsn_ranks_agree(ranks, *code == LSN_OK);
-        if (!all && *code == LSN_OK)
-            *code = LSN_FAILED;
+        all = all_well(ranks, LSN_FAILED, code);
     }
-    if (!all) {
-        lsn_plan_destroy(plan);
-        plan = NULL;
-    }
-    return plan;
+    if (all)
+        return plan;
+    lsn_plan_destroy(plan);
+    return NULL;
 }
 
 bool lsn_expand_together(lsn_plan *plan, const lsn_ranks *ranks, const lsn_sweep_options *options,

@@ -129,36 +129,31 @@ static bool lay_out(layout *map, const report_singles *singles, lsn_error *err)
     return true;
 }
 
-/* The cells, each layer's block half a row below the one before; names of the layers as tics. */
+/* The cells, each layer's block half a row below the one before; names of the layers as tics at its first cell. */
 static void draw_cells(figure *f, layout *map, double limit)
 {
-    lsn_text tics = {0};
+    lsn_text data = {0};
     double top = 0, row = 0;
-    figure_say(f, "$map << EOD\n");
     figure_hover_plot(f, "1");
+    figure_say(f, "set ytics scale 0 (");
     for (int64_t i = 0; i < map->count; i++) {
         const report_single *s = map->order[i];
-        if (i > 0 && s->layer != map->order[i - 1]->layer)
+        const bool begins = i == 0 || s->layer != map->order[i - 1]->layer;
+        if (begins && i > 0)
             top = row + 1.4;
         row = top + s->filter / map->wide;
-        figure_say(f, "%d\t%.1f\t%d\n", s->filter % map->wide, row,
-                   colour_at(COLOUR_SIGNED, -figure_signed_log(s->d_loss, unit, limit)));
+        lsn_text_add(&data, "%d\t%.1f\t%d\n", s->filter % map->wide, row,
+                     colour_at(COLOUR_SIGNED, -figure_signed_log(s->d_loss, unit, limit)));
         hover_single(f, s);
-        if (i == 0 || s->layer != map->order[i - 1]->layer)
-            lsn_text_add(&tics, "%s%lld %.1f", i == 0 ? "" : " ", (long long)i, row);
+        if (begins) {
+            figure_say(f, i == 0 ? "" : ", ");
+            figure_tic(f, s->name, 14);
+            figure_say(f, " %.1f", row);
+        }
     }
-    figure_say(f, "EOD\nset ytics scale 0 (");
-    const char *next = tics.data;
-    for (int64_t i; next != NULL && *next != '\0';) {
-        char *after;
-        i = strtoll(next, &after, 10);
-        const double place = strtod(after, &after);
-        figure_tic(f, map->order[i]->name, 14);
-        figure_say(f, " %.1f%s", place, *after == '\0' ? ")\n" : ", ");
-        next = after;
-    }
-    f->script.failed = f->script.failed || tics.failed;
-    lsn_text_finish(&tics);
+    figure_say(f, ")\n$map << EOD\n%sEOD\n", data.data == NULL ? "" : data.data);
+    f->script.failed = f->script.failed || data.failed;
+    lsn_text_finish(&data);
     map->rows = (int)ceil(row) + 1;
 }
 

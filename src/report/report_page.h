@@ -21,7 +21,7 @@
 
 /* What most families need to know of the study. */
 typedef struct report_study {
-    int64_t images, classes, jobs, layers;
+    int64_t classes, layers;
     bool per_class;
     double top1; /* of the baseline; NaN where it is not done */
 } report_study;
@@ -40,8 +40,7 @@ typedef struct report_singles {
     report_single *of; /* [count] */
     int64_t count;
     char experiment[256], mode[64];
-    int64_t others;  /* filters' jobs of other experiments, modes or seeds */
-    lsn_table names; /* of the layers */
+    lsn_table jobs; /* of the experiment, which the names are kept in */
 } report_singles;
 
 /* Pairs of filters by their layers. */

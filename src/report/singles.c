@@ -9,67 +9,54 @@
 #include <string.h>
 
 static const char most_sql[] =
-    "SELECT experiment, mode, coalesce(CAST(mode_seed AS TEXT), ''), count(*), sum(count(*)) OVER () FROM job_metric "
+    "SELECT experiment, mode, coalesce(CAST(mode_seed AS TEXT), '') FROM job_metric "
     "WHERE filter IS NOT NULL AND fraction IS NULL AND grouping IS NULL AND status = 'done' GROUP BY experiment, mode, "
-    "mode_seed ORDER BY 4 DESC, "
+    "mode_seed ORDER BY count(*) DESC, "
     "min(experiment_position), 2, 3 LIMIT 1";
 
 /* All tests of the experiment, for q is corrected over all of them; those of single filters in the mode have a filter.
  * The most damaging first. */
 static const char jobs_sql[] =
     "SELECT p, CASE WHEN mode = ?2 AND coalesce(CAST(mode_seed AS TEXT), '') = ?3 AND fraction IS NULL AND grouping IS "
-    "NULL THEN filter END, layer_index, "
-    "images, "
-    "lost, gained, d_top1, d_loss FROM job_metric WHERE experiment = ?1 AND status = 'done' AND p IS NOT NULL "
+    "NULL THEN filter END AS filter, layer_index, layer, images, lost, gained, d_top1, d_loss FROM job_metric WHERE "
+    "experiment = ?1 AND status = 'done' AND p IS NOT NULL "
     "ORDER BY d_top1, d_loss DESC, layer_index, filter";
 
-static const char *layer_name(const report_singles *singles, int32_t layer)
+static void take_jobs(report_singles *singles, const double *q)
 {
-    for (int64_t i = 0; i < singles->names.rows; i++)
-        if (lsn_table_cell(&singles->names, i, 0)->integer == layer)
-            return lsn_table_cell(&singles->names, i, 1)->text;
-    return "";
-}
-
-static void take_jobs(report_singles *singles, const lsn_table *jobs, const double *q)
-{
+    const lsn_table *jobs = &singles->jobs;
     for (int64_t i = 0; i < jobs->rows; i++) {
-        const lsn_cell *row = jobs->cells + i * jobs->columns;
-        if (row[1].kind != LSN_CELL_INTEGER || row[2].kind != LSN_CELL_INTEGER)
+        if (report_cell(jobs, i, "filter")->kind == LSN_CELL_NULL || report_cell(jobs, i, "layer")->text[0] == '\0')
             continue;
-        report_single *single = &singles->of[singles->count++];
-        *single = (report_single){
-            .layer = (int32_t)row[2].integer,
-            .filter = (int32_t)row[1].integer,
-            .images = row[3].integer,
-            .lost = row[4].integer,
-            .gained = row[5].integer,
-            .d_top1 = row[6].real,
-            .d_loss = row[7].real,
-            .p = row[0].real,
+        singles->of[singles->count++] = (report_single){
+            .layer = (int32_t)report_cell(jobs, i, "layer_index")->integer,
+            .filter = (int32_t)report_cell(jobs, i, "filter")->integer,
+            .images = report_cell(jobs, i, "images")->integer,
+            .lost = report_cell(jobs, i, "lost")->integer,
+            .gained = report_cell(jobs, i, "gained")->integer,
+            .d_top1 = report_cell(jobs, i, "d_top1")->real,
+            .d_loss = report_cell(jobs, i, "d_loss")->real,
+            .p = report_cell(jobs, i, "p")->real,
             .q = q[i],
+            .name = report_cell(jobs, i, "layer")->text,
         };
-        single->name = layer_name(singles, single->layer);
     }
 }
 
 static bool read_jobs(lsn_reader *reader, report_singles *singles, const char *seed, lsn_error *err)
 {
-    lsn_table jobs = {0};
-    double *p = NULL, *q = NULL;
-    bool ok = lsn_reader_query(reader, &jobs, jobs_sql, (const char *const[]){singles->experiment, singles->mode, seed},
-                               3, err) &&
-              (p = lsn_array((size_t)jobs.rows, sizeof *p, err)) != NULL &&
-              (q = lsn_array((size_t)jobs.rows, sizeof *q, err)) != NULL &&
-              (singles->of = lsn_array((size_t)jobs.rows, sizeof *singles->of, err)) != NULL;
-    for (int64_t i = 0; ok && i < jobs.rows; i++)
-        p[i] = jobs.cells[i * jobs.columns].real;
-    ok = ok && lsn_benjamini_hochberg(p, (size_t)jobs.rows, q, err);
+    const char *const chosen[] = {singles->experiment, singles->mode, seed};
+    if (!lsn_reader_query(reader, &singles->jobs, jobs_sql, chosen, 3, err))
+        return false;
+    const size_t count = (size_t)singles->jobs.rows;
+    double *p = lsn_array(count, 2 * sizeof *p, err);
+    bool ok = p != NULL && (singles->of = lsn_array(count, sizeof *singles->of, err)) != NULL;
+    for (size_t i = 0; ok && i < count; i++)
+        p[i] = report_cell(&singles->jobs, (int64_t)i, "p")->real;
+    ok = ok && lsn_benjamini_hochberg(p, count, p + count, err);
     if (ok)
-        take_jobs(singles, &jobs, q);
-    lsn_table_finish(&jobs);
+        take_jobs(singles, p + count);
     free(p);
-    free(q);
     return ok;
 }
 
@@ -77,13 +64,11 @@ bool report_singles_read(lsn_reader *reader, report_singles *singles, lsn_error 
 {
     lsn_table most = {0};
     *singles = (report_singles){0};
-    bool ok = lsn_reader_query(reader, &singles->names, "SELECT layer, name FROM layer ORDER BY layer", NULL, 0, err) &&
-              lsn_reader_query(reader, &most, most_sql, NULL, 0, err);
+    bool ok = lsn_reader_query(reader, &most, most_sql, NULL, 0, err);
     if (ok && most.rows > 0) {
         snprintf(singles->experiment, sizeof singles->experiment, "%s", most.cells[0].text);
         snprintf(singles->mode, sizeof singles->mode, "%s", most.cells[1].text);
         ok = read_jobs(reader, singles, most.cells[2].text, err);
-        singles->others = most.cells[4].integer - singles->count;
     }
     lsn_table_finish(&most);
     return ok;
@@ -91,7 +76,7 @@ bool report_singles_read(lsn_reader *reader, report_singles *singles, lsn_error 
 
 void report_singles_finish(report_singles *singles)
 {
-    lsn_table_finish(&singles->names);
+    lsn_table_finish(&singles->jobs);
     free(singles->of);
     *singles = (report_singles){0};
 }
