@@ -46,12 +46,13 @@ static size_t character_bytes(const char *text)
     return bytes;
 }
 
-static int count_characters(const char *text, size_t bytes)
+/* How many bytes of a text of so many are its first `most` characters, or all of them. */
+static size_t cut(const char *text, size_t bytes, int most)
 {
-    int count = 0;
-    for (size_t at = 0; at < bytes; at += character_bytes(text + at))
-        count++;
-    return count;
+    size_t kept = 0;
+    for (int n = 0; n < most && kept < bytes; n++)
+        kept += character_bytes(text + kept);
+    return kept;
 }
 
 /* Draws the first `bytes` bytes. */
@@ -78,14 +79,12 @@ static int draw_lines(canvas *c, int y, int x, int lines, const char *text)
 {
     const int most = PICTURE / ((LSN_GLYPH_W + 1) * TEXT);
     for (int i = 0; i < lines && *text != '\0'; i++, y += LINE) {
-        size_t bytes = line_bytes(text, most);
-        const bool cut = i == lines - 1 && text[bytes] != '\0';
-        while (cut && bytes > 0 && count_characters(text, bytes) > most - 2)
-            for (bytes--; bytes > 0 && ((unsigned char)text[bytes] & 0xC0) == 0x80;)
-                bytes--;
+        const size_t fit = line_bytes(text, most);
+        const bool more = i == lines - 1 && text[fit] != '\0';
+        const size_t bytes = more ? cut(text, fit, most - 2) : fit;
         draw_text(c, y, x, TEXT, black, text, bytes);
-        if (cut)
-            draw_text(c, y, x + count_characters(text, bytes) * (LSN_GLYPH_W + 1) * TEXT, TEXT, black, "..", 2);
+        if (more)
+            draw_text(c, y, x + lsn_utf8_count(text, bytes) * (LSN_GLYPH_W + 1) * TEXT, TEXT, black, "..", 2);
         text += bytes;
         text += strspn(text, " ");
     }
@@ -179,11 +178,7 @@ static void draw_label(canvas *c, int y, int x, const lsn_data *data, int32_t im
     y = draw_lines(c, y, x, NAME_LINES, name != NULL ? name : number);
     file = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
     snprintf(text, sizeof text, "%s%s%s", name != NULL ? number : "", name != NULL ? ", " : "", file);
-    size_t bytes = strlen(text);
-    while (count_characters(text, bytes) > most)
-        for (bytes--; ((unsigned char)text[bytes] & 0xC0) == 0x80;)
-            bytes--;
-    draw_text(c, y, x, 1, grey, text, bytes);
+    draw_text(c, y, x, 1, grey, text, cut(text, strlen(text), most));
 }
 
 static void draw_head(canvas *c, const lsn_plan *plan, int shown, int fit)

@@ -35,6 +35,19 @@ bool report_begins(const lsn_table *rows, int64_t row, const char *column)
     return row == 0 || strcmp(report_cell(rows, row, column)->text, report_cell(rows, row - 1, column)->text) != 0;
 }
 
+const char *report_points(double share, char *text)
+{
+    const double value = 100 * share;
+    snprintf(text, LSN_NUMBER_BYTES, fabs(value) < 0.995 ? "%.2f" : "%.1f", value == 0 ? 0 : value);
+    return text;
+}
+
+const char *report_q(double q, char *text)
+{
+    snprintf(text, LSN_NUMBER_BYTES, q < 1e-4 ? "q < 0.0001" : q < 0.01 ? "q = %.4f" : "q = %.2f", q);
+    return text;
+}
+
 static bool is_set(const lsn_cell *cell)
 {
     return cell->kind == LSN_CELL_REAL || cell->integer != 0 || (cell->kind == LSN_CELL_TEXT && cell->text[0] != '\0');
@@ -53,9 +66,9 @@ static void add_value(lsn_text *text, const lsn_cell *cell, const char *how)
     else if (strcmp(how, "t") == 0)
         lsn_text_add(text, "%s", lsn_duration_text(value, number));
     else if (strcmp(how, "points") == 0)
-        lsn_text_add(text, fabs(100 * value) < 0.995 ? "%.2f" : "%.1f", value == 0 ? 0 : 100 * value);
+        lsn_text_add(text, "%s", report_points(value, number));
     else if (strcmp(how, "q") == 0)
-        lsn_text_add(text, value < 1e-4 ? "q < 0.0001" : value < 0.01 ? "q = %.4f" : "q = %.2f", value);
+        lsn_text_add(text, "%s", report_q(value, number));
     else {
         snprintf(format, sizeof format, "%%%s", how);
         if (how[strlen(how) - 1] == 's')

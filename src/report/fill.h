@@ -30,4 +30,8 @@ double report_value(const lsn_table *rows, int64_t row, const char *column);
 /* Whether the text of a column is another one than in the row before; so it is in the first row. */
 bool report_begins(const lsn_table *rows, int64_t row, const char *column);
 
+/* A share as points, with as many decimals as it deserves, and "q = 0.04"; `text` has room for LSN_NUMBER_BYTES. */
+const char *report_points(double share, char *text);
+const char *report_q(double q, char *text);
+
 #endif

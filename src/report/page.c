@@ -83,19 +83,6 @@ void page_prose(lsn_text *html, const char *text)
     lsn_text_finish(&prose);
 }
 
-void page_words(lsn_text *html, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    char *text = NULL;
-    if (vasprintf(&text, format, args) < 0)
-        html->failed = true;
-    else
-        page_text(html, text);
-    free(text);
-    va_end(args);
-}
-
 /* ---- tables -------------------------------------------------------------------------------------------------- */
 
 /* A number as it is read: with a true minus sign. */
@@ -119,7 +106,7 @@ void page_begin_table(lsn_text *html, const page_table *table, int columns, cons
                 table->id, table->id, table->id);
     page_text(html, table->title);
     if (total > rows)
-        page_words(html, " The first %s of %s rows.", lsn_count_text(rows, shown), lsn_count_text(total, all));
+        page_markup(html, " The first %s of %s rows.", lsn_count_text(rows, shown), lsn_count_text(total, all));
     if (total > rows && table->view != NULL)
         page_markup(html, " All: <code>lesion export DB --view %s</code>", table->view);
     page_markup(html, "</caption>\n<thead><tr>");

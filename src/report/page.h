@@ -13,9 +13,6 @@ void page_text(lsn_text *html, const char *text);
 /* The same as page_text, for sentences: numbers keep their signs and units beside them. */
 void page_prose(lsn_text *html, const char *text);
 
-/* The same as page_text, formatted first. */
-void page_words(lsn_text *html, const char *format, ...) LSN_PRINTF(2, 3);
-
 /* How a table is shown. */
 typedef struct page_table {
     const char *id;    /* letters, digits and hyphens */

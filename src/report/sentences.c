@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 24 };
-
 /* What the functions below share. */
 typedef struct teller {
     lsn_reader *reader;
@@ -26,20 +24,6 @@ static void end_sentence(teller *t)
     if (t->text.length > 0 && !t->text.failed)
         t->take(t->context, t->text.data);
     t->text.length = 0;
-}
-
-/* A share as points, with as many decimals as it deserves. `text` has room for WORDS. */
-static const char *points(double share, char *text)
-{
-    const double value = 100 * share;
-    snprintf(text, WORDS, fabs(value) < 0.995 ? "%.2f" : "%.1f", value == 0 ? 0 : value);
-    return text;
-}
-
-static const char *q_words(double q, char *text)
-{
-    snprintf(text, WORDS, q < 1e-4 ? "q < 0.0001" : q < 0.01 ? "q = %.4f" : "q = %.2f", q);
-    return text;
 }
 
 /* ---- sentences of queries ------------------------------------------------------------------------------------ */
@@ -189,16 +173,17 @@ static void say_worst(teller *t)
 {
     const report_single *worst = t->singles->of;
     const lsn_effect effect = lsn_paired_effect(worst->lost, worst->gained, worst->images);
-    char loss[WORDS], least[WORDS], most[WORDS], q[WORDS];
+    char loss[LSN_NUMBER_BYTES], least[LSN_NUMBER_BYTES], most[LSN_NUMBER_BYTES], q[LSN_NUMBER_BYTES];
     lsn_text_add(&t->text, " The worst, %s filter %d, costs %s points of top-1 (%s to %s; %s).", worst->name,
-                 worst->filter, points(-effect.value, loss), points(-effect.value - 1.96 * effect.error, least),
-                 points(-effect.value + 1.96 * effect.error, most), q_words(worst->q, q));
+                 worst->filter, report_points(-effect.value, loss),
+                 report_points(-effect.value - 1.96 * effect.error, least),
+                 report_points(-effect.value + 1.96 * effect.error, most), report_q(worst->q, q));
 }
 
 static void tell_singles(teller *t)
 {
     const report_singles *singles = t->singles;
-    char all[LSN_NUMBER_BYTES], images[LSN_NUMBER_BYTES], flips[WORDS], some[LSN_NUMBER_BYTES];
+    char all[LSN_NUMBER_BYTES], images[LSN_NUMBER_BYTES], flips[LSN_NUMBER_BYTES], some[LSN_NUMBER_BYTES];
     int64_t damage = 0, better = 0, nothing = 0, seen = 0;
     if (singles->count == 0)
         return;
@@ -218,7 +203,7 @@ static void tell_singles(teller *t)
             &t->text,
             "none does damage that %s images can tell from chance (q < 0.05): no effect was found at this number of "
             "images, where a lone filter would have to turn %d images, %s points, all one way.",
-            images, needed, points((double)needed / (double)seen, flips));
+            images, needed, report_points((double)needed / (double)seen, flips));
     } else {
         lsn_text_add(&t->text, "%s do%s damage that %s images can tell from chance (q < 0.05)",
                      lsn_count_text(damage, some), damage == 1 ? "es" : "", images);
