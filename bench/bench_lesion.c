@@ -51,10 +51,16 @@ typedef struct task {
 
 /* ---- input --------------------------------------------------------------------------------------------------- */
 
+static size_t image_floats(const lsn_net *net)
+{
+    const lsn_net_shape *input = &net->nodes[0].shape;
+    return (size_t)input->h * input->w * input->channels;
+}
+
 /* [N][C][H][W] to [N][H][W][C]. */
 static void to_channels_last(const float *from, int n, const lsn_net *net, float *to)
 {
-    size_t positions = (size_t)net->input_h * net->input_w, channels = net->input_channels;
+    size_t channels = net->nodes[0].shape.channels, positions = image_floats(net) / channels;
     for (int i = 0; i < n; i++, from += positions * channels, to += positions * channels)
         for (size_t c = 0; c < channels; c++)
             for (size_t p = 0; p < positions; p++)
@@ -66,7 +72,7 @@ static bool read_images(bench *b, const char *path, lsn_error *err)
     lsn_file file;
     if (!lsn_file_map(&file, path, err))
         return false;
-    size_t image = sizeof(float) * b->net->input_h * b->net->input_w * b->net->input_channels;
+    size_t image = sizeof(float) * image_floats(b->net);
     b->n_images = (int)(file.bytes / image);
     bool whole = b->n_images > 0 && file.bytes % image == 0;
     b->images = whole ? lsn_array(file.bytes, 1, err) : NULL;
@@ -167,7 +173,7 @@ static int take_jobs(const bench *b, const task *t)
 /* The batch's images begin .. begin + n - 1 under b->taken[jobs]. */
 static bool run_batch(const bench *b, int begin, int n, int jobs, lsn_error *err)
 {
-    size_t image = (size_t)b->net->input_h * b->net->input_w * b->net->input_channels;
+    size_t image = image_floats(b->net);
     return lsn_engine_run(b->engine,
                           &(lsn_engine_request){.images = b->images + begin * image,
                                                 .n = n,
@@ -206,19 +212,24 @@ static void print_layer_seconds(const double *seconds, int layers)
 /* The first t->images images under the task's jobs, t->batch at a time, timed and reported. */
 static bool measure(bench *b, const task *t, lsn_error *err)
 {
-    double by_layer[LSN_MAX_LAYERS] = {0};
+    double *by_layer = lsn_array((size_t)b->net->n_layers, sizeof *by_layer, err);
     int jobs = take_jobs(b, t);
+    if (by_layer == NULL)
+        return false;
     double began = lsn_now_s(), cpu_began = cpu_now_s();
     for (int at = 0; at < t->images; at += t->batch) {
         int n = t->images - at < t->batch ? t->images - at : t->batch;
-        if (!run_batch(b, at, n, jobs, err))
+        if (!run_batch(b, at, n, jobs, err)) {
+            free(by_layer);
             return false;
+        }
         for (int i = 0; i < jobs; i++)
             by_layer[b->taken[i]->mask.parts[0].layer] += b->seconds[i];
     }
     double seconds = lsn_now_s() - began, cpu = cpu_now_s() - cpu_began;
     printf("{\"seconds\": %.6f, \"cpu_seconds\": %.6f, \"jobs\": %d, \"images\": %d", seconds, cpu, jobs, t->images);
     print_layer_seconds(by_layer, b->net->n_layers);
+    free(by_layer);
     print_work(b);
     printf("}\n");
     return true;
@@ -247,9 +258,10 @@ static void print_layers(const lsn_net *net)
     printf("\"layers\": [");
     for (int l = 0; l < net->n_layers; l++) {
         const lsn_layer *layer = &net->layers[l];
+        const lsn_net_node *node = lsn_layer_node(net, l);
         printf("%s{\"name\": \"%s\", \"kind\": \"%s\", \"filters\": %d, \"channels\": %d, \"h\": %d, \"w\": %d}",
-               l == 0 ? "" : ", ", layer->name, layer->kind == LSN_CONV ? "conv" : "fc", layer->filters,
-               layer->channels, layer->h, layer->w);
+               l == 0 ? "" : ", ", layer->name, layer->kind == LSN_CONVOLUTION ? "conv" : "fc", layer->filters,
+               node->channels, node->shape.h, node->shape.w);
     }
     printf("]");
 }

@@ -69,14 +69,7 @@ typedef struct lsn_segment {
     int first, last;
 } lsn_segment;
 
-typedef enum lsn_layer_kind {
-    LSN_CONVOLUTION,
-    LSN_CONNECTED,
-    LSN_CONV = LSN_CONVOLUTION, /* until nobody uses these names any more */
-    LSN_FC = LSN_CONNECTED
-} lsn_layer_kind;
-
-#define LSN_MAX_LAYERS 256 /* until nobody uses it any more: nothing keeps to it */
+typedef enum lsn_layer_kind { LSN_CONVOLUTION, LSN_CONNECTED } lsn_layer_kind;
 
 typedef struct lsn_layer {
     char *name;  /* conv1_1, fc6; conv1, fc1 where the network is not of five blocks: what is stored */
@@ -90,10 +83,6 @@ typedef struct lsn_layer {
     int segment; /* the segment with its node */
     char *weights_tensor, *bias_tensor; /* their names in the file; bias_tensor is NULL where the file has none */
     char *norm; /* the module in the file of the batch normalisation that was folded in: "features.1"; NULL: none was */
-    /* Of a row of layers, filled from the nodes, until nobody reads them any more. */
-    int channels, kernel, h, w, out_h, out_w;
-    bool pool;
-    const float *weights, *bias;
 } lsn_layer;
 
 typedef struct lsn_net {
@@ -110,9 +99,6 @@ typedef struct lsn_net {
     char *dtype;       /* of the weights in the file: "F32", "F16", "BF16", "F64", or "mixed" */
     lsn_digest digest; /* SHA-256 of the file */
     struct lsn_net_storage *storage;
-    /* Of a row of layers, filled from the nodes, until nobody reads them any more. */
-    int n_conv, grid, input_channels, input_h, input_w;
-    bool fixed_map;
 } lsn_net;
 
 LSN_API void lsn_net_destroy(lsn_net *net);
@@ -129,8 +115,8 @@ LSN_API size_t lsn_net_private_bytes(const lsn_net *net);
 LSN_API void lsn_net_use_weights(lsn_net *net, const float *from);
 
 /* All of a network but its weights, as bytes for another process of the same program, which the caller frees; and a
- * network of these and of weights that were moved, `floats` of them, which must outlive it. `path` stands for the file's
- * in messages. NULL and *err (LSN_FAILED) where memory is short, or the bytes are not whole. The caller owns the
+ * network of these and of weights that were moved, `floats` of them, which must outlive it. `path` stands for the
+ * file's in messages. NULL and *err (LSN_FAILED) where memory is short, or the bytes are not whole. The caller owns the
  * network. */
 LSN_API void *lsn_net_write(const lsn_net *net, size_t *bytes, lsn_error *err);
 LSN_API lsn_net *lsn_net_read(const void *bytes, size_t size, const char *path, const float *weights, size_t floats,
@@ -150,16 +136,6 @@ LSN_API double lsn_net_node_madds(const lsn_net_node *node);
 LSN_API size_t lsn_net_node_terms(const lsn_net_node *node);
 /* Weights and biases, as they are computed (what was folded in adds none). */
 LSN_API int64_t lsn_net_node_parameters(const lsn_net_node *node);
-
-/* Of a row of layers, until nobody uses them any more. */
-static inline double lsn_layer_madds(const lsn_layer *layer)
-{
-    return (double)layer->filters * layer->channels * layer->kernel * layer->kernel * layer->h * layer->w;
-}
-static inline int64_t lsn_layer_parameters(const lsn_layer *layer)
-{
-    return layer->filters * ((int64_t)layer->channels * layer->kernel * layer->kernel + 1);
-}
 
 /* ---- layers -------------------------------------------------------------------------------------------------- */
 

@@ -228,8 +228,8 @@ static bool plan_memory(lsn_engine *engine, const lsn_engine_options *options, c
     }
     return lsn_fail(err, LSN_USAGE,
                     "%zu bytes of memory are too few for %s at %dx%d: give %zu (%zu of them for weights and images)",
-                    options->memory_bytes, net->path == NULL ? "the network" : net->path, net->input_h, net->input_w,
-                    bytes, fixed_bytes(engine, options));
+                    options->memory_bytes, net->path == NULL ? "the network" : net->path, net->nodes[0].shape.h,
+                    net->nodes[0].shape.w, bytes, fixed_bytes(engine, options));
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */

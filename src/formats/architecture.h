@@ -43,7 +43,7 @@ typedef struct lsn_row {
 } lsn_row;
 
 /* Beyond, a file is no network, and it would take time that grows with the square. */
-enum { LSN_MOST_LAYERS = LSN_MAX_LAYERS };
+enum { LSN_MOST_LAYERS = 4096 };
 bool lsn_refuse_more_layers(const char *path, lsn_error *err);
 
 typedef struct lsn_layer_sizes {

@@ -67,7 +67,4 @@ size_t lsn_net_aligned(size_t floats);
 /* Releases what weights were read from; nothing reads them there any more. */
 void lsn_net_release_storage(lsn_net *net);
 
-/* Until nobody reads a layer's copies of its nodes' sizes any more. */
-void lsn_net_fill_rows(lsn_net *net);
-
 #endif

@@ -112,6 +112,5 @@ bool lsn_net_complete(lsn_net *net, lsn_error *err)
     complete_layers(net);
     if (!list_cuts(net, err) || !list_segments(net, err))
         return false;
-    lsn_net_fill_rows(net);
     return true;
 }

@@ -165,6 +165,5 @@ bool lsn_net_set_input(lsn_net *net, int h, int w, int channels, lsn_error *err)
         net->nodes[i].shape = shapes[i];
     const bool fits = found == FITS || refuse(net, input, found, node, shapes, err);
     free(shapes);
-    lsn_net_fill_rows(net);
     return fits;
 }

@@ -29,7 +29,6 @@ void lsn_net_use_weights(lsn_net *net, const float *from)
 {
     for (int i = 0; i < net->n_nodes; i++)
         from = use(&net->nodes[i].bias, use(&net->nodes[i].weights, from));
-    lsn_net_fill_rows(net);
 }
 
 static float *move(const lsn_constant *constant, float *to)

@@ -1,3 +1,4 @@
+/* The masked forward pass from its definition, in double precision: what the engine is compared with. */
 #include "network.h"
 
 #include "engine/engine_internal.h"
@@ -73,52 +74,111 @@ void naive_average(const double *x, int h, int w, int channels, int grid, bounde
         }
 }
 
-/* Each layer's output of the donor, [positions][F] before pooling. */
-typedef struct donor_maps {
-    const lsn_net *net;
-    double *at[LSN_MAX_LAYERS];
-} donor_maps;
+/* ---- a network, node by node; a value is [h][w][channels] ------------------------------------------------------ */
 
-static void keep_map(void *context, int layer, const double *activation, size_t positions)
+static size_t count_of(const lsn_net_node *node)
 {
-    donor_maps *maps = context;
-    const size_t count = positions * maps->net->layers[layer].filters;
-    maps->at[layer] = lsn_array(count, sizeof(double), NULL);
-    memcpy(maps->at[layer], activation, sizeof(double) * count);
+    return (size_t)node->shape.h * node->shape.w * node->shape.channels;
 }
 
-/* A pass under way. */
-typedef struct pass {
-    const lsn_net *net;
-    const lsn_ablation *ablation;
-    const naive_substitutes *substitutes;
-    donor_maps donor;
-} pass;
-
-/* What comes in place of a filter of layer l: map[positions]. */
-static void replacement(const pass *p, int l, int filter, size_t positions, double *map)
+static void keep_values(const bounded *z, size_t count, double *y)
 {
-    const lsn_layer *layer = &p->net->layers[l];
-    const int at = lsn_net_filter_offset(p->net, l) + filter;
+    for (size_t i = 0; i < count; i++)
+        y[i] = z[i].value;
+}
+
+static void pool(const lsn_net_shape *in, const lsn_net_shape *out, const double *x, double *y)
+{
+    const size_t channels = in->channels, row = in->w * channels;
+    for (int i = 0; i < out->h; i++)
+        for (int j = 0; j < out->w; j++)
+            for (size_t c = 0; c < channels; c++) {
+                const double *at = x + 2 * i * row + 2 * j * channels + c;
+                *y++ = fmax(fmax(at[0], at[channels]), fmax(at[row], at[row + channels]));
+            }
+}
+
+/* [h][w][channels] of [channels][h][w], or the other way round. */
+static void transpose(const double *x, size_t rows, size_t columns, double *y)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            y[j * rows + i] = x[i * columns + j];
+}
+
+static void average(const lsn_net_shape *in, const lsn_net_node *node, const double *x, double *y)
+{
+    const size_t count = count_of(node), cells = count / in->channels;
+    bounded *z = lsn_array(count, sizeof *z, NULL);
+    double *by_channel = lsn_array(count, sizeof *by_channel, NULL);
+    naive_average(x, in->h, in->w, in->channels, node->grid[0], z);
+    keep_values(z, count, by_channel);
+    transpose(by_channel, in->channels, cells, y);
+    free(by_channel);
+    free(z);
+}
+
+/* Convolutions of 3 x 3 and fully connected layers. */
+static void linear(const lsn_net_shape *in, const lsn_net_node *node, const double *x, double *y)
+{
+    bounded *z = lsn_array(count_of(node), sizeof *z, NULL);
+    if (node->op == LSN_OP_CONV)
+        naive_conv(x, in->h, in->w, node->channels, node->filters, node->weights.values, node->bias.values, z);
+    else
+        naive_fc(x, node->channels, node->filters, node->weights.values, node->bias.values, z);
+    keep_values(z, count_of(node), y);
+    free(z);
+}
+
+static void compute(const lsn_net *net, int index, double **values)
+{
+    const lsn_net_node *node = &net->nodes[index];
+    const lsn_net_shape *in = &net->nodes[node->inputs[0]].shape;
+    const double *x = values[node->inputs[0]];
+    double *y = values[index];
+    switch (node->op) {
+    case LSN_OP_RELU:
+        for (size_t i = 0; i < count_of(node); i++)
+            y[i] = fmax(x[i], 0);
+        break;
+    case LSN_OP_MAX_POOL:
+        pool(in, &node->shape, x, y);
+        break;
+    case LSN_OP_AVERAGE_GRID:
+        average(in, node, x, y);
+        break;
+    case LSN_OP_FLATTEN:
+        transpose(x, (size_t)in->h * in->w, in->channels, y);
+        break;
+    default:
+        linear(in, node, x, y);
+    }
+}
+
+/* What comes in place of a filter of layer l: map[positions]; `donor` is its layer's value of the donor. */
+static void replacement(const lsn_net *net, const lsn_ablation *ablation, const naive_substitutes *substitutes,
+                        const double *donor, int l, int filter, double *map)
+{
+    const lsn_net_shape *shape = &net->nodes[net->layers[l].output].shape;
+    const size_t positions = (size_t)shape->h * shape->w;
+    const int at = lsn_net_filter_offset(net, l) + filter;
     float *noise = lsn_array(positions, sizeof(float), NULL);
-    if (p->ablation->mode == LSN_NOISE)
-        for (int row = 0; row < engine_noise_rows(layer->h, false); row++)
-            engine_draw_noise(&(engine_noise){.seed = p->ablation->seed,
-                                              .image = p->substitutes->id,
-                                              .layer = l,
-                                              .filter = filter,
-                                              .deviation = 1},
-                              layer->h, layer->w, false, row, noise, 1);
+    if (ablation->mode == LSN_NOISE)
+        for (int row = 0; row < engine_noise_rows(shape->h, false); row++)
+            engine_draw_noise(
+                &(engine_noise){
+                    .seed = ablation->seed, .image = substitutes->id, .layer = l, .filter = filter, .deviation = 1},
+                shape->h, shape->w, false, row, noise, 1);
     for (size_t i = 0; i < positions; i++)
-        switch (p->ablation->mode) {
+        switch (ablation->mode) {
         case LSN_MEAN:
-            map[i] = p->substitutes->means[at];
+            map[i] = substitutes->means[at];
             break;
         case LSN_RESAMPLE:
-            map[i] = p->donor.at[l][i * layer->filters + filter];
+            map[i] = donor[i * shape->channels + filter];
             break;
         case LSN_NOISE:
-            map[i] = p->substitutes->means[at] + (double)p->substitutes->deviations[at] * noise[i];
+            map[i] = substitutes->means[at] + (double)substitutes->deviations[at] * noise[i];
             break;
         default:
             map[i] = 0;
@@ -126,109 +186,54 @@ static void replacement(const pass *p, int l, int filter, size_t positions, doub
     free(noise);
 }
 
-/* ReLU, then the ablation's part of layer l, on y[positions][F]. */
-static void relu_mask(const pass *p, int l, size_t positions, double *y)
+/* The part of a layer on its output y. */
+static void mask(const lsn_net *net, const lsn_ablation *ablation, const naive_substitutes *substitutes,
+                 const lsn_mask_part *part, const double *donor, double *y)
 {
-    size_t filters = p->net->layers[l].filters;
+    const lsn_net_shape *shape = &net->nodes[net->layers[part->layer].output].shape;
+    const size_t positions = (size_t)shape->h * shape->w;
     double *map = lsn_array(positions, sizeof *map, NULL);
-    for (size_t i = 0; i < positions * filters; i++)
-        y[i] = fmax(y[i], 0);
-    for (int i = 0; p->ablation != NULL && i < p->ablation->mask.count; i++) {
-        const lsn_mask_part *part = &p->ablation->mask.parts[i];
-        for (int k = 0; part->layer == l && k < part->count; k++) {
-            replacement(p, l, part->filters[k], positions, map);
-            for (size_t at = 0; at < positions; at++)
-                y[at * filters + part->filters[k]] = map[at];
-        }
+    for (int k = 0; k < part->count; k++) {
+        replacement(net, ablation, substitutes, donor, part->layer, part->filters[k], map);
+        for (size_t at = 0; at < positions; at++)
+            y[at * shape->channels + part->filters[k]] = map[at];
     }
     free(map);
 }
 
-static void pool(const lsn_layer *layer, const double *x, double *y)
+double **naive_values(const lsn_net *net, const float *image, const lsn_ablation *ablation,
+                      const naive_substitutes *substitutes)
 {
-    size_t row = (size_t)layer->w * layer->filters;
-    for (int i = 0; i < layer->h / 2; i++)
-        for (int j = 0; j < layer->w / 2; j++)
-            for (int c = 0; c < layer->filters; c++) {
-                const double *at = x + 2 * i * row + 2 * (size_t)j * layer->filters + c;
-                *y++ = fmax(fmax(at[0], at[layer->filters]), fmax(at[row], at[row + layer->filters]));
-            }
+    const bool resample = ablation != NULL && ablation->mode == LSN_RESAMPLE;
+    double **donor = resample ? naive_values(net, substitutes->donor, NULL, NULL) : NULL;
+    double **values = lsn_array(net->n_nodes, sizeof *values, NULL);
+    for (int i = 0; i < net->n_nodes; i++) {
+        values[i] = lsn_array(count_of(&net->nodes[i]), sizeof **values, NULL);
+        for (size_t k = 0; i == 0 && k < image_floats(net); k++)
+            values[0][k] = image[k];
+        if (i > 0)
+            compute(net, i, values);
+        for (int p = 0; ablation != NULL && p < ablation->mask.count; p++) {
+            const lsn_mask_part *part = &ablation->mask.parts[p];
+            if (net->layers[part->layer].output == i)
+                mask(net, ablation, substitutes, part, resample ? donor[i] : NULL, values[i]);
+        }
+    }
+    naive_forget(net, donor);
+    return values;
 }
 
-/* Numbers in the largest activation. */
-static size_t largest(const lsn_net *net)
+void naive_forget(const lsn_net *net, double **values)
 {
-    size_t most = image_floats(net);
-    for (int l = 0; l < net->n_layers; l++) {
-        const lsn_layer *layer = &net->layers[l];
-        size_t outputs = (size_t)layer->h * layer->w * layer->filters;
-        most = outputs > most ? outputs : most;
-        most = (size_t)layer->channels > most ? (size_t)layer->channels : most;
-    }
-    return most;
-}
-
-/* An image [H][W][C] to [C][H][W]. */
-static void flatten(const lsn_net *net, double *x, bounded *room)
-{
-    const int positions = net->input_h * net->input_w, channels = net->input_channels;
-    for (int p = 0; p < positions; p++)
-        for (int c = 0; c < channels; c++)
-            room[c * positions + p].value = x[p * channels + c];
-    for (int i = 0; i < positions * channels; i++)
-        x[i] = room[i].value;
-}
-
-/* z: the layer before its ReLU. */
-static void forward_layer(const lsn_net *net, int l, double *x, bounded *z)
-{
-    const lsn_layer *layer = &net->layers[l];
-    if (layer->kind == LSN_CONV) {
-        naive_conv(x, layer->h, layer->w, layer->channels, layer->filters, layer->weights, layer->bias, z);
-        return;
-    }
-    if (l == 0) {
-        flatten(net, x, z);
-    } else if (l == net->n_conv) {
-        const lsn_layer *map = &net->layers[l - 1];
-        naive_average(x, map->out_h, map->out_w, map->filters, net->grid, z);
-        for (int c = 0; c < layer->channels; c++)
-            x[c] = z[c].value;
-    }
-    naive_fc(x, layer->channels, layer->filters, layer->weights, layer->bias, z);
+    for (int i = 0; values != NULL && i < net->n_nodes; i++)
+        free(values[i]);
+    free(values);
 }
 
 void naive_forward(const lsn_net *net, const float *image, const lsn_ablation *ablation,
-                   const naive_substitutes *substitutes, naive_see *see, void *context, double *logits)
+                   const naive_substitutes *substitutes, double *logits)
 {
-    pass p = {net, ablation, substitutes, {.net = net}};
-    if (ablation != NULL && ablation->mode == LSN_RESAMPLE)
-        naive_forward(net, substitutes->donor, NULL, NULL, keep_map, &p.donor, logits);
-    size_t room = largest(net);
-    double *x = lsn_array(room, sizeof *x, NULL), *y = lsn_array(room, sizeof *y, NULL);
-    bounded *z = lsn_array(room, sizeof *z, NULL);
-    for (size_t i = 0; i < image_floats(net); i++)
-        x[i] = image[i];
-    for (int l = 0; l < net->n_layers; l++) {
-        const lsn_layer *layer = &net->layers[l];
-        size_t positions = (size_t)layer->h * layer->w;
-        forward_layer(net, l, x, z);
-        for (size_t i = 0; i < positions * layer->filters; i++)
-            y[i] = z[i].value;
-        if (!layer->logits) {
-            relu_mask(&p, l, positions, y);
-            if (see != NULL)
-                see(context, l, y, positions);
-        }
-        if (layer->pool)
-            pool(layer, y, x);
-        else
-            memcpy(x, y, sizeof *x * positions * layer->filters);
-    }
-    memcpy(logits, x, sizeof *logits * net->classes);
-    for (int l = 0; l < net->n_layers; l++)
-        free(p.donor.at[l]);
-    free(x);
-    free(y);
-    free(z);
+    double **values = naive_values(net, image, ablation, substitutes);
+    memcpy(logits, values[net->n_nodes - 1], sizeof *logits * net->classes);
+    naive_forget(net, values);
 }

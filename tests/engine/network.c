@@ -96,7 +96,7 @@ void network_free(lsn_net *net)
 
 size_t image_floats(const lsn_net *net)
 {
-    return (size_t)net->input_h * net->input_w * net->input_channels;
+    return (size_t)net->nodes[0].shape.h * net->nodes[0].shape.w * net->nodes[0].shape.channels;
 }
 
 float *random_images(const lsn_net *net, int n, uint64_t seed)

@@ -59,12 +59,14 @@ typedef struct naive_substitutes {
     int32_t id;                      /* the number of the image that is evaluated */
 } naive_substitutes;
 
-/* The masked forward pass of one image from the definition, in double precision: logits[classes]. The ablation may be
- * NULL, and so may be what its mode does not need. `see` (NULL: nobody) is shown each layer's output [positions][F]
- * after ReLU and mask, before pooling; the logits are not. */
-typedef void naive_see(void *context, int layer, const double *activation, size_t positions);
+/* The masked forward pass of one image from the definition, in double precision: every node's value, [h][w][channels],
+ * where a mask acts after it; to be forgotten. The ablation may be NULL, and so may be what its mode does not need. */
+double **naive_values(const lsn_net *net, const float *image, const lsn_ablation *ablation,
+                      const naive_substitutes *substitutes);
+void naive_forget(const lsn_net *net, double **values);
+/* The last of them: logits[classes]. */
 void naive_forward(const lsn_net *net, const float *image, const lsn_ablation *ablation,
-                   const naive_substitutes *substitutes, naive_see *see, void *context, double *logits);
+                   const naive_substitutes *substitutes, double *logits);
 
 /* The ablation that a line like "zero conv3_1:0,5 conv4_2:7..9" or, with a seed, "noise=3 conv3_1:0" describes; NULL,
  * with a message, where it is not one. */

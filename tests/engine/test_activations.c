@@ -28,9 +28,8 @@ typedef struct gathered {
     int zeros[MOST_FILTERS];
 } gathered;
 
-static void gather(void *context, int layer, const double *activation, size_t positions)
+static void gather(gathered *g, int layer, const double *activation, size_t positions)
 {
-    gathered *g = context;
     int filters = g->net->layers[layer].filters, offset = lsn_net_filter_offset(g->net, layer);
     for (size_t i = 0; i < positions * filters; i++) {
         const int f = offset + (int)(i % filters);
@@ -43,10 +42,15 @@ static void gather(void *context, int layer, const double *activation, size_t po
 
 static void gather_all(gathered *g, const lsn_net *net, const float *images)
 {
-    double logits[CLASSES];
     *g = (gathered){.net = net};
-    for (; g->image < IMAGES; g->image++)
-        naive_forward(net, images + g->image * image_floats(net), NULL, NULL, gather, g, logits);
+    for (; g->image < IMAGES; g->image++) {
+        double **values = naive_values(net, images + g->image * image_floats(net), NULL, NULL);
+        for (int l = 0; l < net->n_layers - 1; l++) {
+            const lsn_net_shape *map = &net->nodes[net->layers[l].output].shape;
+            gather(g, l, values[net->layers[l].output], (size_t)map->h * map->w);
+        }
+        naive_forget(net, values);
+    }
 }
 
 static void expect(int f, const char *what, double found, double right)

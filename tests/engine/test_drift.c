@@ -74,68 +74,15 @@ static const trial trials[] = {
 
 /* ---- the definition ------------------------------------------------------------------------------------------ */
 
-/* All layers' outputs as the next layer sees them, of one image. */
-typedef struct outputs {
-    const lsn_net *net;
-    size_t floats[MOST_LAYERS];
-    double *value[MOST_LAYERS];
-} outputs;
-
-static double greatest(const double *x, size_t row, size_t channels)
+/* Of two passes' values, as the layer behind sees them. */
+static double drift_of(const lsn_net *net, double *const *intact, double *const *ablated, int l)
 {
-    return fmax(fmax(x[0], x[channels]), fmax(x[row], x[row + channels]));
-}
-
-static void see(void *context, int l, const double *activation, size_t positions)
-{
-    outputs *to = context;
-    const lsn_layer *layer = &to->net->layers[l];
-    const size_t filters = layer->filters, row = layer->w * filters;
-    double *y = lsn_array(positions * filters, sizeof *y, NULL), *at = y;
-    for (int i = 0; layer->pool && i < layer->h / 2; i++)
-        for (int j = 0; j < layer->w / 2; j++)
-            for (size_t f = 0; f < filters; f++)
-                *at++ = greatest(activation + 2 * i * row + 2 * j * filters + f, row, filters);
-    if (!layer->pool)
-        memcpy(y, activation, positions * filters * sizeof *y);
-    to->floats[l] = (size_t)layer->out_h * layer->out_w * filters;
-    to->value[l] = y;
-    if (l != to->net->n_conv - 1)
-        return;
-    const int grid = to->net->grid;
-    to->floats[l] = grid * grid * filters;
-    bounded *means = lsn_array(to->floats[l], sizeof *means, NULL);
-    naive_average(y, layer->out_h, layer->out_w, layer->filters, grid, means);
-    free(y);
-    to->value[l] = lsn_array(to->floats[l], sizeof *y, NULL);
-    for (size_t i = 0; i < to->floats[l]; i++)
-        to->value[l][i] = means[i].value;
-    free(means);
-}
-
-static outputs outputs_of(const lsn_net *net, const float *image, const lsn_ablation *ablation,
-                          const naive_substitutes *substitutes)
-{
-    outputs o = {.net = net};
-    const int last = net->n_layers - 1;
-    o.floats[last] = net->classes;
-    o.value[last] = lsn_array(net->classes, sizeof(double), NULL);
-    naive_forward(net, image, ablation, substitutes, see, &o, o.value[last]);
-    return o;
-}
-
-static void forget(outputs *o)
-{
-    for (int l = 0; l < o->net->n_layers; l++)
-        free(o->value[l]);
-}
-
-static double drift_of(const outputs *intact, const outputs *ablated, int l)
-{
+    const int seen = net->layers[l].seen;
+    const lsn_net_shape *shape = &net->nodes[seen].shape;
+    const size_t count = (size_t)shape->h * shape->w * shape->channels;
     double distance = 0, norm = 0;
-    assert_int_equal(intact->floats[l], ablated->floats[l]);
-    for (size_t i = 0; i < intact->floats[l]; i++) {
-        const double a = intact->value[l][i], d = ablated->value[l][i] - a;
+    for (size_t i = 0; i < count; i++) {
+        const double a = intact[seen][i], d = ablated[seen][i] - a;
         norm += a * a;
         distance += d * d;
     }
@@ -227,20 +174,20 @@ static void compare(const bench *b, const trial *t, int image, const double *dri
                                            .deviations = b->deviations,
                                            .donor = b->donors + image * image_floats(b->net),
                                            .id = b->ids[image]};
-    outputs intact = outputs_of(b->net, x, NULL, NULL);
+    double **intact = naive_values(b->net, x, NULL, NULL);
     for (int a = 0; a < b->n_ablations; a++) {
-        outputs ablated = outputs_of(b->net, x, b->ablations[a], &substitutes);
+        double **ablated = naive_values(b->net, x, b->ablations[a], &substitutes);
         const lsn_mask *mask = &b->ablations[a]->mask;
         const int first = mask->count == 0 ? layers : mask->parts[0].layer;
         for (int l = 0; l < layers; l++) {
             const double found = drift[((size_t)a * layers + l) * IMAGES + image];
-            const double right = drift_of(&intact, &ablated, l);
+            const double right = drift_of(b->net, intact, ablated, l);
             if (l < first ? found != 0 : !(fabs(found - right) <= tolerance * (1 + right)))
                 fail_msg("%s: layer %d, image %d: %.9g instead of %.9g", t->masks[a], l, image, found, right);
         }
-        forget(&ablated);
+        naive_forget(b->net, ablated);
     }
-    forget(&intact);
+    naive_forget(b->net, intact);
 }
 
 static void drift_is_its_definition(void **state)

@@ -108,7 +108,7 @@ static void add_all_masks(bench *b)
     const int layers = b->net->n_layers - 1;
     for (int first = 0; first < layers; first++)
         for (int how_many = 0; how_many < 3; how_many++) {
-            bool in[LSN_MAX_LAYERS] = {false};
+            bool in[2 * PLAN_LAYERS] = {false};
             in[first] = true;
             add_masks(b, in, how_many);
             if (first + 1 < layers && how_many < 2) {
@@ -116,7 +116,7 @@ static void add_all_masks(bench *b)
                 add_masks(b, in, how_many);
             }
         }
-    bool ends[LSN_MAX_LAYERS] = {false}, all[LSN_MAX_LAYERS];
+    bool ends[2 * PLAN_LAYERS] = {false}, all[2 * PLAN_LAYERS];
     ends[0] = ends[layers - 1] = true;
     memset(all, true, sizeof all);
     add_masks(b, ends, 0);
@@ -200,7 +200,7 @@ static void naive_of(const bench *b, int image, const lsn_ablation *ablation, do
 {
     const size_t floats = image_floats(b->net);
     const naive_substitutes substitutes = {b->means, b->deviations, b->donors + image * floats, b->ids[image]};
-    naive_forward(b->net, b->images + image * floats, ablation, &substitutes, NULL, NULL, right);
+    naive_forward(b->net, b->images + image * floats, ablation, &substitutes, right);
 }
 
 /* Fails, saying which ablation, unless got[classes] is within the tolerance. */

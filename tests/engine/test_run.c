@@ -81,7 +81,7 @@ static double compare(const lsn_net *net, const char *line, const float *image, 
                       const float *means, const double *intact, const float *logits)
 {
     double right[MOST_CLASSES], effect = 0, scale = 0;
-    naive_forward(net, image, ablation, &(naive_substitutes){.means = means}, NULL, NULL, right);
+    naive_forward(net, image, ablation, &(naive_substitutes){.means = means}, right);
     for (int c = 0; c < net->classes; c++) {
         scale = fmax(scale, fabs(intact[c]));
         effect = fmax(effect, fabs(right[c] - intact[c]));
@@ -115,7 +115,7 @@ static void check_network(const network_plan *plan, const char *const *lines, ui
                                &err));
     for (int image = 0; image < IMAGES; image++) {
         const float *x = images + image * image_floats(net);
-        naive_forward(net, x, NULL, NULL, NULL, NULL, intact);
+        naive_forward(net, x, NULL, NULL, intact);
         compare(net, "baseline", x, NULL, NULL, intact, baseline + image * classes);
         for (int a = 0; a < count; a++) {
             double effect =
@@ -170,8 +170,7 @@ static void remove_weights(lsn_net *net, const lsn_mask *mask)
 {
     for (int p = 0; p < mask->count; p++) {
         const lsn_mask_part *part = &mask->parts[p];
-        const lsn_layer *layer = &net->layers[part->layer];
-        size_t row = (size_t)layer->channels * layer->kernel * layer->kernel;
+        size_t row = lsn_net_node_terms(lsn_layer_node(net, part->layer));
         for (int i = 0; i < part->count; i++) {
             memset(network_weights(net, part->layer) + part->filters[i] * row, 0, sizeof(float) * row);
             network_bias(net, part->layer)[part->filters[i]] = 0;
@@ -232,6 +231,7 @@ static void zero_is_removing_the_weights(void **state)
 /* The last filter of a layer cut out of the weights: its row, and its channel in the next layer. */
 static void cut_last_filter(lsn_net *net, int l)
 {
+    const lsn_net_shape input = net->nodes[0].shape;
     lsn_net_node *node = &net->nodes[net->layers[l].node], *next = &net->nodes[net->layers[l + 1].node];
     const size_t old_row = lsn_net_node_terms(next), new_row = old_row - old_row / (size_t)node->filters;
     float *weights = network_weights(net, l + 1);
@@ -243,7 +243,7 @@ static void cut_last_filter(lsn_net *net, int l)
     node->bias.count--;
     node->filters--;
     net->layers[l].filters--;
-    assert_true(lsn_net_set_input(net, net->input_h, net->input_w, net->input_channels, NULL));
+    assert_true(lsn_net_set_input(net, input.h, input.w, input.channels, NULL));
 }
 
 static void zero_is_a_network_without_the_filter(void **state)

@@ -8,7 +8,7 @@
 
 #include "../base/scratch.h"
 
-enum { NETWORK_MAX_TENSORS = 600 };
+enum { NETWORK_MAX_TENSORS = 8400 };
 
 typedef struct network_tensor {
     char name[64];
