@@ -9,6 +9,7 @@
  * Prints one line of JSON: what was done, the seconds it took, and the processor time of rank 0 from the first unit to
  * the end, of the worker that used most of it, and of the worker that used most of those that had nothing to do.
  */
+#include "mpi/mpi_internal.h"
 #include "run/run_internal.h"
 
 #include <mpi.h>
@@ -32,6 +33,8 @@ typedef struct bench {
     int32_t block_images, unit_evaluations;
     double unit_s;
     lsn_ranks ranks;
+    lsn_process *processes; /* [ranks], on rank 0 */
+    lsn_process rank_0;
     lsn_compute compute;
     lsn_crew inner;
     int64_t units, parts; /* that came back */
@@ -194,6 +197,17 @@ static bool run(bench *b, const lsn_plan *plan, lsn_store *store, lsn_crew crew,
     return code == LSN_OK || (code == LSN_STOPPED && lsn_fail(err, code, "stopped early"));
 }
 
+/* Who the processes are. Collective. */
+static void exchange(bench *b)
+{
+    const lsn_process self = b->rank_0 = lsn_process_self();
+    b->processes = b->ranks.rank == 0 ? lsn_array((size_t)b->ranks.size, sizeof self, NULL) : NULL;
+    if (!b->ranks.launched)
+        return;
+    MPI_Gather(&self, sizeof self, MPI_BYTE, b->processes, sizeof self, MPI_BYTE, 0, MPI_COMM_WORLD);
+    MPI_Bcast(&b->rank_0, sizeof b->rank_0, MPI_BYTE, 0, MPI_COMM_WORLD);
+}
+
 /* The sweep with whoever there is. The workers are told to leave, also after a failure. */
 static bool coordinate(bench *b, const lsn_plan *plan, lsn_store *store, lsn_error *err)
 {
@@ -206,7 +220,7 @@ static bool coordinate(bench *b, const lsn_plan *plan, lsn_store *store, lsn_err
         return ok;
     }
     lsn_error failure;
-    lsn_workers *workers = lsn_workers_create(&b->ranks, ok ? err : &failure);
+    lsn_workers *workers = lsn_workers_create(&b->ranks, b->processes, ok ? err : &failure);
     ok = ok && workers != NULL && run(b, plan, store, lsn_workers_crew(workers), &missing, err);
     b->ranks.abandoned = workers == NULL || !lsn_workers_dismiss(workers, missing);
     lsn_workers_destroy(workers);
@@ -226,7 +240,9 @@ static bool lead(bench *b, lsn_error *err)
     b->opened_cpu_s = cpu_now_s() - cpu_s;
     if (b->ranks.launched)
         MPI_Bcast(&(int32_t){plan == NULL ? 0 : plan->images.count}, 1, MPI_INT32_T, 0, MPI_COMM_WORLD);
+    exchange(b);
     const bool ok = coordinate(b, plan, store, err);
+    free(b->processes);
     lsn_store_close(store);
     lsn_plan_destroy(plan);
     return ok;
@@ -237,8 +253,9 @@ static bool lead(bench *b, lsn_error *err)
 static bool follow(bench *b, lsn_error *err)
 {
     MPI_Bcast(&b->compute.images, 1, MPI_INT32_T, 0, MPI_COMM_WORLD);
+    exchange(b);
     const double began_s = lsn_now_s(), cpu_s = cpu_now_s();
-    const bool ok = lsn_worker_loop(&b->compute, &b->ranks.abandoned, err);
+    const bool ok = lsn_worker_loop(&b->compute, &b->rank_0, &b->ranks.abandoned, err);
     b->wall_s = lsn_now_s() - began_s;
     b->cpu_s = cpu_now_s() - cpu_s;
     return ok;

@@ -14,6 +14,7 @@
  */
 #include "lesion/base.h"
 #include "lesion/engine.h"
+#include "lesion/formats.h"
 #include "lesion/net.h"
 
 #include <stdio.h>
@@ -98,11 +99,11 @@ static bool read_jobs(bench *b, const char *path, lsn_error *err)
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return lsn_fail(err, LSN_INVALID, "%s cannot be read", path);
-    char layer[LSN_LAYER_NAME_BYTES];
+    char layer[64];
     int filter;
     size_t room = 0;
     bool ok = true;
-    while (ok && fscanf(file, "%15s %d", layer, &filter) == 2)
+    while (ok && fscanf(file, "%63s %d", layer, &filter) == 2)
         ok = add_job(b, &room, layer, filter, err);
     ok = ok && (feof(file) || lsn_fail(err, LSN_INVALID, "%s: job %d is not \"LAYER FILTER\"", path, b->n_jobs + 1));
     fclose(file);

@@ -161,7 +161,7 @@ static bool fill(inventor *v, lsn_store *store, double share, int32_t failed, ls
         lsn_tally tally;
         lsn_part part;
         invent(v, e, &tally, &part);
-        ok = lsn_store_add(store, e, 0, &part, err) && (e % COMMIT_EVALUATIONS != 0 || lsn_store_commit(store, err));
+        ok = lsn_store_add(store, e, 0, &part, NULL, err) && (e % COMMIT_EVALUATIONS != 0 || lsn_store_commit(store, err));
     }
     for (int32_t e = end; ok && e < count && e < end + failed; e++)
         ok = lsn_store_fail(store, e, "invented: it could not be computed", err);

@@ -9,6 +9,7 @@
  */
 #include "lesion/engine.h"
 #include "lesion/simulate.h"
+#include "net/build.h"
 
 #include <stdio.h>
 #include <stdlib.h>
