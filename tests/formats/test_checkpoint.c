@@ -223,7 +223,7 @@ static void shared_storages_are_bounded(void **state)
     static const char tensor[] = TENSOR("Float", "J\0\x80\0\0", "K\0", "K\1J\0\x80\0\0\x86", "K\1K\1\x86");
     static float storage[ELEMENTS];
     size_t each = 15 + sizeof tensor - 1, bytes = 2 + TENSORS * each + 2;
-    char *pickle = malloc(bytes), name[16];
+    char *pickle = malloc(bytes), name[24];
     memcpy(pickle, "}(", 2);
     memcpy(pickle + bytes - 2, "u.", 2);
     for (int i = 0; i < TENSORS; i++) {

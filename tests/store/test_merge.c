@@ -40,7 +40,7 @@ static void make_whole(fixture *f)
 static void scatter(fixture *f, uint64_t seed, int lacking)
 {
     for (int i = 0; i < INPUTS; i++) {
-        char file[8];
+        char file[16];
         lsn_random random;
         lsn_random_init(&random, seed, 0);
         snprintf(file, sizeof file, "%d", i);
@@ -85,7 +85,7 @@ static void assert_whole(fixture *f)
 static void forget(fixture *f)
 {
     for (int i = 0; i < INPUTS; i++) {
-        char file[8];
+        char file[16];
         snprintf(file, sizeof file, "%d", i);
         name(f, file);
         unlink(f->path);
@@ -151,7 +151,7 @@ static void contradicting_parts_are_refused(void **state)
     static const char *const said[] = {"column kl_sum", "column class_right", "column loss"};
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         for (int k = 0; k < INPUTS; k++) {
-            char file[8];
+            char file[16];
             snprintf(file, sizeof file, "%d", k);
             name(f, file);
             lsn_store *store = fixture_store(f, BLOCK);

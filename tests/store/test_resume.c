@@ -100,7 +100,7 @@ static void equal_jobs_are_counted(void **state)
         for (int i = 0; i < times; i++)
             fixture_run_of_filters(f, 0, 0, 1, 0.25, 4);
         fixture_complete(f, 4);
-        char answer[8];
+        char answer[16];
         snprintf(answer, sizeof answer, "%d\n", times);
         fixture_expect(f, "SELECT count(*) FROM job_result WHERE experiment = 'same' AND status = 'done'", answer);
     }
