@@ -235,7 +235,7 @@ static bool check_whole(reader *r)
 
 static bool get_net(reader *r, lsn_net *net)
 {
-    lsn_net_shape input;
+    lsn_net_shape input = {0};
     return get_list(r, net, get_node) && get_list(r, net, get_layer) && get_number(r, &input.h) &&
            get_number(r, &input.w) && get_number(r, &input.channels) && get_text(r, &net->dtype) &&
            get(r, net->digest.bytes, sizeof net->digest.bytes) && (r->next == r->end || damaged(r)) &&
