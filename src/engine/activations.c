@@ -118,7 +118,7 @@ static bool run_segment(lsn_engine *engine, int segment, int begin, int n, float
 static bool roll(lsn_engine *engine, const gathering *to, lsn_error *err)
 {
     for (int begin = 0; begin < to->n; begin += engine->sub_block) {
-        const int here = engine_smaller(to->n - begin, engine->sub_block);
+        const int here = LSN_MIN(to->n - begin, engine->sub_block);
         engine_set(engine, engine->flow[FLOW_INTACT], 0,
                    to->images + (size_t)begin * engine->program->values[0].floats);
         for (int s = 0, turn = 0; s < engine->program->n_segments - 1; s++, turn = !turn)

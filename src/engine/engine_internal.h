@@ -109,11 +109,6 @@ static inline size_t engine_larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static inline int engine_smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- engine.c ------------------------------------------------------------------------------------------------ */
 
 /* False and *err (LSN_STOPPED) where `stop` says so. */

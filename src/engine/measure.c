@@ -37,7 +37,7 @@ static trial find_trial(lsn_engine *engine, const engine_step *step)
         t.out = engine->queues[next].in;
         room = engine->queues[next].room;
     }
-    t.room = engine_smaller(t.room, room);
+    t.room = LSN_MIN(t.room, room);
     return t;
 }
 
@@ -83,13 +83,13 @@ void lsn_engine_measure(lsn_engine *engine, double seconds, lsn_costs *costs)
             continue;
         const trial t = find_trial(engine, &program->steps[i]);
         const double wanted = seconds / (2 * program->n_steps) * RATE / cost->full;
-        const int least = t.step->dense.terms > 0 ? engine_smaller(LEAST_ROWS, t.room) : 1;
+        const int least = t.step->dense.terms > 0 ? LSN_MIN(LEAST_ROWS, t.room) : 1;
         const int n = wanted >= t.room ? t.room : wanted < least ? least : (int)wanted;
         const double took = time_trial(engine, &t, n, false);
         cost->channel *= took / cost->full;
         cost->full = took;
         if (cost->linear > 0)
-            cost->linear = time_trial(engine, &t, engine_smaller(n, engine->sub_block), true);
+            cost->linear = time_trial(engine, &t, LSN_MIN(n, engine->sub_block), true);
     }
     engine->profile = profile;
     engine->phases = phases;

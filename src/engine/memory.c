@@ -73,7 +73,7 @@ static int find_first_queue(const engine_program *program)
 {
     int first = 2;
     for (int l = 0; l < program->n_layers; l++)
-        first = engine_smaller(first, program->layers[l].branch + 1);
+        first = LSN_MIN(first, program->layers[l].branch + 1);
     return first;
 }
 
@@ -83,7 +83,7 @@ static void plan_queues(lsn_engine *engine, int most)
     engine->buffer_images = engine->sub_block;
     for (int s = 0, before = 0; s < engine->program->n_segments; s++) {
         sweep_queue *queue = &engine->queues[s];
-        const int stack = engine_smaller(engine->program->segments[s].stack, most);
+        const int stack = LSN_MIN(engine->program->segments[s].stack, most);
         queue->stack = stack < before ? before : stack;
         queue->room = 2 * queue->stack;
         before = queue->stack;

@@ -156,7 +156,7 @@ static bool join(lsn_engine *engine, const sweep_branch *b, int segment, lsn_err
     const size_t floats = engine->program->values[input].floats;
     const float *from = engine->flow[FLOW_BRANCH][input].data;
     for (int at = 0; at < b->count; at += stack) {
-        const int here = engine_smaller(b->count - at, stack);
+        const int here = LSN_MIN(b->count - at, stack);
         sweep_pair *pairs;
         float *to = sweep_push(engine, segment, here, &pairs);
         memcpy(to, from + (size_t)at * floats, (size_t)here * floats * sizeof *to);

@@ -32,7 +32,7 @@ static bool run_stack(lsn_engine *engine, int segment, lsn_error *err)
 {
     sweep_queue *queue = &engine->queues[segment];
     const engine_segment *s = &engine->program->segments[segment];
-    const int n = engine_smaller(queue->count, queue->stack), rest = queue->count - n;
+    const int n = LSN_MIN(queue->count, queue->stack), rest = queue->count - n;
     const bool last = segment == engine->program->n_segments - 1;
     const sweep_pair *from = queue->pairs + rest;
     if (!engine_go_on(engine->request->stop, engine->request->context, err))

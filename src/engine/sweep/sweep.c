@@ -64,9 +64,9 @@ static bool roll_into_queue(lsn_engine *engine, int segment, int count, lsn_erro
 {
     const engine_value *in = &engine->program->values[engine->program->segments[segment].input];
     const float *x = engine->flow[FLOW_INTACT][engine->program->segments[segment].input].data;
-    const int most = engine_smaller(count, engine->queues[segment + 1].stack);
+    const int most = LSN_MIN(count, engine->queues[segment + 1].stack);
     for (int at = 0; at < count; at += most) {
-        const int here = engine_smaller(count - at, most);
+        const int here = LSN_MIN(count - at, most);
         engine_tensor *flow = engine->flow[FLOW_STACK];
         sweep_pair *pairs;
         float *to = sweep_push(engine, segment + 1, here, &pairs);
@@ -86,14 +86,14 @@ static bool branch_all(lsn_engine *engine, int segment, int count, lsn_error *er
     const lsn_engine_request *r = engine->request;
     int most = count;
     if (segment + 1 < engine->program->n_segments)
-        most = engine_smaller(most, engine->queues[segment + 1].stack);
+        most = LSN_MIN(most, engine->queues[segment + 1].stack);
     for (int a = 0; a < r->n_ablations; a++) {
         const engine_layer *first = first_layer(engine, r->ablations[a]);
         if (first == NULL || first->branch != segment)
             continue;
         for (int at = 0; at < count; at += most)
             if (!engine_go_on(r->stop, r->context, err) ||
-                !sweep_branch_off(engine, a, engine->first + at, engine_smaller(count - at, most), err))
+                !sweep_branch_off(engine, a, engine->first + at, LSN_MIN(count - at, most), err))
                 return false;
     }
     return true;
@@ -206,7 +206,7 @@ static bool run_all(lsn_engine *engine, lsn_error *err)
         engine->queues[s].count = 0; /* a run that was stopped may have left some */
     for (int begin = 0; begin < r->n; begin += engine->sub_block) {
         engine->first = begin;
-        if (!roll(engine, r->images + (size_t)begin * image, engine_smaller(r->n - begin, engine->sub_block), err))
+        if (!roll(engine, r->images + (size_t)begin * image, LSN_MIN(r->n - begin, engine->sub_block), err))
             return false;
     }
     return sweep_flush(engine, err) && check_finite(r, engine->net->classes, err);
